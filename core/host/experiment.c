@@ -1,0 +1,230 @@
+/* The sections of an experiment: which there are, which plugin each belongs to, and that all of it is right
+ * before anything heavy starts. Never knows what a plugin's options mean. */
+#include "core/host/experiment.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* What sections hold besides their plugin's options is checked like a plugin's options. */
+#define SECTION(NAME, TABLE)                                                                                 \
+    { .size = sizeof(hl_plugin), .name = (NAME), HL_OPTIONS(TABLE) }
+
+static const hl_option root_options[] = {
+    {.name = "headlight", .type = HL_INT, .min = 1, .max = 1, .help = "the version of this format"},
+    {.name = "output", .type = HL_PATH, .fallback = "~", .help = "the folder that gets the report"},
+};
+static const hl_plugin root_section = SECTION("experiment", root_options);
+static const char *const root_sections[] = {"model", "compute", "gallery", "properties", "analyses", NULL};
+
+static const hl_option model_options[] = {
+    {.name = "path", .type = HL_PATH, .help = "the model's folder"},
+    {.name = "plugin", .type = HL_STRING, .fallback = "~", .help = "the model plugin"},
+};
+static const hl_plugin model_section = SECTION("model", model_options);
+
+static const hl_option compute_options[] = {
+    {.name = "backend", .type = HL_STRING, .fallback = "auto", .help = "the compute plugin"},
+    {.name = "threads", .type = HL_INT, .fallback = "0", .max = 1024, .help = "0: all cores"},
+};
+static const hl_plugin compute_section = SECTION("compute", compute_options);
+
+static const char *const atlas_types[] = {"f16", "f32", NULL};
+static const hl_option gallery_options[] = {
+    {.name = "images", .type = HL_PATH, .help = "a folder, a list or a gallery.json"},
+    {.name = "atlas", .type = HL_PATH, .fallback = "~", .help = "the atlas's folder"},
+    {.name = "dtype", .type = HL_CHOICE, .fallback = "f16", .choices = atlas_types, .help = "of the atlas"},
+};
+static const hl_plugin gallery_section = SECTION("gallery", gallery_options);
+
+static const hl_option properties_options[] = {
+    {.name = "extractor", .type = HL_STRING, .help = "the extractor plugin"},
+};
+static const hl_plugin properties_section = SECTION("properties", properties_options);
+
+static const hl_option analysis_options[] = {
+    {.name = "plugin", .type = HL_STRING, .help = "the analysis plugin"},
+};
+static const hl_plugin analysis_section = SECTION("analysis", analysis_options);
+
+static const char *const no_keys[] = {NULL};
+
+typedef struct section_reader {
+    const registry *plugins;
+    experiment *plan;
+    const yaml_node_t *root;
+    hl_error *error;
+} section_reader;
+
+static const yaml_node_t *section_node(const section_reader *reader, const char *name) {
+    return yaml_get(reader->plan->file, reader->root, name);
+}
+
+/* The plugin that a section names under `key`, and its options; `keys` are the section's own. */
+static hl_status read_step(const section_reader *reader, const yaml_node_t *node, hl_kind kind,
+                           const char *key, const char *const *keys, experiment_step *step) {
+    const yaml_file *file = reader->plan->file;
+    const yaml_node_t *name = yaml_get(file, node, key);
+    char place[512];
+    yaml_place(file, name, place, sizeof place);
+    hl_status status = registry_need(reader->plugins, kind, (const char *)name->data.scalar.value, place,
+                                     &step->plugin, reader->error);
+    if (status != HL_OK) return status;
+    return options_read(step->plugin, file, node, keys, &step->values, reader->error);
+}
+
+static hl_status read_root(const section_reader *reader) {
+    experiment *plan = reader->plan;
+    option_values *values;
+    hl_status status =
+        options_read(&root_section, plan->file, reader->root, root_sections, &values, reader->error);
+    if (status != HL_OK) return status;
+    const hl_value *output = options_values(values)[1];
+    if (output->given && !(plan->output = strdup(output->string))) {
+        status = hl_no_memory(reader->error, "an experiment");
+    }
+    options_free(values);
+    return status;
+}
+
+static hl_status missing_section(const section_reader *reader, const char *name, const char *example) {
+    return yaml_fail(reader->plan->file, reader->root, reader->error, "the section \"%s\" is missing: add %s",
+                     name, example);
+}
+
+static hl_status check_model_folder(const section_reader *reader, const yaml_node_t *node) {
+    struct stat status;
+    const char *path = reader->plan->model_path;
+    if (stat(path, &status) == 0 && S_ISDIR(status.st_mode)) return HL_OK;
+    return yaml_fail(reader->plan->file, yaml_get(reader->plan->file, node, "path"), reader->error,
+                     "the model's folder %s does not exist", path);
+}
+
+static hl_status read_model(const section_reader *reader) {
+    static const char *const keys[] = {"path", "plugin", NULL};
+    experiment *plan = reader->plan;
+    const yaml_node_t *node = section_node(reader, "model");
+    if (!node) return missing_section(reader, "model", "model: {path: FOLDER}");
+    option_values *values;
+    hl_status status = options_read(&model_section, plan->file, node, NULL, &values, reader->error);
+    if (status != HL_OK) return status;
+    bool named = options_values(values)[1]->given;
+    plan->model_path = strdup(options_values(values)[0]->string);
+    options_free(values);
+    if (!plan->model_path) return hl_no_memory(reader->error, "an experiment");
+    if (named) {
+        status = read_step(reader, node, HL_MODEL, "plugin", keys, &plan->model);
+    } else {
+        status = options_read(&model_section, plan->file, node, no_keys, &values, reader->error);
+        if (status == HL_OK) options_free(values);
+    }
+    return status == HL_OK ? check_model_folder(reader, node) : status;
+}
+
+static hl_status read_compute(const section_reader *reader) {
+    static const char *const keys[] = {"backend", "threads", NULL};
+    const yaml_node_t *node = section_node(reader, "compute");
+    if (!node) return HL_OK;
+    option_values *values;
+    hl_status status = options_read(&compute_section, reader->plan->file, node, NULL, &values, reader->error);
+    if (status != HL_OK) return status;
+    bool automatic = strcmp(options_values(values)[0]->string, "auto") == 0;
+    reader->plan->threads = (unsigned)options_values(values)[1]->integer;
+    options_free(values);
+    if (!automatic) return read_step(reader, node, HL_COMPUTE, "backend", keys, &reader->plan->compute);
+    status = options_read(&compute_section, reader->plan->file, node, no_keys, &values, reader->error);
+    if (status == HL_OK) options_free(values);
+    return status;
+}
+
+/* Galleries and properties are checked, but no analysis of this version asks for them. */
+static hl_status check_gallery(const section_reader *reader) {
+    const yaml_node_t *node = section_node(reader, "gallery");
+    if (!node) return HL_OK;
+    option_values *values;
+    hl_status status =
+        options_read(&gallery_section, reader->plan->file, node, no_keys, &values, reader->error);
+    if (status == HL_OK) options_free(values);
+    return status;
+}
+
+/* The section's own keys first: that the one which names the plugin is there and is text. */
+static hl_status read_named_step(const section_reader *reader, const yaml_node_t *node,
+                                 const hl_plugin *section, hl_kind kind, experiment_step *step) {
+    const char *key = section->options[0].name;
+    const char *const keys[] = {key, NULL};
+    option_values *values;
+    hl_status status = options_read(section, reader->plan->file, node, NULL, &values, reader->error);
+    if (status != HL_OK) return status;
+    options_free(values);
+    return read_step(reader, node, kind, key, keys, step);
+}
+
+static hl_status check_properties(const section_reader *reader) {
+    const yaml_node_t *node = section_node(reader, "properties");
+    if (!node) return HL_OK;
+    experiment_step step = {NULL, NULL};
+    hl_status status = read_named_step(reader, node, &properties_section, HL_EXTRACTOR, &step);
+    options_free(step.values);
+    return status;
+}
+
+static hl_status read_analyses(const section_reader *reader) {
+    experiment *plan = reader->plan;
+    const yaml_node_t *node = section_node(reader, "analyses");
+    if (!node) return missing_section(reader, "analyses", "analyses: [{plugin: NAME, ...}]");
+    size_t count = 0;
+    while (yaml_item(plan->file, node, count)) ++count;
+    if (count == 0) {
+        return yaml_fail(plan->file, node, reader->error,
+                         "analyses: expected a list of at least one mapping, such as [{plugin: NAME}]");
+    }
+    plan->analyses = calloc(count, sizeof *plan->analyses);
+    if (!plan->analyses) return hl_no_memory(reader->error, "an experiment");
+    plan->analysis_count = count;
+    hl_status status = HL_OK;
+    for (size_t i = 0; i < count && status == HL_OK; ++i) {
+        const yaml_node_t *item = yaml_item(plan->file, node, i);
+        status = read_named_step(reader, item, &analysis_section, HL_ANALYSIS, &plan->analyses[i]);
+    }
+    return status;
+}
+
+static hl_status read_sections(const section_reader *reader) {
+    static hl_status (*const sections[])(const section_reader *) = {
+        read_root, read_model, read_compute, check_gallery, check_properties, read_analyses,
+    };
+    hl_status status = HL_OK;
+    for (size_t i = 0; i < sizeof sections / sizeof *sections && status == HL_OK; ++i)
+        status = sections[i](reader);
+    return status;
+}
+
+hl_status experiment_open(const registry *plugins, const char *path, const char *const *sets,
+                          size_t set_count, experiment **out, hl_error *error) {
+    *out = NULL;
+    experiment *plan = calloc(1, sizeof *plan);
+    if (!plan) return hl_no_memory(error, "an experiment");
+    plan->path = path;
+    hl_status status = yaml_open(path, sets, set_count, &plan->file, error);
+    if (status == HL_OK)
+        status = read_sections(&(section_reader){plugins, plan, yaml_root(plan->file), error});
+    if (status != HL_OK) {
+        experiment_close(plan);
+        return status;
+    }
+    *out = plan;
+    return HL_OK;
+}
+
+void experiment_close(experiment *plan) {
+    if (!plan) return;
+    for (size_t i = 0; i < plan->analysis_count; ++i) options_free(plan->analyses[i].values);
+    free(plan->analyses);
+    options_free(plan->model.values);
+    options_free(plan->compute.values);
+    free(plan->model_path);
+    free(plan->output);
+    yaml_close(plan->file);
+    free(plan);
+}

@@ -1,0 +1,95 @@
+/* The functions that every plugin is handed. */
+#include "core/host/host.h"
+
+#include "core/io/safetensors.h"
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const host *behind(const hl_host *interface) {
+    return (const host *)interface;
+}
+
+static void *allocate(const hl_host *interface, size_t count, size_t element) {
+    (void)interface;
+    enum { ALIGNMENT = 64 };
+    size_t bytes;
+    if (__builtin_mul_overflow(count, element, &bytes) || bytes > SIZE_MAX - ALIGNMENT) return NULL;
+    size_t whole = bytes == 0 ? ALIGNMENT : (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    void *memory = aligned_alloc(ALIGNMENT, whole);
+    if (memory) memset(memory, 0, whole);
+    return memory;
+}
+
+static void release(const hl_host *interface, void *memory) {
+    (void)interface;
+    free(memory);
+}
+
+static void log_line(const hl_host *interface, hl_log_level level, const char *format, ...) {
+    const hl_library_settings *settings = &behind(interface)->settings;
+    if (!settings->log) return;
+    char line[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    settings->log(settings->user, level, line);
+}
+
+static bool cancelled(const hl_host *interface) {
+    return atomic_load(behind(interface)->cancel);
+}
+
+static unsigned count_threads(const hl_host *interface) {
+    return thread_pool_count(behind(interface)->pool);
+}
+
+static void parallel(const hl_host *interface, size_t count, void (*work)(void *argument, size_t index),
+                     void *argument) {
+    thread_pool_run(behind(interface)->pool, count, work, argument);
+}
+
+static const void *extension(const hl_host *interface, const char *name) {
+    (void)interface;
+    return strcmp(name, HL_WEIGHTS_EXTENSION) == 0 ? &safetensors_api : NULL;
+}
+
+static const hl_host functions = {
+    .size = sizeof(hl_host),
+    .allocate = allocate,
+    .release = release,
+    .log = log_line,
+    .cancelled = cancelled,
+    .threads = count_threads,
+    .parallel = parallel,
+    .extension = extension,
+};
+
+hl_status host_open(const hl_library_settings *settings, atomic_bool *cancel, unsigned threads, host **out,
+                    hl_error *error) {
+    *out = NULL;
+    host *made = calloc(1, sizeof *made);
+    if (!made) return hl_no_memory(error, "the host");
+    made->interface = functions;
+    made->cancel = cancel;
+    made->settings = *settings;
+    hl_status status = thread_pool_open(threads, &made->pool, error);
+    if (status != HL_OK) {
+        free(made);
+        return status;
+    }
+    *out = made;
+    return HL_OK;
+}
+
+void host_close(host *made) {
+    if (!made) return;
+    thread_pool_close(made->pool);
+    free(made);
+}
+
+void host_progress(const hl_host *interface, const char *what, const char *unit, size_t done, size_t total) {
+    const hl_library_settings *settings = &behind(interface)->settings;
+    if (settings->progress) settings->progress(settings->user, what, unit, done, total);
+}

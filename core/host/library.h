@@ -1,0 +1,15 @@
+/* What is behind hl_library. */
+#ifndef LIBRARY_H
+#define LIBRARY_H
+
+#include "core/host/host.h"
+#include "core/host/registry.h"
+#include "headlight/library.h"
+
+struct hl_library {
+    registry *plugins;
+    hl_library_settings settings;
+    atomic_bool cancel;
+};
+
+#endif

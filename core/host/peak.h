@@ -1,0 +1,14 @@
+/* What this machine's cores could do at most: fused multiply-adds in f32, as fast as they come. */
+#ifndef PEAK_H
+#define PEAK_H
+
+#include "headlight/host.h"
+
+/* Floating-point operations a second (a multiply-add is two) of all the host's threads together, measured
+ * now. 0 on processors that this cannot measure. Takes about a tenth of a second. */
+double peak_flops(const hl_host *host);
+
+/* Seconds on a clock that only goes forward. */
+double peak_clock(void);
+
+#endif

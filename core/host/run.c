@@ -1,0 +1,268 @@
+/* `headlight run`: an experiment from its YAML file to its report. Each step hands its result to the next:
+ * experiment -> model and backend -> analyses -> results -> files. */
+#include "core/host/context.h"
+#include "core/host/experiment.h"
+#include "core/host/library.h"
+#include "core/report/results.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { IMAGES_PER_PASS = 8 };
+
+typedef struct run {
+    hl_library *library;
+    const hl_run_request *request;
+    experiment *plan;
+    host *host;
+    engine *model;
+    const hl_image **images; /* all that the analyses name */
+    size_t image_count;
+    context *context;
+    results *results;
+    output *files;
+    char *experiment_text;
+} run;
+
+static const hl_value *const *values_of(const experiment_step *step) {
+    return step->values ? options_values(step->values) : NULL;
+}
+
+static hl_status open_model(run *self, hl_error *error) {
+    const experiment *plan = self->plan;
+    hl_status status =
+        host_open(&self->library->settings, &self->library->cancel, plan->threads, &self->host, error);
+    if (status != HL_OK) return status;
+    engine_settings settings = {
+        .model_plugin = plan->model.plugin,
+        .model_values = values_of(&plan->model),
+        .source = {.size = sizeof(hl_model_source), .path = plan->model_path},
+        .compute_plugin = plan->compute.plugin,
+        .compute_values = values_of(&plan->compute),
+        .batch = IMAGES_PER_PASS,
+    };
+    return engine_open(self->host, self->library->plugins, &settings, &self->model, error);
+}
+
+/* Texts that cannot become ids are found before the weights are read. */
+static hl_status check_texts(void *user, const hl_option *option, const hl_value *value,
+                             const char *const *written, size_t written_count, hl_error *error) {
+    (void)value;
+    const engine *model = user;
+    if (option->type != HL_DIRECTIONS) return HL_OK;
+    int32_t *ids = calloc((size_t)model->info->context + 1, sizeof *ids);
+    if (!ids) return hl_no_memory(error, "token ids");
+    hl_status status = HL_OK;
+    for (size_t i = 0; i < written_count && status == HL_OK; ++i) {
+        status = model->api.tokenize(model->model, written[i], ids, error);
+    }
+    free(ids);
+    return status;
+}
+
+static hl_status collect_images(run *self, hl_error *error) {
+    size_t count = 0;
+    for (size_t i = 0; i < self->plan->analysis_count; ++i) {
+        for (size_t j = 0; options_image(self->plan->analyses[i].values, j); ++j) ++count;
+    }
+    self->images = calloc(count + 1, sizeof *self->images);
+    if (!self->images) return hl_no_memory(error, "the list of images");
+    for (size_t i = 0; i < self->plan->analysis_count; ++i) {
+        const hl_image *image;
+        for (size_t j = 0; (image = options_image(self->plan->analyses[i].values, j)); ++j) {
+            self->images[self->image_count++] = image;
+        }
+    }
+    return HL_OK;
+}
+
+/* Everything that can be wrong with the experiment and is known without the weights. */
+static hl_status check(run *self, hl_error *error) {
+    hl_status status = open_model(self, error);
+    for (size_t i = 0; i < self->plan->analysis_count && status == HL_OK; ++i) {
+        option_values *values = self->plan->analyses[i].values;
+        status = options_bind_heads(values, self->model->info, error);
+        if (status == HL_OK) status = options_visit(values, check_texts, self->model, error);
+    }
+    return status == HL_OK ? collect_images(self, error) : status;
+}
+
+static hl_status open_files(run *self, hl_error *error) {
+    const char *folder = self->request->output ? self->request->output : self->plan->output;
+    if (folder) return output_open(folder, &self->files, error);
+    return hl_fail(error, HL_USAGE,
+                   "%s: names no folder for the results; add `output: FOLDER` or give --out FOLDER",
+                   self->plan->path);
+}
+
+static hl_status encode_texts(void *user, const char *const *texts, size_t count, float *out,
+                              hl_error *error) {
+    return engine_encode_texts(user, texts, count, out, NULL, error);
+}
+
+static hl_status load(run *self, hl_error *error) {
+    hl_status status = engine_load(self->model, error);
+    for (size_t i = 0; i < self->plan->analysis_count && status == HL_OK; ++i) {
+        status = options_bind_directions(self->plan->analyses[i].values, self->model->info->embed_dim,
+                                         encode_texts, self->model, error);
+    }
+    if (status != HL_OK) return status;
+    return context_open(self->model, self->images, self->image_count, &self->context, error);
+}
+
+static bool add_text(cJSON *object, const char *key, const char *value) {
+    return cJSON_AddStringToObject(object, key, value) != NULL;
+}
+
+static bool add_number(cJSON *object, const char *key, double value) {
+    return cJSON_AddNumberToObject(object, key, value) != NULL;
+}
+
+static hl_status describe_run(run *self, hl_error *error) {
+    cJSON *root = results_root(self->results);
+    cJSON *model = cJSON_GetObjectItem(root, "model"), *compute = cJSON_GetObjectItem(root, "compute");
+    const hl_model_info *info = self->model->info;
+    const hl_compute *backend = &self->model->compute;
+    bool ok = add_text(model, "name", info->name) &&
+              add_text(model, "plugin", self->model->model_plugin->name) &&
+              add_text(model, "summary", info->summary) && add_number(model, "embed_dim", info->embed_dim) &&
+              add_text(compute, "backend", self->model->compute_plugin->name) &&
+              add_text(compute, "description", backend->api->describe(backend->backend)) &&
+              add_number(compute, "threads", thread_pool_count(self->host->pool));
+    return ok ? HL_OK : hl_no_memory(error, "the results");
+}
+
+/* An option's value as results.json shows it. */
+static cJSON *value_as_json(const hl_option *option, const hl_value *value, const char *const *written,
+                            size_t written_count) {
+    switch (option->type) {
+    case HL_BOOL:
+        return cJSON_CreateBool(value->boolean);
+    case HL_INT:
+        return cJSON_CreateNumber((double)value->integer);
+    case HL_REAL:
+        return cJSON_CreateNumber(value->real);
+    case HL_STRING:
+    case HL_CHOICE:
+    case HL_PATH:
+        return cJSON_CreateString(written_count ? written[0] : "");
+    case HL_STRINGS:
+    case HL_IMAGES:
+    case HL_DIRECTIONS:
+    case HL_HEADS:
+        return cJSON_CreateStringArray(written, (int)written_count);
+    }
+    return NULL;
+}
+
+static hl_status add_option(void *user, const hl_option *option, const hl_value *value,
+                            const char *const *written, size_t written_count, hl_error *error) {
+    cJSON *item = value_as_json(option, value, written, written_count);
+    if (item && cJSON_AddItemToObject(user, option->name, item)) return HL_OK;
+    cJSON_Delete(item);
+    return hl_no_memory(error, "the results");
+}
+
+static hl_status start_analysis(run *self, const experiment_step *step, hl_result **sink, hl_error *error) {
+    cJSON *options = cJSON_CreateObject();
+    if (!options) return hl_no_memory(error, "the results");
+    hl_status status = options_visit(step->values, add_option, options, error);
+    if (status != HL_OK) {
+        cJSON_Delete(options);
+        return status;
+    }
+    return results_analysis(self->results, step->plugin->name, step->plugin->summary, options, sink, error);
+}
+
+static hl_status analyse(run *self, const experiment_step *step, hl_error *error) {
+    hl_analysis_api api;
+    registry_table(step->plugin, &api, sizeof api);
+    if (!api.run) return hl_fail(error, HL_USAGE, "analysis/%s lacks the function `run`", step->plugin->name);
+    hl_result *sink;
+    hl_status status = start_analysis(self, step, &sink, error);
+    if (status == HL_OK) {
+        status = api.run(context_interface(self->context), options_values(step->values), sink, error);
+    }
+    return status == HL_OK ? results_finish_analysis(self->results, error) : status;
+}
+
+/* The experiment as it was written, for the page. */
+static hl_status read_experiment(run *self, hl_error *error) {
+    FILE *file = fopen(self->plan->path, "rb");
+    char *text = NULL;
+    size_t size = 0;
+    FILE *copy = file ? open_memstream(&text, &size) : NULL;
+    char buffer[4096];
+    bool ok = copy != NULL;
+    for (size_t got; ok && (got = fread(buffer, 1, sizeof buffer, file)) > 0;) {
+        ok = fwrite(buffer, 1, got, copy) == got;
+    }
+    if (file) ok = !ferror(file) && ok;
+    if (copy) ok = fclose(copy) == 0 && ok;
+    if (file) fclose(file);
+    self->experiment_text = text;
+    return ok ? HL_OK : hl_fail(error, HL_FAILED, "%s: cannot be read any more", self->plan->path);
+}
+
+static hl_status write_results(run *self, hl_error *error) {
+    const hl_model_info *info = self->model->info;
+    results_images images = {.user = self->context,
+                             .load = context_load_picture,
+                             .preprocess = info->preprocess,
+                             .grid_rows = info->grid_rows,
+                             .grid_cols = info->grid_cols,
+                             .patch = info->patch};
+    const char *slash = strrchr(self->plan->path, '/');
+    const char *title = slash ? slash + 1 : self->plan->path;
+    hl_status status = read_experiment(self, error);
+    if (status == HL_OK) {
+        status = results_write(self->results, &images, title, self->experiment_text, self->files, error);
+    }
+    if (status != HL_OK) return status;
+    status = output_commit(self->files, error);
+    self->files = NULL;
+    return status;
+}
+
+static hl_status run_analyses(run *self, hl_error *error) {
+    hl_status status = open_files(self, error);
+    if (status == HL_OK) status = load(self, error);
+    if (status == HL_OK) status = results_open(&self->results, error);
+    if (status == HL_OK) status = describe_run(self, error);
+    for (size_t i = 0; i < self->plan->analysis_count && status == HL_OK; ++i) {
+        status = analyse(self, &self->plan->analyses[i], error);
+    }
+    return status == HL_OK ? write_results(self, error) : status;
+}
+
+static void close_run(run *self) {
+    output_abandon(self->files);
+    results_close(self->results);
+    context_close(self->context);
+    engine_close(self->model);
+    host_close(self->host);
+    experiment_close(self->plan);
+    free(self->images);
+    free(self->experiment_text);
+}
+
+static hl_status report_path(const run *self, char **report, hl_error *error) {
+    const char *folder = self->request->output ? self->request->output : self->plan->output;
+    if (asprintf(report, "%s/report.html", folder) >= 0) return HL_OK;
+    *report = NULL;
+    return hl_no_memory(error, "the report's path");
+}
+
+hl_status hl_run(hl_library *library, const hl_run_request *request, char **report, hl_error *error) {
+    if (report) *report = NULL;
+    run self = {.library = library, .request = request};
+    hl_status status = experiment_open(library->plugins, request->experiment, request->sets,
+                                       request->set_count, &self.plan, error);
+    if (status == HL_OK) status = check(&self, error);
+    if (status == HL_OK && !request->check_only) {
+        status = run_analyses(&self, error);
+        if (status == HL_OK && report) status = report_path(&self, report, error);
+    }
+    close_run(&self);
+    return status;
+}

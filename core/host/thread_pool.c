@@ -1,0 +1,135 @@
+/* A pool that runs one loop at a time; the caller works too. A loop that is started from inside another, or
+ * while another thread's loop has the pool, runs in the calling thread: always correct, never a deadlock. */
+#include "core/host/thread_pool.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+typedef struct loop {
+    void (*work)(void *argument, size_t index);
+    void *argument;
+    size_t count;
+} loop;
+
+struct thread_pool {
+    unsigned workers; /* besides the caller */
+    pthread_t *handles;
+    pthread_mutex_t owner; /* held by the thread whose loop is running */
+    pthread_mutex_t mutex; /* guards what follows */
+    pthread_cond_t start, finish;
+    loop current;
+    unsigned round, busy;
+    bool stop;
+    atomic_size_t next;
+};
+
+/* Set while a thread runs a loop's work. */
+static _Thread_local bool inside_loop;
+
+static void take_turns(thread_pool *pool, const loop *todo) {
+    inside_loop = true;
+    for (size_t index; (index = atomic_fetch_add(&pool->next, 1)) < todo->count;) {
+        todo->work(todo->argument, index);
+    }
+    inside_loop = false;
+}
+
+static void *worker_main(void *argument) {
+    thread_pool *pool = argument;
+    unsigned seen = 0;
+    pthread_mutex_lock(&pool->mutex);
+    for (;;) {
+        while (pool->round == seen && !pool->stop) pthread_cond_wait(&pool->start, &pool->mutex);
+        if (pool->stop) break;
+        seen = pool->round;
+        loop todo = pool->current;
+        pthread_mutex_unlock(&pool->mutex);
+        take_turns(pool, &todo);
+        pthread_mutex_lock(&pool->mutex);
+        if (--pool->busy == 0) pthread_cond_signal(&pool->finish);
+    }
+    pthread_mutex_unlock(&pool->mutex);
+    return NULL;
+}
+
+static unsigned usable_cores(void) {
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+    int count = CPU_COUNT(&set);
+    return count > 0 ? (unsigned)count : 1;
+}
+
+hl_status thread_pool_open(unsigned count, thread_pool **out, hl_error *error) {
+    *out = NULL;
+    if (count == 0) count = usable_cores();
+    thread_pool *pool = calloc(1, sizeof *pool);
+    pthread_t *handles = calloc(count, sizeof *handles);
+    if (!pool || !handles) {
+        free(pool);
+        free(handles);
+        return hl_no_memory(error, "the thread pool");
+    }
+    pool->handles = handles;
+    pthread_mutex_init(&pool->owner, NULL);
+    pthread_mutex_init(&pool->mutex, NULL);
+    pthread_cond_init(&pool->start, NULL);
+    pthread_cond_init(&pool->finish, NULL);
+    while (pool->workers + 1 < count) {
+        if (pthread_create(&handles[pool->workers], NULL, worker_main, pool) != 0) {
+            hl_fail(error, HL_FAILED, "the system refused thread number %u; ask for fewer threads",
+                    pool->workers + 2);
+            thread_pool_close(pool);
+            return HL_FAILED;
+        }
+        pool->workers++;
+    }
+    *out = pool;
+    return HL_OK;
+}
+
+void thread_pool_close(thread_pool *pool) {
+    if (!pool) return;
+    pthread_mutex_lock(&pool->mutex);
+    pool->stop = true;
+    pthread_cond_broadcast(&pool->start);
+    pthread_mutex_unlock(&pool->mutex);
+    for (unsigned i = 0; i < pool->workers; ++i) pthread_join(pool->handles[i], NULL);
+    pthread_cond_destroy(&pool->finish);
+    pthread_cond_destroy(&pool->start);
+    pthread_mutex_destroy(&pool->mutex);
+    pthread_mutex_destroy(&pool->owner);
+    free(pool->handles);
+    free(pool);
+}
+
+unsigned thread_pool_count(const thread_pool *pool) {
+    return pool->workers + 1;
+}
+
+static void run_alone(size_t count, void (*work)(void *argument, size_t index), void *argument) {
+    for (size_t i = 0; i < count; ++i) work(argument, i);
+}
+
+void thread_pool_run(thread_pool *pool, size_t count, void (*work)(void *argument, size_t index),
+                     void *argument) {
+    if (pool->workers == 0 || count < 2 || inside_loop || pthread_mutex_trylock(&pool->owner) != 0) {
+        run_alone(count, work, argument);
+        return;
+    }
+    loop todo = {work, argument, count};
+    pthread_mutex_lock(&pool->mutex);
+    pool->current = todo;
+    atomic_store(&pool->next, 0);
+    pool->busy = pool->workers;
+    pool->round++;
+    pthread_cond_broadcast(&pool->start);
+    pthread_mutex_unlock(&pool->mutex);
+    take_turns(pool, &todo);
+    pthread_mutex_lock(&pool->mutex);
+    while (pool->busy > 0) pthread_cond_wait(&pool->finish, &pool->mutex);
+    pthread_mutex_unlock(&pool->mutex);
+    pthread_mutex_unlock(&pool->owner);
+}

@@ -1,0 +1,47 @@
+/* One YAML document as a tree with places, over libyaml. Knows nothing of experiments.
+ *
+ * Refuses: no or several documents, duplicate keys, keys that are not plain text, more nodes or deeper
+ * nesting than any experiment needs (aliases count as what they stand for), invalid UTF-8. Errors read
+ * "FILE:LINE:COLUMN: what was found, what was expected". */
+#ifndef HEADLIGHT_YAML_H
+#define HEADLIGHT_YAML_H
+
+#include "headlight/error.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <yaml.h>
+
+typedef struct yaml_file yaml_file;
+
+/* `sets`: "path.to.key=value" each, the value being YAML; "analyses.0.count=3" counts list items from 0.
+ * Relative paths in a set value are relative to the working directory. The strings outlive *out. */
+hl_status yaml_open(const char *path, const char *const *sets, size_t set_count, yaml_file **out,
+                    hl_error *error);
+hl_status yaml_parse(const char *name, const uint8_t *bytes, size_t count, yaml_file **out, hl_error *error);
+void yaml_close(yaml_file *file); /* accepts NULL */
+
+const yaml_node_t *yaml_root(const yaml_file *file);
+
+/* hl_fail with "FILE:LINE:COLUMN: " in front; status is always HL_USAGE. */
+hl_status yaml_fail(const yaml_file *file, const yaml_node_t *at, hl_error *error, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* Writes "FILE:LINE:COLUMN", or the argument of the set that the node came from. */
+void yaml_place(const yaml_file *file, const yaml_node_t *at, char *out, size_t size);
+
+/* The value of a key, or NULL. */
+const yaml_node_t *yaml_get(const yaml_file *file, const yaml_node_t *mapping, const char *key);
+
+/* Item `index` of a sequence, or NULL past the end. */
+const yaml_node_t *yaml_item(const yaml_file *file, const yaml_node_t *sequence, size_t index);
+
+/* Key and value of entry `index` of a mapping; false past the end. */
+bool yaml_entry(const yaml_file *file, const yaml_node_t *mapping, size_t index, const yaml_node_t **key,
+                const yaml_node_t **value);
+
+/* A path from the file, resolved against its folder (for a node that came from a set: the working directory).
+ * free() it; NULL when there is no memory. */
+char *yaml_resolve(const yaml_file *file, const yaml_node_t *node);
+
+#endif

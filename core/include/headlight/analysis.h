@@ -1,0 +1,71 @@
+/* Analyses: from codes to results. An analysis computes; the host reads the images, runs the model, keeps
+ * traces, draws the pictures and writes the files. If an analysis draws, formats or opens a file, the
+ * contract lacks something. */
+#ifndef HEADLIGHT_ANALYSIS_H
+#define HEADLIGHT_ANALYSIS_H
+
+#include "host.h"
+#include "model.h"
+#include "option.h"
+
+/* What an analysis asks. An image's pass is run when it is first asked about and kept, so that further
+ * questions cost no second pass; ask everything about one image before going to the next. [the thread that
+ * called `run`] */
+typedef struct hl_context hl_context;
+struct hl_context {
+    uint32_t size;
+    const hl_host *host;
+    const hl_model_info *model;
+
+    /* The embedding, not normalised: embed_dim numbers. */
+    hl_status (*embedding)(const hl_context *context, const hl_image *image, float *out, hl_error *error);
+
+    /* The component's code y: width + scalar_count numbers. */
+    hl_status (*code)(const hl_context *context, const hl_image *image, uint32_t component, float *out,
+                      hl_error *error);
+
+    /* The component's contribution c = y B to the normalised embedding: embed_dim numbers. (Gandelsman et al.
+     * 2024, equation 5, constants shared out as in this project's method.) */
+    hl_status (*contribution)(const hl_context *context, const hl_image *image, uint32_t component,
+                              float *out, hl_error *error);
+
+    /* Heat of a direction t: c . t of every token of the grid, summed over the selection's heads, constants
+     * included; grid_rows x grid_cols, top row first. (Gandelsman et al. 2024, section 5.1.) */
+    hl_status (*heat)(const hl_context *context, const hl_image *image, const hl_selection *selection,
+                      const hl_direction *direction, float *grid, hl_error *error);
+};
+
+/* What an analysis found: items, in order. An item has a schema name, which tells the host how to show it,
+ * and named fields. The host shows an item whose schema it does not know as a row of a table. Strings are
+ * copied. A call that fails (no memory) is remembered and fails the run afterwards; all accept a NULL item,
+ * so only `grid`'s result need be checked. [the thread that called `run`] */
+typedef struct hl_result hl_result;
+typedef struct hl_item hl_item; /* owned by the result */
+struct hl_result {
+    uint32_t size;
+    hl_item *(*item)(hl_result *result, const char *schema);
+    void (*text)(hl_item *item, const char *key, const char *value);
+    void (*number)(hl_item *item, const char *key, double value);
+    /* rows x cols numbers for the caller to fill before `run` returns; NULL when there is no memory. */
+    float *(*grid)(hl_item *item, const char *key, uint32_t rows, uint32_t cols);
+};
+
+/* Schemas that the host draws:
+ *
+ * HL_SCHEMA_HEAT, a picture of a heat over its image:
+ *     image (text)    the image's name          head (text)    the selection's name
+ *     text (text)     the direction's name      grid (grid)    the heat
+ *     opacity (number, may be missing)          how much of the picture is heat, from 0 to 1
+ *     low, high (numbers, may be missing)       the ends of the colour scale; else the grid's own */
+#define HL_SCHEMA_HEAT "heat"
+
+typedef struct hl_analysis_api {
+    uint32_t size;
+
+    /* `values`: one for each row of the plugin's option table, in its order. Returns HL_OK, or an error and
+     * whatever it likes in `result`, which is then thrown away. [one thread at a time] */
+    hl_status (*run)(const hl_context *context, const hl_value *const *values, hl_result *result,
+                     hl_error *error);
+} hl_analysis_api;
+
+#endif

@@ -1,0 +1,164 @@
+/* Compute backends: the operations that a transformer needs, on opaque tensors that the backend owns.
+ *
+ * Operations are coarse so that a backend may fuse them. They may be asynchronous: an operation may only be
+ * queued when its call returns, the order of calls is kept, and an error may surface at the next `download`
+ * instead. Whatever lies in a tensor is f32 as seen through `upload` and `download`; how it is stored is
+ * private.
+ *
+ * Threads: calls on one hl_backend may come from several threads as long as they touch different tensors.
+ * Nothing is called after `close`.
+ *
+ * (optional): the field may be NULL; the host then runs the operation on the plugin `reference`, moving its
+ * operands there and back, and `headlight plugins compute/NAME` says so. Model plugins never see the
+ * difference: the table that they get from the host is complete. */
+#ifndef HEADLIGHT_COMPUTE_H
+#define HEADLIGHT_COMPUTE_H
+
+#include "host.h"
+#include "option.h"
+
+typedef struct hl_backend hl_backend; /* an opened backend */
+typedef struct hl_tensor hl_tensor;   /* f32 elements in a row, owned by the backend */
+typedef struct hl_weight hl_weight;   /* a prepared matrix with its bias, immutable */
+
+/* A matrix that lies in a tensor: element (r, c) is number offset + r * stride + c. stride >= cols, or rows
+ * <= 1. tensor == NULL stands for "none" where a comment allows it. */
+typedef struct hl_matrix {
+    hl_tensor *tensor;
+    size_t offset, rows, cols, stride;
+} hl_matrix;
+
+typedef enum hl_activation {
+    HL_IDENTITY = 0,
+    HL_GELU,      /* x Phi(x) with the error function (Hendrycks and Gimpel 2016, section 2) */
+    HL_QUICK_GELU /* x / (1 + exp(-1.702 x)) (same, section 2: the sigmoid approximation; OpenAI's CLIP uses
+                     it) */
+} hl_activation;
+
+typedef enum hl_mask { HL_MASK_NONE = 0, HL_MASK_CAUSAL } hl_mask;
+
+/* What a weight is for, so that a backend may choose its own packing, precision or calibration. */
+typedef enum hl_role {
+    HL_ROLE_PATCH = 1, /* patch embedding */
+    HL_ROLE_QKV,       /* the projection into queries, keys and values, or some of them */
+    HL_ROLE_OUT,       /* attention's output projection */
+    HL_ROLE_MLP_IN,
+    HL_ROLE_MLP_OUT,
+    HL_ROLE_EMBED /* the projection into the joint space */
+} hl_role;
+
+typedef struct hl_weight_source {
+    uint32_t size; /* sizeof(hl_weight_source) */
+    hl_role role;
+    int layer;         /* -1: outside the layers */
+    size_t out, in;    /* out x in */
+    const float *data; /* row-major, one row for each output; read only during `prepare` */
+    const float *bias; /* out numbers, or NULL for none */
+} hl_weight_source;
+
+/* out = act(x W^T + bias) + residual. x: rows x in; out and residual: rows x out. `residual.tensor` may be
+ * NULL and may be the very same matrix as `out`; otherwise `out` overlaps no operand. */
+typedef struct hl_linear {
+    hl_matrix x, residual, out;
+    const hl_weight *weight;
+    hl_activation activation;
+} hl_linear;
+
+/* out[r] = (x[r] - mean) / sqrt(var + eps) * gain + shift, with the population variance (Ba, Kiros and Hinton
+ * 2016, section 3). x, out: rows x cols; `out` may be the same matrix as `x`. gain, shift: 1 x cols.
+ * statistics: rows x 2, gets mean and sqrt(var + eps); its tensor may be NULL. */
+typedef struct hl_layer_norm {
+    hl_matrix x, gain, shift, out, statistics;
+    float epsilon;
+} hl_layer_norm;
+
+/* Multi-head attention (Vaswani et al. 2017, section 3.2). For each image b and head h:
+ *     p = softmax(scale * q k^T + mask), out = p v
+ * q and out: batch * q_rows rows; k and v: batch * k_rows rows; the rows of image b come together. q and k
+ * hold heads * key_width columns, v and out heads * value_width. `mask` HL_MASK_CAUSAL: query row i sees keys
+ * 0 .. i. probabilities: batch * heads * probe_count rows of k_rows, in that order, for the query rows in
+ * `probes`; its tensor may be NULL. `out` overlaps no operand. */
+typedef struct hl_attention {
+    hl_matrix q, k, v, out, probabilities;
+    size_t batch, heads;
+    float scale;
+    hl_mask mask;
+    const size_t *probes; /* query rows within an image; read during the call */
+    size_t probe_count;
+} hl_attention;
+
+/* Patch embedding (Dosovitskiy et al. 2021, section 3.1). pixels: a tensor of batch x channels x height x
+ * width. weight: out = width of the tower, in = channels * patch * patch in that order. out: batch *
+ * (prefix.rows + patches) rows; the row of prefix token i is prefix[i] + position[i], that of patch j
+ * (row-major from the top left corner) is W x + bias + position[prefix.rows + j]. height and width are
+ * multiples of `patch`. prefix.tensor may be NULL (no prefix tokens); position: (prefix.rows + patches) x
+ * cols, its tensor may be NULL. */
+typedef struct hl_patch_embedding {
+    hl_tensor *pixels;
+    size_t batch, channels, height, width, patch;
+    const hl_weight *weight;
+    hl_matrix prefix, position, out;
+} hl_patch_embedding;
+
+typedef struct hl_compute_api {
+    uint32_t size;
+
+    /* How well this backend suits the machine: 0 cannot run here, `reference` says 1, more is better; `auto`
+     * takes the highest. Loads no more than it must. [any thread] */
+    int (*score)(const hl_host *host);
+
+    /* `values` are those of the plugin's option table. On success *backend is the caller's until `close`.
+     * Libraries that the backend needs are opened here, not when the plugin is loaded. */
+    hl_status (*open)(const hl_host *host, const hl_value *const *values, hl_backend **backend,
+                      hl_error *error);
+    void (*close)(hl_backend *backend); /* accepts NULL; all its tensors and weights are freed before */
+
+    /* One line for reports: library, version, kernel ("OpenBLAS 0.3.21, Haswell, 2 threads"). Owned by the
+     * backend. */
+    const char *(*describe)(const hl_backend *backend);
+
+    /* `count` elements, all zero. Free with `free_tensor`, which accepts NULL. */
+    hl_status (*new_tensor)(hl_backend *backend, size_t count, hl_tensor **tensor, hl_error *error);
+    void (*free_tensor)(hl_backend *backend, hl_tensor *tensor);
+
+    /* Between host memory (rows x cols without gaps) and a matrix. `upload` has copied `data` when it
+     * returns; `download` waits for all that was queued before and reports what went wrong in it. */
+    hl_status (*upload)(hl_backend *backend, const float *data, hl_matrix to, hl_error *error);
+    hl_status (*download)(hl_backend *backend, hl_matrix from, float *data, hl_error *error);
+
+    /* *weight is the caller's until `free_weight`, which accepts NULL. */
+    hl_status (*prepare)(hl_backend *backend, const hl_weight_source *source, hl_weight **weight,
+                         hl_error *error);
+    void (*free_weight)(hl_backend *backend, hl_weight *weight);
+
+    hl_status (*linear)(hl_backend *backend, const hl_linear *operation, hl_error *error);
+    hl_status (*patch_embedding)(hl_backend *backend, const hl_patch_embedding *operation, hl_error *error);
+
+    /* (optional) */
+    hl_status (*layer_norm)(hl_backend *backend, const hl_layer_norm *operation, hl_error *error);
+    /* (optional) */
+    hl_status (*attention)(hl_backend *backend, const hl_attention *operation, hl_error *error);
+    /* (optional) Same rows and cols; they do not overlap. */
+    hl_status (*copy)(hl_backend *backend, hl_matrix from, hl_matrix to, hl_error *error);
+
+    /* For extractors and bases, on host memory in double precision; these wait for nothing.
+     *
+     * (optional) c = op(a) op(b), row-major: c is m x n with ldc >= n numbers from row to row, op(a) m x k,
+     * op(b) k x n; op transposes where the flag is set. `c` overlaps neither operand. */
+    hl_status (*product_f64)(hl_backend *backend, bool transpose_a, bool transpose_b, size_t m, size_t n,
+                             size_t k, const double *a, size_t lda, const double *b, size_t ldb, double *c,
+                             size_t ldc, hl_error *error);
+    /* (optional) Eigenvalues, ascending, and orthonormal eigenvectors of the symmetric n x n matrix `a`,
+     * without gaps; a's rows become the eigenvectors. Their signs: the first of the largest components is
+     * positive. */
+    hl_status (*symmetric_eigen_f64)(hl_backend *backend, size_t n, double *a, double *eigenvalues,
+                                     hl_error *error);
+} hl_compute_api;
+
+/* An opened backend as the host hands it to a model: every function of the table is there. */
+typedef struct hl_compute {
+    const hl_compute_api *api;
+    hl_backend *backend;
+} hl_compute;
+
+#endif

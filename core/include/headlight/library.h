@@ -1,0 +1,101 @@
+/* libheadlight, for programs: what the command `headlight` is a thin client of. Plugins never include this.
+ *
+ * Nothing here writes to stdout or stderr by itself; a program that wants words and progress sets the
+ * callbacks. One hl_library is used by one thread at a time, `hl_library_cancel` apart. */
+#ifndef HEADLIGHT_LIBRARY_H
+#define HEADLIGHT_LIBRARY_H
+
+#include "error.h"
+#include "host.h"
+#include "plugin.h"
+
+#include <stdio.h>
+
+#define HL_VERSION "0.1.0"
+
+typedef struct hl_library hl_library;
+
+typedef struct hl_library_settings {
+    const char *const
+        *plugin_folders; /* searched before HEADLIGHT_PLUGIN_PATH and the library's own folder */
+    size_t plugin_folder_count;
+    void *user; /* handed to the callbacks, which may be NULL and may be called from any thread */
+    void (*log)(void *user, hl_log_level level, const char *line);
+    /* `done` of `total` (0: not known) of the work called `what`, in `unit`s; called often. */
+    void (*progress)(void *user, const char *what, const char *unit, size_t done, size_t total);
+} hl_library_settings;
+
+/* Finds and loads all plugins. *library is the caller's until `hl_library_close`. HL_USAGE when a plugin's
+ * ABI differs or two in one folder share kind and name. Settings are copied, strings included. */
+HL_EXPORT hl_status hl_library_open(const hl_library_settings *settings, hl_library **library,
+                                    hl_error *error);
+HL_EXPORT void hl_library_close(hl_library *library); /* accepts NULL */
+
+/* Asks whatever runs to stop soon. [any thread, and from a signal handler] */
+HL_EXPORT void hl_library_cancel(hl_library *library);
+
+/* The plugins, ordered by kind and name. NULL past the end. Owned by the library. */
+HL_EXPORT const hl_plugin *hl_plugin_at(const hl_library *library, size_t index);
+HL_EXPORT const char *hl_plugin_file(const hl_library *library, size_t index);
+
+/* "analysis/topic-segmentation" or, where no two kinds share it, "topic-segmentation". HL_USAGE with the
+ * nearest valid name when there is none. */
+HL_EXPORT hl_status hl_plugin_find(const hl_library *library, const char *name, size_t *index,
+                                   hl_error *error);
+
+/* Writes what the plugin declares about itself, options as documentation, to `out`. */
+HL_EXPORT hl_status hl_plugin_document(const hl_library *library, size_t index, FILE *out, hl_error *error);
+
+/* The optional operations that a compute plugin lacks and that run on the plugin `reference` instead, one by
+ * one; NULL past the end and for plugins of other kinds. */
+HL_EXPORT const char *hl_plugin_missing(const hl_library *library, size_t index, size_t number);
+
+/* "compute", "model", "extractor", "analysis"; "unknown" for any other number. */
+HL_EXPORT const char *hl_kind_name(uint32_t kind);
+
+/* `headlight run`: one experiment. */
+typedef struct hl_run_request {
+    const char *experiment;  /* the YAML file */
+    const char *const *sets; /* "path.to.key=value" each; applied before anything is checked */
+    size_t set_count;
+    const char *output; /* relative to the working directory; NULL: what the experiment says */
+    bool check_only;    /* validate, write nothing */
+} hl_run_request;
+
+/* On success *report, unless NULL, is the path of the page; free() it. With check_only it is NULL. */
+HL_EXPORT hl_status hl_run(hl_library *library, const hl_run_request *request, char **report,
+                           hl_error *error);
+
+/* `headlight decompose`: raw arrays of one model, as .npy files. */
+typedef struct hl_decompose_request {
+    const char *model;
+    const char *const *images; /* image files, or */
+    size_t image_count;
+    const char *pixels; /* a .npy file of preprocessed input, B x 3 x S x S; exactly one of the two */
+    const char *const *texts;
+    size_t text_count;
+    const char *text_file; /* one a line, after `texts`; NULL: none */
+    const char *backend;   /* NULL or "auto": the best */
+    unsigned threads;      /* 0: all cores */
+    bool tokens;           /* tokens.npy too */
+    const char *output;
+} hl_decompose_request;
+
+HL_EXPORT hl_status hl_decompose(hl_library *library, const hl_decompose_request *request, hl_error *error);
+
+/* `headlight bench`: images a second of the image tower with codes, random weights. */
+typedef struct hl_bench_request {
+    const char *model;   /* a model folder; only its configuration is read */
+    const char *backend; /* NULL or "auto": the best */
+    const size_t *batches;
+    size_t batch_count;
+    const unsigned *threads;
+    size_t thread_count;
+    unsigned runs; /* timed passes of each case, after one to warm up */
+    bool json;     /* one JSON object a case instead of a table */
+} hl_bench_request;
+
+HL_EXPORT hl_status hl_bench(hl_library *library, const hl_bench_request *request, FILE *out,
+                             hl_error *error);
+
+#endif

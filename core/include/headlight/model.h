@@ -1,0 +1,191 @@
+/* Model backends: a CLIP variant as a table of components, a session that runs passes, and traces that
+ * answer.
+ *
+ * Everything rests on codes and bases (Gandelsman, Efros and Steinhardt 2024, section 3, in the form c = y
+ * B): what a component wrote directly into the normalised image embedding, its contribution c (embed_dim
+ * numbers), is its code y times a basis B that is fixed for the model. Models hand out codes and, once,
+ * bases; contributions, heat, search and TextSpan follow from these two and are the host's business. No array
+ * over layer, token, head and embed_dim is ever built.
+ *
+ * A component table instead of a rectangle of layers and heads: a tower may have layers without heads, no
+ * pooled prefix token, scalars for each layer, or a part that does not decompose (one component of kind
+ * HL_REMAINDER). */
+#ifndef HEADLIGHT_MODEL_H
+#define HEADLIGHT_MODEL_H
+
+#include "compute.h"
+#include "host.h"
+#include "option.h"
+
+typedef struct hl_model hl_model;     /* immutable once loaded, any number of threads */
+typedef struct hl_session hl_session; /* scratch memory of one thread */
+typedef struct hl_trace hl_trace;     /* what one pass over one image left; immutable, reference-counted */
+
+typedef enum hl_component_kind {
+    HL_HEAD = 1, /* one attention head */
+    HL_MLP,
+    HL_INPUT,    /* what enters the first layer at the pooled token */
+    HL_REMAINDER /* whatever does not decompose */
+} hl_component_kind;
+
+typedef enum hl_scalar_scope {
+    HL_PER_IMAGE = 1, /* the same number for every component of an image */
+    HL_PER_LAYER      /* the same for the components of an image and layer */
+} hl_scalar_scope;
+
+/* The contributions of all components of an image sum to its normalised embedding. A code is `width` numbers
+ * of the component's own, then `scalar_count` further ones. */
+typedef struct hl_component {
+    const char *name; /* "L11.H3", "L11.MLP", "input" */
+    uint32_t kind;    /* an hl_component_kind */
+    int32_t layer;    /* from 0; -1: none */
+    int32_t index;    /* the head's number within its layer, from 0; -1: not a head */
+    uint32_t width;
+    uint32_t scalar_count;
+    const uint32_t *scalars; /* an hl_scalar_scope for each further number */
+    uint32_t basis;          /* which basis; components may share one */
+    bool has_tokens;         /* its code is a sum over tokens, which a trace can give out one by one */
+} hl_component;
+
+typedef enum hl_resize {
+    HL_RESIZE_SHORT_SIDE =
+        1 /* bicubic (Pillow's, antialiased): the short side becomes `size`, then a centre crop */
+} hl_resize;
+
+/* Image file -> pixels, as data; the host does it. pixel = (byte / 255 - mean) / deviation, planes in RGB
+ * order. */
+typedef struct hl_preprocess {
+    uint32_t resize; /* an hl_resize */
+    uint32_t size;   /* pixels are 3 x size x size */
+    float mean[3], deviation[3];
+} hl_preprocess;
+
+typedef struct hl_model_info {
+    uint32_t size;       /* sizeof(hl_model_info) */
+    const char *name;    /* for people: the folder's name */
+    const char *summary; /* one line: "ViT, 12 layers x 12 heads of width 64, patch 16, 224 pixels" */
+    uint32_t embed_dim;  /* of the joint space */
+    uint32_t context;    /* token ids of a text, padding included; 0: no text tower */
+    hl_preprocess preprocess;
+    uint32_t prefix_tokens;        /* before the grid's tokens */
+    uint32_t grid_rows, grid_cols; /* the grid's tokens, row-major from the top left */
+    uint32_t patch; /* pixels a side: grid cell (r, c) covers [r * patch, (r + 1) * patch) x ... */
+    uint32_t component_count, component_size;
+    const hl_component *components; /* component_count rows of component_size bytes */
+    uint32_t basis_count;
+} hl_model_info;
+
+/* Where to load from. */
+typedef struct hl_model_source {
+    uint32_t size;
+    const char *path;    /* a folder; with random_weights it needs to hold no weights */
+    bool random_weights; /* well-scaled random numbers instead of a file: for benchmarks */
+    uint64_t seed;
+} hl_model_source;
+
+/* A pass is told beforehand what is wanted, as data. What a model cannot do fails with HL_USAGE, naming it,
+ * before any work is done. */
+typedef enum hl_site {
+    HL_SITE_HEAD = 1, /* a head's output before the output projection: z = sum over tokens of a v */
+    HL_SITE_MLP /* an MLP's output, and what enters the first layer: the components that are not heads */
+} hl_site;
+
+typedef enum hl_rows {
+    HL_ROWS_POOLED = 1, /* the query row that becomes the embedding */
+    HL_ROWS_ALL         /* every query row (reserved: no model of this version can) */
+} hl_rows;
+
+typedef enum hl_detail {
+    HL_DETAIL_CODES = 1, /* the component's code */
+    HL_DETAIL_TOKENS     /* also its parts, token by token */
+} hl_detail;
+
+typedef struct hl_capture {
+    uint32_t site, rows, detail;
+    const uint32_t *components; /* indices into the component table; NULL: all components of the site */
+    size_t count;
+} hl_capture;
+
+typedef enum hl_edit_action {
+    HL_EDIT_SCALE = 1, /* times `factor`; 0 ablates */
+    HL_EDIT_REPLACE,   /* by `values`, e.g. a mean over images */
+    HL_EDIT_ADD        /* (reserved) */
+} hl_edit_action;
+
+/* Applied in order, to every image of the pass, before the site's value is used or captured. A replaced head
+ * has no parts by token: its trace spreads the value evenly over them. */
+typedef struct hl_edit {
+    uint32_t site, action, component;
+    const uint32_t *tokens; /* query rows; NULL: all */
+    size_t token_count;
+    float factor;
+    const float *values; /* `width` numbers of the component */
+} hl_edit;
+
+typedef struct hl_request {
+    uint32_t size;
+    const hl_capture *const *captures;
+    size_t capture_count;
+    const hl_edit *const *edits;
+    size_t edit_count;
+} hl_request;
+
+typedef struct hl_model_api {
+    uint32_t size;
+
+    /* Is this folder a model of this plugin's kind? 0 no, else how sure, at most 100. Looks at file names and
+     * small configuration files only. [any thread] */
+    int (*recognises)(const hl_host *host, const char *path);
+
+    /* Reads the configuration and the weights' headers and checks that they agree, but no weight; cheap.
+     * *model is the caller's until `close`. */
+    hl_status (*open)(const hl_host *host, const hl_model_source *source, const hl_value *const *values,
+                      hl_model **model, hl_error *error);
+    void (*close)(hl_model *model); /* accepts NULL; after all its sessions and traces are gone */
+
+    /* Owned by the model. Complete once `open` has returned. [any thread] */
+    const hl_model_info *(*info)(const hl_model *model);
+
+    /* Prepares the weights on a backend, which outlives the model. Called once, before any function below. */
+    hl_status (*load)(hl_model *model, const hl_compute *compute, hl_error *error);
+
+    /* Basis number `basis` as (width + scalar_count) x embed_dim, row-major, into `out`. Deterministic. [any
+     * thread] */
+    hl_status (*basis)(const hl_model *model, uint32_t basis, float *out, hl_error *error);
+
+    /* A session for at most `batch` images or texts at once. The caller's until `close_session`; one thread
+     * uses it at a time. */
+    hl_status (*open_session)(const hl_model *model, size_t batch, hl_session **session, hl_error *error);
+    void (*close_session)(hl_session *session); /* accepts NULL */
+
+    /* Token ids of one text: `context` numbers, start and end included, zero padded; a longer text is cut and
+     * keeps its end. `text` is UTF-8. [any thread, also before `load`] */
+    hl_status (*tokenize)(const hl_model *model, const char *text, int32_t *ids, hl_error *error);
+
+    /* count <= batch texts (ids: count x context) -> unit-norm embeddings, count x embed_dim. */
+    hl_status (*encode_texts)(hl_session *session, const int32_t *ids, size_t count, float *out,
+                              hl_error *error);
+
+    /* count <= batch images (pixels: count x 3 x size x size) -> traces[0 .. count), each with one reference
+     * that is the caller's. On failure none is left. */
+    hl_status (*encode_images)(hl_session *session, const float *pixels, size_t count,
+                               const hl_request *request, hl_trace **traces, hl_error *error);
+
+    void (*retain)(hl_trace *trace);        /* [any thread] */
+    void (*release)(hl_trace *trace);       /* accepts NULL [any thread] */
+    size_t (*bytes)(const hl_trace *trace); /* of memory that it holds [any thread] */
+
+    /* The image embedding, not normalised: embed_dim numbers; always there. [any thread] */
+    void (*embedding)(const hl_trace *trace, float *out);
+
+    /* A component's code: width + scalar_count numbers. HL_USAGE when the pass did not capture it. [any
+     * thread] */
+    hl_status (*code)(const hl_trace *trace, uint32_t component, float *out, hl_error *error);
+
+    /* The parts of a head's code by token, tokens x (width + scalar_count), prefix tokens first; they sum to
+     * the code, each carrying an equal share of the further numbers. HL_USAGE when the pass did not capture
+     * them. [any thread] */
+    hl_status (*token_codes)(const hl_trace *trace, uint32_t component, float *out, hl_error *error);
+} hl_model_api;
+
+#endif

@@ -1,0 +1,50 @@
+/* Stored weights, as a model plugin reads them. Ask the host for the extension HL_WEIGHTS_EXTENSION.
+ *
+ * The file is memory-mapped and checked as a whole when it is opened (header size, offsets that overlap or
+ * leave the file, shapes that disagree with their bytes); afterwards a tensor is read in parts, converted to
+ * f32. */
+#ifndef HEADLIGHT_WEIGHTS_H
+#define HEADLIGHT_WEIGHTS_H
+
+#include "error.h"
+#include <stddef.h>
+#include <stdint.h>
+
+#define HL_WEIGHTS_EXTENSION "headlight.weights/1"
+
+typedef enum hl_dtype { HL_F32 = 1, HL_F16, HL_BF16, HL_F64, HL_I64, HL_I32, HL_U8, HL_OTHER } hl_dtype;
+
+typedef struct hl_stored_tensor {
+    const char *name;
+    hl_dtype dtype;
+    uint32_t rank;     /* 0: a scalar */
+    uint64_t shape[8]; /* outermost first */
+    uint64_t elements; /* their product */
+} hl_stored_tensor;
+
+typedef struct hl_weights hl_weights; /* an opened file; owned by whoever opened it */
+
+typedef struct hl_weights_api {
+    uint32_t size;
+
+    /* Opens a .safetensors file. (The format: huggingface/safetensors, README, "Format".) Errors name the
+     * file and the tensor. [any thread] */
+    hl_status (*open)(const char *path, hl_weights **weights, hl_error *error);
+    void (*close)(hl_weights *weights); /* accepts NULL */
+
+    /* The tensors in the order of their names. NULL past the end. Valid until `close`. [any thread] */
+    const hl_stored_tensor *(*at)(const hl_weights *weights, size_t index);
+
+    /* NULL when there is none of that name. [any thread] */
+    const hl_stored_tensor *(*find)(const hl_weights *weights, const char *name);
+
+    /* Converts elements [first, first + count) of an f32, f16, bf16 or f64 tensor to f32. [any thread] */
+    hl_status (*read)(const hl_weights *weights, const hl_stored_tensor *tensor, uint64_t first,
+                      uint64_t count, float *out, hl_error *error);
+
+    /* Gives the tensor's file pages back to the system: call it once a tensor has been prepared, so that file
+     * and prepared copy are never both resident. Reading it again still works. [any thread] */
+    void (*done)(const hl_weights *weights, const hl_stored_tensor *tensor);
+} hl_weights_api;
+
+#endif

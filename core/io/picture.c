@@ -1,0 +1,150 @@
+/* Images in files or memory -> RGB bytes -> a model's pixels. Never knows which model wants them or why. */
+#include "core/io/picture.h"
+
+#include "core/io/decoder.h"
+#include "core/io/resize.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { CHANNELS = 3, LEVELS = 256, LARGEST_MODEL_SIZE = 1 << 13 };
+
+/* ---- files ---- */
+
+static hl_status open_file(const char *path, FILE **file, size_t *count, hl_error *error) {
+    *file = NULL;
+    *count = 0;
+    struct stat status;
+    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode)) {
+        return hl_fail(error, HL_FAILED, "%s: not a regular file; name an image file", path);
+    }
+    *file = fopen(path, "rbe");
+    if (!*file || fstat(fileno(*file), &status) != 0) {
+        int reason = errno;
+        if (*file) fclose(*file);
+        return hl_fail(error, HL_FAILED, "%s: cannot be opened: %s; check the path", path, strerror(reason));
+    }
+    *count = (size_t)status.st_size;
+    return HL_OK;
+}
+
+hl_status picture_load(const char *path, picture *out, hl_error *error) {
+    *out = (picture){0};
+    FILE *file;
+    size_t count;
+    hl_status status = open_file(path, &file, &count, error);
+    if (status != HL_OK) return status;
+    status = decode_pixels(path, file, count, out, error);
+    fclose(file);
+    return status;
+}
+
+hl_status picture_size(const char *path, size_t *width, size_t *height, hl_error *error) {
+    FILE *file;
+    size_t count;
+    hl_status status = open_file(path, &file, &count, error);
+    if (status != HL_OK) return status;
+    status = decode_size(path, file, count, width, height, error);
+    fclose(file);
+    return status;
+}
+
+hl_status picture_decode(const char *name, const uint8_t *bytes, size_t count, picture *out,
+                         hl_error *error) {
+    *out = (picture){0};
+    uint8_t nothing = 0; /* fmemopen wants an address even for no bytes */
+    FILE *file = fmemopen(count ? (void *)(uintptr_t)bytes : &nothing, count ? count : 1, "rb");
+    if (!file) return hl_no_memory(error, name);
+    hl_status status = decode_pixels(name, file, count, out, error);
+    fclose(file);
+    return status;
+}
+
+void picture_free(picture *image) {
+    free(image->rgb);
+    *image = (picture){0};
+}
+
+/* ---- sizes ---- */
+
+hl_status picture_resize(const picture *in, size_t width, size_t height, picture *out, hl_error *error) {
+    *out = (picture){0};
+    size_t bytes;
+    if (in->width == 0 || in->height == 0 || width == 0 || height == 0 ||
+        __builtin_mul_overflow(width, height, &bytes) ||
+        __builtin_mul_overflow(bytes, (size_t)CHANNELS, &bytes)) {
+        return hl_fail(error, HL_FAILED, "an image of %zu x %zu pixels cannot become one of %zu x %zu",
+                       in->width, in->height, width, height);
+    }
+    uint8_t *rgb = malloc(bytes);
+    if (!rgb) return hl_no_memory(error, "a resized image");
+    resize_axis across = {.from = in->width, .to = width, .count = width};
+    resize_axis down = {.from = in->height, .to = height, .count = height};
+    hl_status status = resize_bicubic(in->rgb, across, down, rgb, error);
+    if (status == HL_OK) {
+        *out = (picture){.width = width, .height = height, .rgb = rgb};
+    } else {
+        free(rgb);
+    }
+    return status;
+}
+
+/* Half of the even or odd number of surplus pixels, a half rounded to even. */
+static size_t centre_offset(size_t surplus) {
+    size_t half = surplus / 2;
+    return half + (surplus & half & 1);
+}
+
+/* The short side becomes `size`; of the long side the middle `size` pixels are wanted. */
+static void plan_crop(size_t width, size_t height, size_t size, resize_axis *across, resize_axis *down) {
+    size_t to = width <= height ? size * height / width : size * width / height;
+    *across = (resize_axis){.from = width, .to = width <= height ? size : to, .count = size};
+    *down = (resize_axis){.from = height, .to = width <= height ? to : size, .count = size};
+    across->first = centre_offset(across->to - size);
+    down->first = centre_offset(down->to - size);
+}
+
+picture_frame picture_crop_frame(size_t width, size_t height, const hl_preprocess *preprocess) {
+    resize_axis across, down;
+    plan_crop(width, height, preprocess->size, &across, &down);
+    double wide = (double)across.from / (double)across.to, high = (double)down.from / (double)down.to;
+    return (picture_frame){.left = (double)across.first * wide,
+                           .top = (double)down.first * high,
+                           .width = (double)across.count * wide,
+                           .height = (double)down.count * high};
+}
+
+/* ---- pixels ---- */
+
+/* Bytes of interleaved channels -> planes of normalised numbers. */
+static void normalise(const uint8_t *rgb, size_t count, const hl_preprocess *preprocess, float *pixels) {
+    for (size_t channel = 0; channel < CHANNELS; ++channel) {
+        float value[LEVELS];
+        for (int level = 0; level < LEVELS; ++level) {
+            value[level] = ((float)level / 255 - preprocess->mean[channel]) / preprocess->deviation[channel];
+        }
+        for (size_t i = 0; i < count; ++i) pixels[channel * count + i] = value[rgb[i * CHANNELS + channel]];
+    }
+}
+
+hl_status picture_preprocess(const picture *in, const hl_preprocess *preprocess, float *pixels,
+                             hl_error *error) {
+    size_t size = preprocess->size;
+    if (preprocess->resize != HL_RESIZE_SHORT_SIDE || size == 0 || size > LARGEST_MODEL_SIZE ||
+        in->width == 0 || in->height == 0) {
+        return hl_fail(
+            error, HL_FAILED,
+            "an image of %zu x %zu pixels cannot be prepared by method %u to %zu pixels; expected method "
+            "%d and 1 to %d pixels",
+            in->width, in->height, preprocess->resize, size, HL_RESIZE_SHORT_SIDE, LARGEST_MODEL_SIZE);
+    }
+    uint8_t *rgb = malloc(size * size * CHANNELS);
+    if (!rgb) return hl_no_memory(error, "a resized image");
+    resize_axis across, down;
+    plan_crop(in->width, in->height, size, &across, &down);
+    hl_status status = resize_bicubic(in->rgb, across, down, rgb, error);
+    if (status == HL_OK) normalise(rgb, size * size, preprocess, pixels);
+    free(rgb);
+    return status;
+}

@@ -1,0 +1,46 @@
+/* Images: file -> RGB bytes -> the pixels that a model wants; and RGB bytes -> PNG. */
+#ifndef PICTURE_H
+#define PICTURE_H
+
+#include "core/io/output.h"
+#include "headlight/error.h"
+#include "headlight/model.h"
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct picture {
+    size_t width, height;
+    uint8_t *rgb; /* height x width x 3, top row first */
+} picture;
+
+/* Where the model's crop lies, in pixels of the original image (fractions allowed). */
+typedef struct picture_frame {
+    double left, top, width, height;
+} picture_frame;
+
+/* Decodes any format that stb_image knows. 16 bits are shifted to 8, transparency is dropped, gray and
+ * palette become RGB, EXIF rotation is ignored. Refuses truncated files and more than 2^28 pixels. */
+hl_status picture_load(const char *path, picture *out, hl_error *error);
+hl_status picture_decode(const char *name, const uint8_t *bytes, size_t count, picture *out, hl_error *error);
+
+/* Only width and height, from the header. */
+hl_status picture_size(const char *path, size_t *width, size_t *height, hl_error *error);
+
+void picture_free(picture *image); /* accepts a zeroed picture */
+
+/* Pillow's antialiased bicubic (a = -0.5, support 2), byte-exact. */
+hl_status picture_resize(const picture *in, size_t width, size_t height, picture *out, hl_error *error);
+
+/* Resize, centre crop, normalise: 3 x size x size. */
+hl_status picture_preprocess(const picture *in, const hl_preprocess *preprocess, float *pixels,
+                             hl_error *error);
+
+picture_frame picture_crop_frame(size_t width, size_t height, const hl_preprocess *preprocess);
+
+/* Writes a PNG file into an output; always the same bytes for the same picture. */
+hl_status picture_write_png(const picture *image, output *out, const char *name, hl_error *error);
+
+/* PNG bytes in memory; free() them. */
+hl_status picture_encode_png(const picture *image, uint8_t **png, size_t *count, hl_error *error);
+
+#endif

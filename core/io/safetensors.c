@@ -1,0 +1,302 @@
+/* .safetensors: 8 bytes of header length, a JSON header, the tensors' bytes without gaps. The whole layout is
+ * checked before anything is handed out. Never knows what a tensor is for. */
+#include "core/io/safetensors.h"
+
+#include "core/io/convert.h"
+#include "core/io/mapping.h"
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PREFIX = 8, HEADER_LIMIT = 100000000, MAX_RANK = 8 };
+
+/* The public part comes first, so that a pointer to it is a pointer to the tensor. */
+typedef struct tensor {
+    hl_stored_tensor stored;
+    uint64_t begin, end; /* within the data */
+    size_t item;         /* bytes of an element */
+} tensor;
+
+struct hl_weights {
+    char *name; /* of the file, for messages */
+    mapping file;
+    cJSON *header; /* owns the tensors' names */
+    const uint8_t *data;
+    uint64_t data_count;
+    tensor *tensors; /* by name */
+    size_t count;
+};
+
+typedef struct dtype {
+    const char *name;
+    hl_dtype code;
+    size_t item;
+} dtype;
+
+static const dtype DTYPES[] = {
+    {"F32", HL_F32, 4},   {"F16", HL_F16, 2},       {"BF16", HL_BF16, 2},     {"F64", HL_F64, 8},
+    {"I64", HL_I64, 8},   {"I32", HL_I32, 4},       {"U8", HL_U8, 1},         {"I16", HL_OTHER, 2},
+    {"I8", HL_OTHER, 1},  {"BOOL", HL_OTHER, 1},    {"U64", HL_OTHER, 8},     {"U32", HL_OTHER, 4},
+    {"U16", HL_OTHER, 2}, {"F8_E4M3", HL_OTHER, 1}, {"F8_E5M2", HL_OTHER, 1},
+};
+
+#define DAMAGED "; the file is damaged or no .safetensors file: copy or download it again"
+
+static hl_status bad_tensor(const hl_weights *weights, const tensor *bad, const char *why, hl_error *error) {
+    return hl_fail(error, HL_FAILED, "%s: tensor %.200s: %s" DAMAGED, weights->name, bad->stored.name, why);
+}
+
+/* ---- the header ---- */
+
+/* An exact non-negative integer; JSON's numbers are doubles, exact below 2^53. */
+static bool whole_number(const cJSON *item, uint64_t *number) {
+    if (!cJSON_IsNumber(item)) return false;
+    double value = item->valuedouble;
+    if (!(value >= 0 && value < 9007199254740992.0) || value != (double)(uint64_t)value) return false;
+    *number = (uint64_t)value;
+    return true;
+}
+
+static bool read_dtype(const cJSON *item, tensor *out) {
+    for (size_t i = 0; cJSON_IsString(item) && i < sizeof DTYPES / sizeof *DTYPES; ++i) {
+        if (strcmp(item->valuestring, DTYPES[i].name) != 0) continue;
+        out->stored.dtype = DTYPES[i].code;
+        out->item = DTYPES[i].item;
+        return true;
+    }
+    return false;
+}
+
+static const char *read_shape(const cJSON *list, tensor *out) {
+    if (!cJSON_IsArray(list)) return "its shape is missing or no list";
+    hl_stored_tensor *stored = &out->stored;
+    stored->elements = 1;
+    for (const cJSON *item = list->child; item; item = item->next) {
+        if (stored->rank == MAX_RANK) return "its shape has more than 8 dimensions";
+        uint64_t *size = &stored->shape[stored->rank++];
+        if (!whole_number(item, size)) return "its shape holds something else than non-negative integers";
+        if (__builtin_mul_overflow(stored->elements, *size, &stored->elements))
+            return "its shape is too large";
+    }
+    return NULL;
+}
+
+static const char *read_offsets(const cJSON *list, uint64_t data_count, tensor *out) {
+    if (!cJSON_IsArray(list) || cJSON_GetArraySize(list) != 2 || !whole_number(list->child, &out->begin) ||
+        !whole_number(list->child->next, &out->end)) {
+        return "its data_offsets are not two non-negative integers";
+    }
+    if (out->begin > out->end) return "its data_offsets end before they begin";
+    if (out->end > data_count) return "its data_offsets lie beyond the end of the file; it is truncated";
+    uint64_t bytes;
+    if (__builtin_mul_overflow(out->stored.elements, (uint64_t)out->item, &bytes))
+        return "its shape is too large";
+    if (bytes != out->end - out->begin) return "its shape and dtype disagree with its data_offsets";
+    return NULL;
+}
+
+static hl_status read_tensor(const hl_weights *weights, const cJSON *item, tensor *out, hl_error *error) {
+    *out = (tensor){.stored.name = item->string};
+    if (!cJSON_IsObject(item)) return bad_tensor(weights, out, "its entry in the header is no object", error);
+    if (!read_dtype(cJSON_GetObjectItemCaseSensitive(item, "dtype"), out)) {
+        return bad_tensor(weights, out, "its dtype is missing or unknown", error);
+    }
+    const char *why = read_shape(cJSON_GetObjectItemCaseSensitive(item, "shape"), out);
+    if (!why) {
+        const cJSON *offsets = cJSON_GetObjectItemCaseSensitive(item, "data_offsets");
+        why = read_offsets(offsets, weights->data_count, out);
+    }
+    return why ? bad_tensor(weights, out, why, error) : HL_OK;
+}
+
+static hl_status read_tensors(hl_weights *weights, hl_error *error) {
+    size_t entries = (size_t)cJSON_GetArraySize(weights->header);
+    weights->tensors = malloc((entries + 1) * sizeof *weights->tensors);
+    if (!weights->tensors) return hl_no_memory(error, weights->name);
+    for (const cJSON *item = weights->header->child; item; item = item->next) {
+        if (strcmp(item->string, "__metadata__") == 0) continue;
+        hl_status status = read_tensor(weights, item, &weights->tensors[weights->count], error);
+        if (status != HL_OK) return status;
+        ++weights->count;
+    }
+    return HL_OK;
+}
+
+/* JSON, then nothing but spaces. Parsed from a copy that ends with NUL: nothing can be read beyond it. */
+static hl_status parse_header(hl_weights *weights, const uint8_t *text, size_t length, hl_error *error) {
+    char *copy = malloc(length + 1);
+    if (!copy) return hl_no_memory(error, weights->name);
+    memcpy(copy, text, length);
+    copy[length] = '\0';
+    const char *end = copy;
+    errno = 0;
+    weights->header = cJSON_ParseWithLengthOpts(copy, length + 1, &end, false);
+    size_t used = (size_t)(end - copy);
+    while (used < length && strchr(" \t\r\n", copy[used])) ++used;
+    bool no_memory = !weights->header && errno == ENOMEM;
+    free(copy);
+    if (no_memory) return hl_no_memory(error, weights->name);
+    if (!cJSON_IsObject(weights->header) || used < length || text[0] != '{') {
+        return hl_fail(error, HL_FAILED,
+                       "%s: header byte %zu: expected a JSON object and nothing after it" DAMAGED,
+                       weights->name, used);
+    }
+    return HL_OK;
+}
+
+/* ---- the layout ---- */
+
+static int compare_places(const void *left, const void *right) {
+    const tensor *a = left, *b = right;
+    if (a->begin != b->begin) return a->begin < b->begin ? -1 : 1;
+    return (a->end > b->end) - (a->end < b->end);
+}
+
+static int compare_names(const void *left, const void *right) {
+    return strcmp(((const tensor *)left)->stored.name, ((const tensor *)right)->stored.name);
+}
+
+/* The tensors fill the data without gap or overlap, and no name comes twice; leaves them sorted by name. */
+static hl_status check_layout(hl_weights *weights, hl_error *error) {
+    tensor *tensors = weights->tensors;
+    qsort(tensors, weights->count, sizeof *tensors, compare_places);
+    uint64_t end = 0;
+    for (size_t i = 0; i < weights->count; ++i) {
+        if (tensors[i].begin < end)
+            return bad_tensor(weights, &tensors[i], "it overlaps another tensor", error);
+        if (tensors[i].begin > end)
+            return bad_tensor(weights, &tensors[i], "unused bytes lie before it", error);
+        end = tensors[i].end;
+    }
+    if (end != weights->data_count) {
+        return hl_fail(error, HL_FAILED, "%s: %" PRIu64 " bytes of data, the tensors end at %" PRIu64 DAMAGED,
+                       weights->name, weights->data_count, end);
+    }
+    qsort(tensors, weights->count, sizeof *tensors, compare_names);
+    for (size_t i = 1; i < weights->count; ++i) {
+        if (compare_names(&tensors[i - 1], &tensors[i]) == 0) {
+            return bad_tensor(weights, &tensors[i], "its name comes twice", error);
+        }
+    }
+    return HL_OK;
+}
+
+static hl_status parse_file(hl_weights *weights, const uint8_t *bytes, size_t count, hl_error *error) {
+    uint64_t length = 0;
+    for (size_t i = PREFIX; count >= PREFIX && i-- > 0;) length = length << 8 | bytes[i];
+    if (count < PREFIX || length > HEADER_LIMIT || length > count - PREFIX || length < 2) {
+        return hl_fail(error, HL_FAILED,
+                       "%s: a header of %" PRIu64
+                       " bytes in a file of %zu; at most %d and the file's rest" DAMAGED,
+                       weights->name, length, count, HEADER_LIMIT);
+    }
+    weights->data = bytes + PREFIX + length;
+    weights->data_count = count - PREFIX - length;
+    hl_status status = parse_header(weights, bytes + PREFIX, (size_t)length, error);
+    if (status == HL_OK) status = read_tensors(weights, error);
+    return status != HL_OK ? status : check_layout(weights, error);
+}
+
+/* ---- the interface ---- */
+
+static void close_weights(hl_weights *weights) {
+    if (!weights) return;
+    mapping_close(&weights->file);
+    cJSON_Delete(weights->header);
+    free(weights->tensors);
+    free(weights->name);
+    free(weights);
+}
+
+/* Takes over `file`, which may be empty. */
+static hl_status open_bytes(const char *name, mapping file, const uint8_t *bytes, size_t count,
+                            hl_weights **out, hl_error *error) {
+    hl_weights *weights = calloc(1, sizeof *weights);
+    if (!weights) {
+        mapping_close(&file);
+        return hl_no_memory(error, name);
+    }
+    weights->file = file;
+    weights->name = strdup(name);
+    hl_status status = weights->name ? parse_file(weights, bytes, count, error) : hl_no_memory(error, name);
+    if (status == HL_OK) {
+        *out = weights;
+    } else {
+        close_weights(weights);
+    }
+    return status;
+}
+
+hl_status safetensors_parse(const char *name, const uint8_t *bytes, size_t count, hl_weights **weights,
+                            hl_error *error) {
+    *weights = NULL;
+    return open_bytes(name, (mapping){0}, bytes, count, weights, error);
+}
+
+static hl_status open_weights(const char *path, hl_weights **weights, hl_error *error) {
+    *weights = NULL;
+    mapping file;
+    hl_status status = mapping_open(path, &file, error);
+    return status != HL_OK ? status : open_bytes(path, file, file.bytes, file.count, weights, error);
+}
+
+static const hl_stored_tensor *at(const hl_weights *weights, size_t index) {
+    return index < weights->count ? &weights->tensors[index].stored : NULL;
+}
+
+static const hl_stored_tensor *find(const hl_weights *weights, const char *name) {
+    const tensor key = {.stored.name = name};
+    if (weights->count == 0) return NULL;
+    const tensor *found = bsearch(&key, weights->tensors, weights->count, sizeof key, compare_names);
+    return found ? &found->stored : NULL;
+}
+
+static hl_status read_elements(const hl_weights *weights, const hl_stored_tensor *stored, uint64_t first,
+                               uint64_t count, float *out, hl_error *error) {
+    const tensor *source = (const tensor *)stored;
+    if (first > stored->elements || count > stored->elements - first) {
+        return hl_fail(error, HL_FAILED,
+                       "%s: tensor %.200s: elements %" PRIu64 " to %" PRIu64 " asked of %" PRIu64,
+                       weights->name, stored->name, first, first + count, stored->elements);
+    }
+    const uint8_t *from = weights->data + source->begin + first * source->item;
+    switch (stored->dtype) {
+    case HL_F32:
+        memcpy(out, from, (size_t)count * sizeof *out);
+        return HL_OK;
+    case HL_F16:
+        convert_f16(from, (size_t)count, out);
+        return HL_OK;
+    case HL_BF16:
+        convert_bf16(from, (size_t)count, out);
+        return HL_OK;
+    case HL_F64:
+        convert_f64(from, (size_t)count, out);
+        return HL_OK;
+    default:
+        return hl_fail(
+            error, HL_FAILED,
+            "%s: tensor %.200s: holds no floating-point numbers that can be read; expected F32, F16, BF16 "
+            "or F64",
+            weights->name, stored->name);
+    }
+}
+
+static void done(const hl_weights *weights, const hl_stored_tensor *stored) {
+    const tensor *source = (const tensor *)stored;
+    if (!weights->file.bytes) return; /* somebody else's memory */
+    mapping_release(weights->data + source->begin, (size_t)(source->end - source->begin));
+}
+
+const hl_weights_api safetensors_api = {
+    .size = sizeof safetensors_api,
+    .open = open_weights,
+    .close = close_weights,
+    .at = at,
+    .find = find,
+    .read = read_elements,
+    .done = done,
+};

@@ -1,0 +1,15 @@
+/* Reads .safetensors files (huggingface/safetensors, README, "Format"): the host's implementation of
+ * weights.h. */
+#ifndef SAFETENSORS_H
+#define SAFETENSORS_H
+
+#include "headlight/weights.h"
+
+extern const hl_weights_api safetensors_api;
+
+/* Checks a whole file that lies in memory, header and layout, as `open` does. `name` is for messages. The
+ * bytes must outlive *weights; safetensors_api.close frees it and leaves the bytes alone. */
+hl_status safetensors_parse(const char *name, const uint8_t *bytes, size_t count, hl_weights **weights,
+                            hl_error *error);
+
+#endif

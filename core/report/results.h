@@ -1,0 +1,43 @@
+/* What the analyses of one experiment found, as data: the hl_result that they fill, kept as JSON.
+ *
+ * results.json is this tree, written out; the page is made from it and from the pictures. Never knows which
+ * analysis or model made it. */
+#ifndef RESULTS_H
+#define RESULTS_H
+
+#include "core/io/output.h"
+#include "core/io/picture.h"
+#include "headlight/analysis.h"
+#include <cjson/cJSON.h>
+
+typedef struct results results;
+
+hl_status results_open(results **out, hl_error *error);
+void results_close(results *results); /* accepts NULL */
+
+/* The root object: {"version": 1, "model": {...}, "compute": {...}, "analyses": [...]}; the caller adds to
+ * "model" and "compute". */
+cJSON *results_root(results *results);
+
+/* Starts the next analysis: {"plugin": name, "options": {...}, "results": []}. `options` is an object that
+ * becomes the results' own. *sink is what the plugin fills; it is valid until the next call. */
+hl_status results_analysis(results *results, const char *plugin, const char *summary, cJSON *options,
+                           hl_result **sink, hl_error *error);
+
+/* Whether the sink failed on the way (no memory). */
+hl_status results_finish_analysis(results *results, hl_error *error);
+
+/* How a result's image name becomes a file, and where the model looks: for drawing. */
+typedef struct results_images {
+    void *user;
+    hl_status (*load)(void *user, const char *name, picture *out, hl_error *error);
+    hl_preprocess preprocess;
+    uint32_t grid_rows, grid_cols, patch;
+} results_images;
+
+/* Draws every item of a known schema, writes the PNG files, results.json and report.html. `title` is the
+ * page's heading, `experiment` the text of the YAML file that was run. */
+hl_status results_write(results *results, const results_images *images, const char *title,
+                        const char *experiment, output *out, hl_error *error);
+
+#endif

@@ -1,0 +1,35 @@
+/* The merges of a byte-pair encoding: symbols, their token ids, and which pair becomes which symbol. */
+#ifndef MERGES_H
+#define MERGES_H
+
+#include "headlight/error.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Ids: 256 bytes, 256 bytes that end a word, the merges' results, start, end. */
+enum { MERGES_BYTES = 256, MERGES_FIXED = 2 * MERGES_BYTES + 2 };
+
+typedef struct merges merges;
+
+typedef struct merge {
+    uint32_t rank; /* the lowest is applied first */
+    uint32_t result;
+} merge;
+
+/* Parses a header line and vocab_size - MERGES_FIXED merges. `name` is for messages. */
+hl_status merges_parse(const char *name, const char *text, size_t length, size_t vocab_size, merges **out,
+                       hl_error *error);
+
+/* Reads the merges file of a model's folder, plain or gzip. HL_USAGE when there is none. */
+hl_status merges_read(const char *folder, size_t vocab_size, merges **out, hl_error *error);
+void merges_free(merges *table); /* accepts NULL */
+
+/* The symbol of a byte; `last`: of one that ends a word. */
+uint32_t merges_byte(const merges *table, uint8_t byte, bool last);
+int32_t merges_id(const merges *table, uint32_t symbol);
+
+/* NULL: the pair is never merged. */
+const merge *merges_find(const merges *table, uint32_t left, uint32_t right);
+
+#endif

@@ -1,0 +1,19 @@
+/* CLIP's tokenizer: a text -> token ids. */
+#ifndef TOKENIZER_H
+#define TOKENIZER_H
+
+#include "headlight/error.h"
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct tokenizer tokenizer;
+
+/* Only remembers where the merges are; they are read when the first text comes. */
+tokenizer *tokenizer_open(const char *folder, size_t vocab_size); /* NULL: no memory */
+void tokenizer_close(tokenizer *t);                               /* accepts NULL */
+
+/* ids: `context` numbers: start, the text's, end, zeros; a longer text is cut and keeps its end.
+ * [any thread] */
+hl_status tokenizer_run(tokenizer *t, const char *text, size_t context, int32_t *ids, hl_error *error);
+
+#endif

@@ -1,0 +1,208 @@
+/* The transformer itself. Knows tensors and layers; never what a row stands for. */
+#include "tower.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+hl_status load_vector(const loader *from, tensor_spec spec, hl_tensor **out) {
+    const hl_compute *c = from->compute;
+    size_t count = tensor_elements(&spec);
+    float *numbers;
+    TRY(checkpoint_take(from->weights, &spec, &numbers, from->error));
+    hl_status status = c->api->new_tensor(c->backend, count, out, from->error);
+    if (status == HL_OK) status = c->api->upload(c->backend, numbers, dense(*out, 0, 1, count), from->error);
+    free(numbers);
+    return status;
+}
+
+hl_status load_norm(const loader *from, tensor_spec gain, tensor_spec shift, norm *out) {
+    out->width = gain.shape[0];
+    TRY(load_vector(from, gain, &out->gain));
+    return load_vector(from, shift, &out->shift);
+}
+
+void free_norm(const hl_compute *compute, norm *n) {
+    compute->api->free_tensor(compute->backend, n->gain);
+    compute->api->free_tensor(compute->backend, n->shift);
+}
+
+/* Reads rows and their bias into `numbers`, the bias behind the matrix. */
+static hl_status read_rows(const loader *from, const tensor_spec *matrix, const tensor_spec *bias,
+                           size_t first, size_t rows, float *numbers) {
+    size_t in = tensor_elements(matrix) / matrix->shape[0];
+    TRY(checkpoint_read(from->weights, matrix, first * in, rows * in, numbers, from->error));
+    checkpoint_done(from->weights, matrix);
+    if (!bias->rank) return HL_OK;
+    TRY(checkpoint_read(from->weights, bias, first, rows, numbers + rows * in, from->error));
+    checkpoint_done(from->weights, bias);
+    return HL_OK;
+}
+
+hl_status load_linear(const loader *from, const hl_weight_source *what, tensor_spec matrix, tensor_spec bias,
+                      size_t first, hl_weight **out) {
+    hl_weight_source source = *what;
+    source.size = sizeof source;
+    source.in = tensor_elements(&matrix) / matrix.shape[0];
+    float *numbers = malloc(source.out * (source.in + 1) * sizeof *numbers);
+    if (!numbers) return hl_no_memory(from->error, matrix.name);
+    hl_status status = read_rows(from, &matrix, &bias, first, source.out, numbers);
+    source.data = numbers;
+    source.bias = bias.rank ? numbers + source.out * source.in : NULL;
+    const hl_compute *c = from->compute;
+    if (status == HL_OK) status = c->api->prepare(c->backend, &source, out, from->error);
+    free(numbers);
+    return status;
+}
+
+hl_status load_projection(const loader *from, tensor_spec matrix, hl_weight **out) {
+    size_t rows = matrix.shape[0], cols = matrix.shape[1];
+    float *stored, *turned = malloc(rows * cols * sizeof *turned);
+    if (!turned) return hl_no_memory(from->error, matrix.name);
+    hl_status status = checkpoint_take(from->weights, &matrix, &stored, from->error);
+    if (status == HL_OK) {
+        for (size_t i = 0; i < rows; ++i) {
+            for (size_t j = 0; j < cols; ++j) turned[j * rows + i] = stored[i * cols + j];
+        }
+        free(stored);
+        const hl_weight_source source = {sizeof source, HL_ROLE_EMBED, -1, cols, rows, turned, NULL};
+        status = from->compute->api->prepare(from->compute->backend, &source, out, from->error);
+    }
+    free(turned);
+    return status;
+}
+
+static hl_status load_layer(const loader *from, const tower *t, size_t number, tower_layer *out) {
+    const tower_shape *shape = t->shape;
+#define SPEC(SLOT) layer_tensor(shape, number, SLOT)
+    size_t width = shape->width;
+    hl_weight_source source = {.role = HL_ROLE_QKV, .layer = (int)number, .out = 3 * width};
+    size_t first = 0;
+    if (t->pools_last && number + 1 == shape->layers) {
+        source.out = first = width;
+        TRY(load_linear(from, &source, SPEC(QKV_WEIGHT), SPEC(QKV_BIAS), 0, &out->query));
+        source.out = 2 * width;
+    }
+    TRY(load_linear(from, &source, SPEC(QKV_WEIGHT), SPEC(QKV_BIAS), first, &out->qkv));
+    source.role = HL_ROLE_OUT;
+    source.out = width;
+    TRY(load_linear(from, &source, SPEC(OUT_WEIGHT), SPEC(OUT_BIAS), 0, &out->out));
+    source.role = HL_ROLE_MLP_IN;
+    source.out = shape->hidden;
+    TRY(load_linear(from, &source, SPEC(MLP_IN_WEIGHT), SPEC(MLP_IN_BIAS), 0, &out->mlp_in));
+    source.role = HL_ROLE_MLP_OUT;
+    source.out = width;
+    TRY(load_linear(from, &source, SPEC(MLP_OUT_WEIGHT), SPEC(MLP_OUT_BIAS), 0, &out->mlp_out));
+    TRY(load_norm(from, SPEC(LN_1_GAIN), SPEC(LN_1_SHIFT), &out->ln_1));
+    return load_norm(from, SPEC(LN_2_GAIN), SPEC(LN_2_SHIFT), &out->ln_2);
+#undef SPEC
+}
+
+hl_status tower_load(const loader *from, tower *out) {
+    out->layers = calloc(out->shape->layers, sizeof *out->layers);
+    if (!out->layers) return hl_no_memory(from->error, "a tower's layers");
+    for (size_t i = 0; i < out->shape->layers; ++i) TRY(load_layer(from, out, i, &out->layers[i]));
+    return HL_OK;
+}
+
+void tower_free(tower *t) {
+    for (size_t i = 0; t->layers && i < t->shape->layers; ++i) {
+        tower_layer *l = &t->layers[i];
+        hl_weight *weights[] = {l->query, l->qkv, l->out, l->mlp_in, l->mlp_out};
+        for (size_t j = 0; j < sizeof weights / sizeof *weights; ++j) {
+            t->compute->api->free_weight(t->compute->backend, weights[j]);
+        }
+        free_norm(t->compute, &l->ln_1);
+        free_norm(t->compute, &l->ln_2);
+    }
+    free(t->layers);
+    t->layers = NULL;
+}
+
+static size_t wide_columns(const tower_shape *shape) {
+    return 3 * shape->width > shape->hidden ? 3 * shape->width : shape->hidden;
+}
+
+hl_status scratch_open(const tower *t, size_t rows, scratch *out, hl_error *error) {
+    const hl_compute *c = t->compute;
+    TRY(c->api->new_tensor(c->backend, rows * t->shape->width, &out->x, error));
+    TRY(c->api->new_tensor(c->backend, rows * t->shape->width, &out->normed, error));
+    return c->api->new_tensor(c->backend, rows * wide_columns(t->shape), &out->wide, error);
+}
+
+void scratch_free(const hl_compute *compute, scratch *s) {
+    compute->api->free_tensor(compute->backend, s->x);
+    compute->api->free_tensor(compute->backend, s->normed);
+    compute->api->free_tensor(compute->backend, s->wide);
+}
+
+hl_status apply_norm(const hl_compute *compute, const norm *n, hl_matrix x, hl_matrix out,
+                     hl_matrix statistics, hl_error *error) {
+    const hl_layer_norm operation = {.x = x,
+                                     .gain = dense(n->gain, 0, 1, n->width),
+                                     .shift = dense(n->shift, 0, 1, n->width),
+                                     .out = out,
+                                     .statistics = statistics,
+                                     .epsilon = 1e-5F};
+    return compute->api->layer_norm(compute->backend, &operation, error);
+}
+
+hl_status apply_linear(const hl_compute *compute, const hl_weight *weight, hl_matrix x, hl_matrix residual,
+                       hl_matrix out, hl_activation activation, hl_error *error) {
+    const hl_linear operation = {x, residual, out, weight, activation};
+    return compute->api->linear(compute->backend, &operation, error);
+}
+
+/* Queries, keys and values: from one product, or, where the layer pools, from two. */
+static hl_status project(const tower *t, const tower_layer *l, const scratch *s, sequences in, attended *io,
+                         hl_attention *operation, hl_error *error) {
+    const hl_compute *c = t->compute;
+    const hl_matrix none = {0};
+    size_t rows = in.count * in.tokens, width = t->shape->width;
+    hl_matrix normed = dense(s->normed, 0, rows, width);
+    TRY(apply_norm(c, &l->ln_1, dense(s->x, 0, rows, width), normed, none, error));
+    if (l->query) {
+        TRY(apply_linear(c, l->query, every(normed, in.tokens), none, io->pooled_query, HL_IDENTITY, error));
+    }
+    size_t parts = l->query ? 2 : 3;
+    hl_matrix wide = dense(s->wide, 0, rows, parts * width);
+    TRY(apply_linear(c, l->qkv, normed, none, wide, HL_IDENTITY, error));
+    operation->q = l->query ? io->pooled_query : columns(wide, 0, width);
+    operation->k = columns(wide, (parts - 2) * width, width);
+    operation->v = columns(wide, (parts - 1) * width, width);
+    operation->out = l->query ? io->pooled_out : normed; /* ln_1's output has been used up */
+    return HL_OK;
+}
+
+hl_status attend(const tower *t, size_t number, const scratch *s, sequences in, attended *io,
+                 hl_error *error) {
+    static const size_t first_row = 0;
+    size_t heads = t->shape->heads;
+    hl_attention operation = {.probabilities = io->probabilities,
+                              .batch = in.count,
+                              .heads = heads,
+                              .scale = 1 / sqrtf((float)(t->shape->width / heads)),
+                              .mask = in.mask,
+                              .probes = &first_row,
+                              .probe_count = io->probabilities.tensor ? 1 : 0};
+    TRY(project(t, &t->layers[number], s, in, io, &operation, error));
+    io->values = operation.v;
+    io->out = operation.out;
+    return t->compute->api->attention(t->compute->backend, &operation, error);
+}
+
+hl_status finish_layer(const tower *t, size_t number, const scratch *s, hl_matrix heads, hl_matrix x,
+                       size_t step, hl_matrix capture, hl_error *error) {
+    const hl_compute *c = t->compute;
+    const hl_matrix none = {0};
+    const tower_layer *l = &t->layers[number];
+    hl_matrix normed = dense(s->normed, 0, x.rows, x.cols);
+    hl_matrix hidden = dense(s->wide, 0, x.rows, t->shape->hidden);
+    TRY(apply_linear(c, l->out, heads, x, x, HL_IDENTITY, error));
+    TRY(apply_norm(c, &l->ln_2, x, normed, none, error));
+    TRY(apply_linear(c, l->mlp_in, normed, none, hidden, t->activation, error));
+    if (capture.tensor) {
+        TRY(apply_linear(c, l->mlp_out, every(hidden, step), none, capture, HL_IDENTITY, error));
+    }
+    return apply_linear(c, l->mlp_out, hidden, x, x, HL_IDENTITY, error);
+}

@@ -1,0 +1,99 @@
+#!/usr/bin/python3
+"""Makes the files in this folder with numpy and Pillow (python3-numpy, python3-pil), so that headlight's readers and
+writers are compared with other people's. Run it in this folder; the same files come out every time.
+
+NAME.EXTENSION is an image, NAME.npy its RGB bytes as Pillow reads them (16 bits by their high byte)."""
+import json, struct, zlib
+import numpy as np
+from PIL import Image
+
+rng = np.random.default_rng(7)
+
+
+def expect(name, rgb):
+    np.save(name + ".npy", np.asarray(rgb).astype(np.float32))
+
+
+def chunk(kind, body):
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def images():
+    rgb = rng.integers(0, 256, (7, 12, 3), dtype=np.uint8)
+    smooth = np.asarray(Image.fromarray(rgb).resize((40, 24), Image.BICUBIC))
+
+    def save(name, image, extension="png", **options):
+        image.save(f"{name}.{extension}", **options)
+        expect(name, Image.open(f"{name}.{extension}").convert("RGB"))
+
+    save("alpha", Image.fromarray(rng.integers(0, 256, (7, 12, 4), dtype=np.uint8), "RGBA"))
+    save("gray_alpha", Image.fromarray(rng.integers(0, 256, (7, 12, 2), dtype=np.uint8), "LA"))
+    save("gray_1bit", Image.fromarray(rgb[..., 0] > 127))
+    palette = Image.fromarray(smooth).quantize(13)
+    save("palette_transparent", palette, transparency=bytes(range(0, 260, 20)))
+    save("bitmap", Image.fromarray(rgb), "bmp")
+    save("moving", palette, "gif", save_all=True, append_images=[palette.transpose(Image.ROTATE_180)])
+    save("pixmap", Image.fromarray(rgb), "ppm")
+    save("graymap", Image.fromarray(rgb[..., 1]), "pgm")
+    save("progressive", Image.fromarray(smooth), "jpg", quality=95, subsampling=0, progressive=True)
+    save("gray", Image.fromarray(smooth[..., 0]), "jpg", quality=95)
+
+    gray16 = rng.integers(0, 65536, (7, 12), dtype=np.uint16)
+    Image.fromarray(gray16).save("gray_16bit.png")
+    expect("gray_16bit", np.repeat((gray16 >> 8)[..., None], 3, 2))
+    rgb16 = rng.integers(0, 65536, (7, 12, 3), dtype=np.uint16)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in rgb16)
+    with open("rgb_16bit.png", "wb") as f:
+        f.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 12, 7, 16, 2, 0, 0, 0)))
+        f.write(chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+    expect("rgb_16bit", rgb16 >> 8)
+
+
+def resized():
+    """WIDTHxHEIGHT.npy: ../images/rgb_wide.png at that size."""
+    wide = Image.open("../images/rgb_wide.png").convert("RGB")
+    for size in [(37, 19), (wide.width, 11), (9, wide.height), (1, 1), (101, 3), (60, 90)]:
+        expect("%dx%d" % size, wide.resize(size, Image.BICUBIC))
+
+
+def tensors():
+    """floats.safetensors: its data begins at an odd byte; NAME.npy are the tensors as f32."""
+    f16 = np.concatenate([np.arange(0, 65536, 7), [0, 1, 0x3FF, 0x400, 0x7BFF, 0x7C00, 0x7E00, 0x8000, 0x8001, 0xFC00]])
+    f16 = f16.astype(np.uint16).view(np.float16)
+    bf16 = np.arange(0, 65536, 61).astype(np.uint16)
+    f64 = np.concatenate([rng.normal(size=200), 10.0 ** rng.uniform(-50, 45, 200), [0.0, -0.0, np.inf, -np.inf, np.nan, 1 + 2.0**-24]])
+    f32 = rng.normal(size=(3, 5)).astype(np.float32)
+    arrays = [("f16", "F16", f16), ("bf16", "BF16", bf16), ("f64", "F64", f64), ("f32", "F32", f32), ("i64", "I64", np.arange(3)), ("scalar", "F32", np.float32(2.5))]
+    header, data = {"__metadata__": {"made by": "numpy"}}, b""
+    for name, dtype, a in arrays:
+        header[name] = {"dtype": dtype, "shape": list(np.shape(a)), "data_offsets": [len(data), len(data) + a.nbytes]}
+        data += a.tobytes()
+    text = json.dumps(header).encode()
+    text += b" " * (1 - len(text) % 2)
+    with open("floats.safetensors", "wb") as f:
+        f.write(struct.pack("<Q", len(text)) + text + data)
+    with np.errstate(over="ignore", invalid="ignore"):
+        np.save("f16.npy", f16.astype(np.float32))
+        np.save("bf16.npy", (bf16.astype(np.uint32) << 16).view(np.float32))
+        np.save("f64.npy", f64.astype(np.float32))
+        np.save("f32.npy", f32)
+
+
+def arrays():
+    counting = np.arange(24, dtype=np.float32)
+    np.save("cube.npy", counting.reshape(2, 3, 4))
+    np.save("row.npy", counting)
+    np.save("number.npy", np.float32(3))
+    np.save("nothing.npy", np.zeros((0, 3), np.float32))
+    np.save("ids.npy", np.arange(6, dtype=np.int32).reshape(2, 3))
+    np.save("double.npy", counting.astype(np.float64).reshape(4, 6) / 3)
+    np.save("fortran.npy", np.asfortranarray(counting.reshape(4, 6)))
+    np.save("big_endian.npy", counting.astype(">f4"))
+    with open("version2.npy", "wb") as f:
+        np.lib.format.write_array(f, counting.reshape(2, 12), version=(2, 0))
+
+
+images()
+resized()
+tensors()
+arrays()

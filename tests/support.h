@@ -1,0 +1,52 @@
+/* What every test needs: temporary folders, files, the built command, golden arrays. */
+#ifndef SUPPORT_H
+#define SUPPORT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+/* after the above, as cmocka wants it */
+#include <cmocka.h>
+
+#include "core/io/npy.h"
+#include "headlight/error.h"
+
+/* A fresh folder below /tmp, removed with all that is in it by `remove_folder`. Static storage until the next
+ * call is not shared: the caller owns the string and frees it through `remove_folder`. */
+char *make_folder(void);
+void remove_folder(char *folder);
+
+/* printf into a new string that the caller frees. */
+char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+void write_file(const char *path, const void *bytes, size_t count);
+void write_text(const char *path, const char *content);
+/* The whole file with a NUL after it; the caller frees it. count may be NULL. */
+char *read_file(const char *path, size_t *count);
+bool file_exists(const char *path);
+/* Names in a folder, "." and ".." left out. */
+size_t count_files(const char *folder);
+void copy_file(const char *from, const char *to);
+/* Recursively. */
+void copy_folder(const char *from, const char *to);
+
+/* Runs the built command without a shell; arguments end with NULL. Returns its exit status (128 + signal when
+ * it was killed). printed and errors, unless NULL, get what it wrote; the caller frees them. */
+int run_command(char **printed, char **errors, const char *argument, ...) __attribute__((sentinel));
+
+/* The same with any program, found on PATH. */
+int run_program(const char *const *arguments, char **printed, char **errors);
+
+/* Largest absolute difference divided by the largest absolute value expected; fails the test when shapes
+ * differ. */
+double worst_error(const npy_array *expected, const npy_array *got);
+/* Reads tests/golden/CASE/NAME.npy. */
+npy_array golden(const char *name_of_case, const char *name);
+
+/* Fails the test with the message when status is not HL_OK. */
+#define assert_ok(status, error)                                                                             \
+    assert_true((status) == HL_OK ? true : (print_error("%s\n", (error).message), false))
+
+#endif

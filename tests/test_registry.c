@@ -1,0 +1,281 @@
+/* Which plugins are found, which of two wins, and what is refused. */
+#include "core/host/registry.h"
+#include "tests/support.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Puts a fixture into a folder under a plugin's name. */
+static void install(const char *folder, const char *fixture, const char *name) {
+    char *from = text("%s/%s.fixture", TEST_FIXTURES, fixture), *to = text("%s/%s", folder, name);
+    copy_file(from, to);
+    free(from);
+    free(to);
+}
+
+typedef struct warnings {
+    char last[1024];
+    size_t count;
+} warnings;
+
+static void keep_warning(void *user, const char *line) {
+    warnings *seen = user;
+    ++seen->count;
+    snprintf(seen->last, sizeof seen->last, "%s", line);
+}
+
+static hl_status open_folders(const char *const *folders, size_t count, registry **plugins, warnings *seen,
+                              hl_error *error) {
+    registry_settings settings = {
+        .folders = folders, .folder_count = count, .user = seen, .warn = keep_warning};
+    return registry_open(&settings, plugins, error);
+}
+
+static int unset_path(void **state) {
+    (void)state;
+    return unsetenv("HEADLIGHT_PLUGIN_PATH");
+}
+
+static void finds_a_plugin(void **state) {
+    (void)state;
+    char *folder = make_folder();
+    install(folder, "sample", "sample.so");
+    install(folder, "no_symbol", "not-a-library.txt");
+    registry *plugins;
+    hl_error error;
+    warnings seen = {"", 0};
+    assert_ok(open_folders((const char *const[]){folder}, 1, &plugins, &seen, &error), error);
+    const hl_plugin *plugin = registry_find(plugins, HL_ANALYSIS, "sample");
+    assert_non_null(plugin);
+    assert_ptr_equal(plugin, registry_at(plugins, 0));
+    assert_null(registry_at(plugins, 1));
+    assert_string_equal(plugin->version, "1.0.0");
+    assert_int_equal(plugin->option_count, 11);
+    char *file = text("%s/sample.so", folder);
+    assert_string_equal(registry_file(plugins, 0), file);
+    assert_null(registry_find(plugins, HL_MODEL, "sample"));
+    assert_int_equal(seen.count, 0);
+    free(file);
+    registry_close(plugins);
+    remove_folder(folder);
+}
+
+static void first_folder_wins(void **state) {
+    (void)state;
+    char *first = make_folder(), *second = make_folder();
+    install(first, "sample", "sample.so");
+    install(second, "sample_twin", "twin.so");
+    const char *const orders[2][2] = {{first, second}, {second, first}};
+    for (size_t i = 0; i < 2; ++i) {
+        registry *plugins;
+        hl_error error;
+        warnings seen = {"", 0};
+        assert_ok(open_folders(orders[i], 2, &plugins, &seen, &error), error);
+        assert_string_equal(registry_find(plugins, HL_ANALYSIS, "sample")->version,
+                            i == 0 ? "1.0.0" : "2.0.0");
+        assert_null(registry_at(plugins, 1));
+        assert_int_equal(seen.count, 1);
+        assert_non_null(strstr(seen.last, first));
+        assert_non_null(strstr(seen.last, second));
+        registry_close(plugins);
+    }
+    remove_folder(first);
+    remove_folder(second);
+}
+
+static void environment_comes_after_folders(void **state) {
+    (void)state;
+    char *given = make_folder(), *near = make_folder(), *far = make_folder();
+    install(given, "other_sizes", "a.so");
+    install(near, "sample_twin", "b.so");
+    install(far, "sample", "c.so");
+    char *path = text("%s::%s", near, far);
+    setenv("HEADLIGHT_PLUGIN_PATH", path, 1);
+    registry *plugins;
+    hl_error error;
+    warnings seen = {"", 0};
+    assert_ok(open_folders((const char *const[]){given}, 1, &plugins, &seen, &error), error);
+    assert_string_equal(registry_at(plugins, 0)->name, "other-sizes");
+    assert_string_equal(registry_at(plugins, 1)->version, "2.0.0");
+    assert_null(registry_at(plugins, 2));
+    registry_close(plugins);
+
+    /* A folder that is given wins over the environment, which names the same name. */
+    assert_ok(open_folders((const char *const[]){far}, 1, &plugins, &seen, &error), error);
+    assert_string_equal(registry_at(plugins, 0)->version, "1.0.0");
+    registry_close(plugins);
+    free(path);
+    remove_folder(given);
+    remove_folder(near);
+    remove_folder(far);
+}
+
+static void two_in_one_folder_are_refused(void **state) {
+    (void)state;
+    char *folder = make_folder();
+    install(folder, "sample", "a.so");
+    install(folder, "sample_twin", "b.so");
+    registry *plugins;
+    hl_error error;
+    warnings seen = {"", 0};
+    assert_int_equal(open_folders((const char *const[]){folder}, 1, &plugins, &seen, &error), HL_USAGE);
+    assert_null(plugins);
+    assert_non_null(strstr(error.message, "/a.so"));
+    assert_non_null(strstr(error.message, "/b.so: analysis/sample is also in"));
+    remove_folder(folder);
+}
+
+static void the_same_file_twice_is_once(void **state) {
+    (void)state;
+    char *folder = make_folder();
+    install(folder, "sample", "a.so");
+    char *link = text("%s/b.so", folder);
+    assert_int_equal(symlink("a.so", link), 0);
+    registry *plugins;
+    hl_error error;
+    warnings seen = {"", 0};
+    assert_ok(open_folders((const char *const[]){folder, folder}, 2, &plugins, &seen, &error), error);
+    assert_non_null(registry_at(plugins, 0));
+    assert_null(registry_at(plugins, 1));
+    assert_int_equal(seen.count, 0);
+    registry_close(plugins);
+    free(link);
+    remove_folder(folder);
+}
+
+static void unsound_files_are_refused(void **state) {
+    (void)state;
+    static const struct {
+        const char *fixture, *message;
+    } cases[] = {
+        {"abi_major", "bad.so: a plugin of ABI 2.0, but this headlight has ABI 1.0"},
+        {"abi_minor", "bad.so: a plugin of ABI 1.1, but this headlight has ABI 1.0"},
+        {"no_symbol", "bad.so: not a plugin, for it exports no headlight_plugin"},
+        {"broken_default", "option \"opacity\": expected a number from 0 to 1, got \"1.5\""},
+        {"no_help", "option \"opacity\" has no help"},
+        {"no_function", "its table of functions lacks some"},
+        {"unknown_kind", "a kind that this headlight does not know"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
+        char *folder = make_folder();
+        install(folder, cases[i].fixture, "bad.so");
+        registry *plugins;
+        hl_error error;
+        warnings seen = {"", 0};
+        assert_int_equal(open_folders((const char *const[]){folder}, 1, &plugins, &seen, &error), HL_USAGE);
+        if (!strstr(error.message, cases[i].message)) fail_msg("%s: %s", cases[i].fixture, error.message);
+        assert_int_equal(strncmp(error.message, folder, strlen(folder)), 0);
+        remove_folder(folder);
+    }
+}
+
+static void garbage_is_refused(void **state) {
+    (void)state;
+    char *folder = make_folder(), *file = text("%s/garbage.so", folder);
+    write_text(file, "not a shared object at all");
+    registry *plugins;
+    hl_error error;
+    warnings seen = {"", 0};
+    assert_int_equal(open_folders((const char *const[]){folder}, 1, &plugins, &seen, &error), HL_USAGE);
+    char *expected = text("%s: cannot be loaded: ", file);
+    assert_int_equal(strncmp(error.message, expected, strlen(expected)), 0);
+    assert_null(strstr(error.message + strlen(expected), file));
+
+    /* Half of a sound one, too. */
+    char *whole = text("%s/sample.fixture", TEST_FIXTURES);
+    size_t count;
+    char *bytes = read_file(whole, &count);
+    write_file(file, bytes, count / 2);
+    assert_int_equal(open_folders((const char *const[]){folder}, 1, &plugins, &seen, &error), HL_USAGE);
+    assert_int_equal(strncmp(error.message, expected, strlen(expected)), 0);
+    free(bytes);
+    free(whole);
+    free(expected);
+    free(file);
+    remove_folder(folder);
+}
+
+static void structs_of_other_sizes_are_read(void **state) {
+    (void)state;
+    char *folder = make_folder();
+    install(folder, "other_sizes", "a.so");
+    registry *plugins;
+    hl_error error;
+    warnings seen = {"", 0};
+    assert_ok(open_folders((const char *const[]){folder}, 1, &plugins, &seen, &error), error);
+    const hl_plugin *plugin = registry_at(plugins, 0);
+    assert_null(plugin->extension);
+    assert_int_equal(plugin->option_size, sizeof(hl_option));
+    assert_string_equal(plugin->options[0].name, "first");
+    assert_string_equal(plugin->options[1].name, "second");
+    assert_string_equal(plugin->options[1].help, "the second");
+    registry_close(plugins);
+    remove_folder(folder);
+}
+
+static void short_tables_are_padded(void **state) {
+    (void)state;
+    struct {
+        uint32_t size;
+        const void *function;
+    } declared = {.size = sizeof declared, .function = &declared};
+    struct {
+        uint32_t size;
+        const void *function, *later;
+    } table;
+    memset(&table, 0xff, sizeof table);
+    hl_plugin plugin = {.api = &declared};
+    registry_table(&plugin, &table, sizeof table);
+    assert_ptr_equal(table.function, &declared);
+    assert_null(table.later);
+}
+
+static void a_folder_that_is_named_must_exist(void **state) {
+    (void)state;
+    registry *plugins;
+    hl_error error;
+    warnings seen = {"", 0};
+    assert_int_equal(open_folders((const char *const[]){"/nowhere/at/all"}, 1, &plugins, &seen, &error),
+                     HL_USAGE);
+    assert_non_null(strstr(error.message, "/nowhere/at/all cannot be read"));
+    setenv("HEADLIGHT_PLUGIN_PATH", "/nowhere/else", 1);
+    assert_int_equal(open_folders(NULL, 0, &plugins, &seen, &error), HL_USAGE);
+    assert_non_null(strstr(error.message, "/nowhere/else"));
+}
+
+static void a_wrong_name_gets_a_suggestion(void **state) {
+    (void)state;
+    char *folder = make_folder();
+    install(folder, "sample", "a.so");
+    registry *plugins;
+    hl_error error;
+    warnings seen = {"", 0};
+    assert_ok(open_folders((const char *const[]){folder}, 1, &plugins, &seen, &error), error);
+    const hl_plugin *plugin;
+    assert_int_equal(registry_need(plugins, HL_ANALYSIS, "smaple", "here", &plugin, &error), HL_USAGE);
+    assert_string_equal(error.message, "here: unknown analysis plugin \"smaple\"; did you mean \"sample\"?");
+    assert_int_equal(registry_need(plugins, HL_ANALYSIS, "heatmap", "here", &plugin, &error), HL_USAGE);
+    assert_string_equal(error.message, "here: unknown analysis plugin \"heatmap\"; valid are: sample");
+    assert_int_equal(registry_need(plugins, HL_MODEL, "sample", "here", &plugin, &error), HL_USAGE);
+    assert_non_null(strstr(error.message, "none is installed"));
+    registry_close(plugins);
+    remove_folder(folder);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(finds_a_plugin, unset_path),
+        cmocka_unit_test_setup(first_folder_wins, unset_path),
+        cmocka_unit_test_setup(environment_comes_after_folders, unset_path),
+        cmocka_unit_test_setup(two_in_one_folder_are_refused, unset_path),
+        cmocka_unit_test_setup(the_same_file_twice_is_once, unset_path),
+        cmocka_unit_test_setup(unsound_files_are_refused, unset_path),
+        cmocka_unit_test_setup(garbage_is_refused, unset_path),
+        cmocka_unit_test_setup(structs_of_other_sizes_are_read, unset_path),
+        cmocka_unit_test_setup(short_tables_are_padded, unset_path),
+        cmocka_unit_test_setup(a_folder_that_is_named_must_exist, unset_path),
+        cmocka_unit_test_setup(a_wrong_name_gets_a_suggestion, unset_path),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

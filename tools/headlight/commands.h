@@ -1,0 +1,9 @@
+/* The subcommands, one file each. */
+#ifndef COMMANDS_H
+#define COMMANDS_H
+
+#include "tools/headlight/arguments.h"
+
+extern const subcommand run_command, decompose_command, plugins_command, bench_command;
+
+#endif

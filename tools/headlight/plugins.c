@@ -1,0 +1,46 @@
+/* headlight plugins: what there is, and what one plugin takes. */
+#include "tools/headlight/commands.h"
+
+static struct { const char *name; } wish;
+
+static const argument table[] = {
+    {"KIND/NAME", NULL, ARGUMENT_TEXT, .target = &wish.name,
+     .help = "show this plugin's options; KIND/ may be left out where that is clear"},
+    {.name = NULL},
+};
+
+static void write_missing(const hl_library *library, size_t index, const char *indent) {
+    const char *operation = hl_plugin_missing(library, index, 0);
+    if (!operation) return;
+    printf("%sruns on reference: %s", indent, operation);
+    for (size_t i = 1; (operation = hl_plugin_missing(library, index, i)); ++i) printf(", %s", operation);
+    putchar('\n');
+}
+
+static void write_list(const hl_library *library) {
+    const hl_plugin *plugin;
+    for (size_t i = 0; (plugin = hl_plugin_at(library, i)); ++i) {
+        printf("%s/%s %s  %s\n", hl_kind_name(plugin->kind), plugin->name, plugin->version, plugin->summary);
+        printf("    %s\n", hl_plugin_file(library, i));
+        write_missing(library, i, "    ");
+    }
+}
+
+static hl_status run(hl_library *library, hl_error *error) {
+    if (!wish.name) {
+        write_list(library);
+        return HL_OK;
+    }
+    size_t index;
+    hl_status status = hl_plugin_find(library, wish.name, &index, error);
+    if (status == HL_OK) status = hl_plugin_document(library, index, stdout, error);
+    if (status != HL_OK) return status;
+    printf("\nFile: %s\n", hl_plugin_file(library, index));
+    write_missing(library, index, "");
+    return HL_OK;
+}
+
+const subcommand plugins_command = {"plugins", "list the plugins, or show one and its options",
+                                    "Lists all plugins that were found, each with the file that it is in; or "
+                                    "shows what one of them declares.",
+                                    table, run};

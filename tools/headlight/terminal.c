@@ -1,0 +1,77 @@
+/* A progress line with rate and time left, rewritten in place, and the lines of the log around it. */
+#include "tools/headlight/terminal.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct {
+    pthread_mutex_t lock;
+    bool lively; /* there is somebody to look */
+    bool shown;  /* a progress line stands on the terminal */
+    char what[64];
+    double start, last; /* of the work, and when the line was last written; seconds */
+} screen = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static double seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+void terminal_open(bool quiet) {
+    screen.lively = !quiet && isatty(STDERR_FILENO);
+}
+
+static void clear(void) {
+    if (screen.shown) fputs("\r\033[K", stderr);
+    screen.shown = false;
+}
+
+void terminal_clear(void) {
+    pthread_mutex_lock(&screen.lock);
+    clear();
+    pthread_mutex_unlock(&screen.lock);
+}
+
+void terminal_log(void *user, hl_log_level level, const char *line) {
+    (void)user;
+    if (level != HL_LOG_WARNING && !screen.lively) return;
+    pthread_mutex_lock(&screen.lock);
+    clear();
+    fprintf(stderr, "%s%s\n", level == HL_LOG_WARNING ? "warning: " : "", line);
+    pthread_mutex_unlock(&screen.lock);
+}
+
+static void write_line(const char *what, const char *unit, size_t done, size_t total, double passed) {
+    fprintf(stderr, "\r\033[K%s: %zu", what, done);
+    if (total > 0) fprintf(stderr, " of %zu", total);
+    fprintf(stderr, " %ss", unit);
+    if (done > 0 && passed > 0.5) {
+        double rate = (double)done / passed;
+        fprintf(stderr, ", %.1f %ss/s", rate, unit);
+        if (total > done) fprintf(stderr, ", %.0f s left", (double)(total - done) / rate);
+    }
+    fflush(stderr);
+}
+
+void terminal_progress(void *user, const char *what, const char *unit, size_t done, size_t total) {
+    (void)user;
+    if (!screen.lively) return;
+    pthread_mutex_lock(&screen.lock);
+    double now = seconds();
+    if (strncmp(what, screen.what, sizeof screen.what - 1) != 0) {
+        snprintf(screen.what, sizeof screen.what, "%s", what);
+        screen.start = now;
+        screen.last = 0;
+    }
+    /* Ten lines a second are enough for anybody. */
+    if (now - screen.last >= 0.1 || done == total) {
+        write_line(what, unit, done, total, now - screen.start);
+        screen.last = now;
+        screen.shown = true;
+    }
+    pthread_mutex_unlock(&screen.lock);
+}
