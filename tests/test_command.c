@@ -29,13 +29,13 @@ static void install(const char *folder, const char *fixture) {
 static char *expect_failure(int status, const char *first, const char *const *words) {
     const char *arguments[32] = {TEST_COMMAND};
     for (size_t i = 0; words[i]; ++i) arguments[i + 1] = words[i];
-    char *output, *errors;
-    int got = run_program(arguments, &output, &errors);
-    if (got != status || *output || strncmp(errors, first, strlen(first)) != 0) {
-        fail_msg("status %d, expected %d\nstdout: %s\nstderr: %s\nexpected: %s", got, status, output, errors,
+    char *printed, *errors;
+    int got = run_program(arguments, &printed, &errors);
+    if (got != status || *printed || strncmp(errors, first, strlen(first)) != 0) {
+        fail_msg("status %d, expected %d\nstdout: %s\nstderr: %s\nexpected: %s", got, status, printed, errors,
                  first);
     }
-    free(output);
+    free(printed);
     return errors;
 }
 
@@ -103,65 +103,65 @@ static void wrong_usage_is_status_2(void **state) {
 static void every_command_has_help(void **state) {
     (void)state;
     for (size_t i = 0; i < COMMANDS; ++i) {
-        char *output, *errors, *usage = text("usage: headlight %s", commands[i]);
-        assert_int_equal(run_command(&output, &errors, commands[i], "--help", NULL), 0);
-        assert_int_equal(strncmp(output, usage, strlen(usage)), 0);
-        assert_non_null(strstr(output, "--plugin-dir DIR"));
-        assert_non_null(strstr(output, "--quiet"));
+        char *printed, *errors, *usage = text("usage: headlight %s", commands[i]);
+        assert_int_equal(run_command(&printed, &errors, commands[i], "--help", NULL), 0);
+        assert_int_equal(strncmp(printed, usage, strlen(usage)), 0);
+        assert_non_null(strstr(printed, "--plugin-dir DIR"));
+        assert_non_null(strstr(printed, "--quiet"));
         assert_string_equal(errors, "");
-        free(output);
+        free(printed);
         free(errors);
         free(usage);
     }
-    char *output, *errors;
-    assert_int_equal(run_command(&output, &errors, "--help", NULL), 0);
-    for (size_t i = 0; i < COMMANDS; ++i) assert_non_null(strstr(output, commands[i]));
+    char *printed, *errors;
+    assert_int_equal(run_command(&printed, &errors, "--help", NULL), 0);
+    for (size_t i = 0; i < COMMANDS; ++i) assert_non_null(strstr(printed, commands[i]));
     assert_string_equal(errors, "");
-    free(output);
+    free(printed);
     free(errors);
-    assert_int_equal(run_command(&output, &errors, "--version", NULL), 0);
-    assert_string_equal(output, "headlight 0.1.0\n");
-    free(output);
+    assert_int_equal(run_command(&printed, &errors, "--version", NULL), 0);
+    assert_string_equal(printed, "headlight 0.1.0\n");
+    free(printed);
     free(errors);
 }
 
 static void plugins_are_listed_and_documented(void **state) {
     (void)state;
-    char *output, *errors, *folder = make_folder();
+    char *printed, *errors, *folder = make_folder();
     install(folder, "sample");
-    assert_int_equal(run_command(&output, &errors, "plugins", "--plugin-dir", folder, NULL), 0);
-    assert_non_null(strstr(output, "compute/reference 1.0.0  "));
-    assert_non_null(strstr(output, "model/clip-vit "));
+    assert_int_equal(run_command(&printed, &errors, "plugins", "--plugin-dir", folder, NULL), 0);
+    assert_non_null(strstr(printed, "compute/reference 1.0.0  "));
+    assert_non_null(strstr(printed, "model/clip-vit "));
     char *line = text("analysis/sample 1.0.0  an option of every type\n    %s/sample.so\n", folder);
-    assert_non_null(strstr(output, line));
+    assert_non_null(strstr(printed, line));
     assert_string_equal(errors, "");
     free(line);
-    free(output);
+    free(printed);
     free(errors);
     char *given = text("--plugin-dir=%s", folder);
-    assert_int_equal(run_command(&output, &errors, "plugins", given, "analysis/sample", NULL), 0);
-    assert_non_null(strstr(output, "opacity     a number from 0 to 1; default 0.6\n"));
+    assert_int_equal(run_command(&printed, &errors, "plugins", given, "analysis/sample", NULL), 0);
+    assert_non_null(strstr(printed, "opacity     a number from 0 to 1; default 0.6\n"));
     free(given);
-    free(output);
+    free(printed);
     free(errors);
     remove_folder(folder);
 }
 
 static void a_hidden_plugin_is_warned_about(void **state) {
     (void)state;
-    char *output, *errors, *first = make_folder(), *second = make_folder();
+    char *printed, *errors, *first = make_folder(), *second = make_folder();
     install(first, "sample");
     install(second, "sample_twin");
     setenv("HEADLIGHT_PLUGIN_PATH", second, 1);
-    assert_int_equal(run_command(&output, &errors, "plugins", "--plugin-dir", first, NULL), 0);
+    assert_int_equal(run_command(&printed, &errors, "plugins", "--plugin-dir", first, NULL), 0);
     char *warning =
         text("warning: %s/sample_twin.so: not used, for analysis/sample was found first in %s/sample.so\n",
              second, first);
     assert_string_equal(errors, warning);
-    assert_non_null(strstr(output, "analysis/sample 1.0.0"));
-    assert_null(strstr(output, "analysis/sample 2.0.0"));
+    assert_non_null(strstr(printed, "analysis/sample 1.0.0"));
+    assert_null(strstr(printed, "analysis/sample 2.0.0"));
     free(warning);
-    free(output);
+    free(printed);
     free(errors);
     remove_folder(first);
     remove_folder(second);
@@ -230,13 +230,13 @@ static char *write_experiment(const char *folder, const char *analysis) {
 
 static void check_writes_nothing(void **state) {
     (void)state;
-    char *folder = make_folder(), *output, *errors;
+    char *folder = make_folder(), *printed, *errors;
     char *path = write_experiment(folder, "plugin: topic-segmentation, images: [" TEST_SOURCE
                                           "/configs/mini/gallery/scene-000.jpg], texts: [a red star]");
-    assert_int_equal(run_command(&output, &errors, "run", path, "--check", NULL), 0);
-    assert_string_equal(output, "");
+    assert_int_equal(run_command(&printed, &errors, "run", path, "--check", NULL), 0);
+    assert_string_equal(printed, "");
     assert_int_equal(count_files(folder), 1);
-    free(output);
+    free(printed);
     free(errors);
     char *place =
         text("headlight run: --set analyses.0.heads=L9: topic-segmentation: the model has no heads L9; ");
@@ -262,18 +262,18 @@ static void mistakes_leave_nothing_behind(void **state) {
 
 static void a_run_names_its_report_last(void **state) {
     (void)state;
-    char *folder = make_folder(), *output, *errors;
+    char *folder = make_folder(), *printed, *errors;
     char *path = write_experiment(folder, "plugin: topic-segmentation, images: [" TEST_SOURCE
                                           "/configs/mini/gallery/scene-000.jpg], texts: [a red star]");
-    assert_int_equal(run_command(&output, &errors, "run", path, NULL), 0);
+    assert_int_equal(run_command(&printed, &errors, "run", path, NULL), 0);
     assert_string_equal(errors, ""); /* quiet in a pipe */
-    char *end = strchr(output, '\n');
+    char *end = strchr(printed, '\n');
     assert_non_null(end);
     assert_string_equal(end, "\n");
     *end = '\0';
-    assert_true(file_exists(output));
-    assert_non_null(strstr(output, "/out/report.html"));
-    free(output);
+    assert_true(file_exists(printed));
+    assert_non_null(strstr(printed, "/out/report.html"));
+    free(printed);
     free(errors);
     free(path);
     remove_folder(folder);

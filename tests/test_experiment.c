@@ -258,7 +258,7 @@ static void mistakes_are_named(void **state) {
         {HEAD "model: {path: model}\n", "3:1: the key \"model\" is given twice, first at line 2"},
         {SAMPLE ", count: 3, count: 4}\n", "4:32: the key \"count\" is given twice, first at line 4"},
         {SAMPLE "}\n---\nheadlight: 1\n", "5:1: a second document starts here"},
-        {SAMPLE ", title: \"\xE9t\xE9\"}\n", "4:30: not UTF-8 text"},
+        {SAMPLE ", title: \"\xE9t\xE9\"}\n", "4:31: not UTF-8 text"},
     };
     const setting *made = *state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {

@@ -333,7 +333,8 @@ static void add_row(hl_result *sink, const char *name, double number) {
 }
 
 /* Two texts of two heads over one image, then a table. */
-static hl_status write_report(const char *folder, const char *image, uint32_t cols, hl_error *error) {
+static hl_status write_files(const char *folder, const char *image, uint32_t cols,
+                             const results_images *images, hl_error *error) {
     hl_result *sink;
     results *all = open_results(&sink);
     const char *heads[] = {"aggregate", "L3.H5"};
@@ -343,13 +344,17 @@ static hl_status write_report(const char *folder, const char *image, uint32_t co
     assert_ok(results_finish_analysis(all, error), *error);
     output *out = NULL;
     assert_ok(output_open(folder, &out, error), *error);
-    hl_status status = results_write(all, &test_images, nasty, nasty, out, error);
+    hl_status status = results_write(all, images, nasty, nasty, out, error);
     if (status == HL_OK)
         status = output_commit(out, error);
     else
         output_abandon(out);
     results_close(all);
     return status;
+}
+
+static hl_status write_report(const char *folder, const char *image, uint32_t cols, hl_error *error) {
+    return write_files(folder, image, cols, &test_images, error);
 }
 
 static size_t count_words(const char *in, const char *word) {
@@ -466,6 +471,30 @@ static void test_results_have_the_shape(void **state) {
     remove_folder(folder);
 }
 
+/* A grid of 2 x 3 cells of 8 pixels in a crop of 30: of the 60 x 60 pixels at 16, 0 it covers 48 x 32. (The
+ * resized image is 45 wide; its crop starts at 7.5, rounded half to even.) */
+static void test_heat_lies_where_the_grid_does(void **state) {
+    (void)state;
+    results_images images = test_images;
+    images.preprocess.size = 30, images.grid_cols = 3, images.patch = 8;
+    char *folder = make_folder();
+    hl_error error;
+    assert_ok(write_files(folder, "a.jpg", 3, &images, &error), error);
+    char *path = text("%s/01-some-analysis/003-a-snow-aggregate.png", folder);
+    picture drawn, image = make_picture(90, 60);
+    assert_ok(picture_load(path, &drawn, &error), error);
+    for (size_t y = 0; y < 60; y++) {
+        for (size_t x = 16; x < 76; x++) {
+            bool colored = memcmp(pixel(&drawn, x, y), pixel(&image, x, y), 3) != 0;
+            assert_int_equal(colored, x < 16 + 48 && y < 32);
+        }
+    }
+    picture_free(&drawn);
+    picture_free(&image);
+    free(path);
+    remove_folder(folder);
+}
+
 static void test_same_results_same_bytes(void **state) {
     (void)state;
     static const char *const names[] = {"report.html", "results.json",
@@ -521,6 +550,7 @@ int main(void) {
         cmocka_unit_test(test_page_is_escaped_and_needs_nothing_else),
         cmocka_unit_test(test_page_pictures_decode),
         cmocka_unit_test(test_results_have_the_shape),
+        cmocka_unit_test(test_heat_lies_where_the_grid_does),
         cmocka_unit_test(test_same_results_same_bytes),
         cmocka_unit_test(test_failed_drawing_names_the_image_and_leaves_nothing),
     };

@@ -6,6 +6,7 @@
 #include "core/host/peak.h"
 
 #include <cJSON.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +15,7 @@ typedef struct bench {
     FILE *out;
     host *host;
     engine *model;
-    double peak; /* operations a second; 0: not known */
+    double peak; /* operations a second, the best seen so far; 0: not known */
     size_t largest_batch;
     float *pixels, *code;
     hl_trace **traces;
@@ -79,6 +80,7 @@ static hl_status measure(bench *self, measurement *row, hl_error *error) {
     hl_status status = run_pass(self, row->batch, error); /* to warm up */
     double before = compute_flops(&self->model->compute);
     for (unsigned i = 0; i < runs && status == HL_OK; ++i) {
+        self->peak = fmax(self->peak, peak_flops(&self->host->interface));
         double start = peak_clock();
         status = run_pass(self, row->batch, error);
         self->seconds[i] = peak_clock() - start;
@@ -122,16 +124,16 @@ static hl_status print_json(const bench *self, const measurement *row, hl_error 
 static void print_heading(const bench *self) {
     fprintf(self->out, "%s: %s\n%s: %s\n", self->model->info->name, self->model->info->summary,
             self->model->compute_plugin->name, backend_line(self));
-    if (self->peak > 0) fprintf(self->out, "FMA peak, measured: %.0f GFLOP/s\n", self->peak * 1e-9);
-    fprintf(self->out, "%6s %8s %10s %10s %8s\n", "batch", "threads", "images/s", "GFLOP/s", "of peak");
+    fprintf(self->out, "%6s %8s %10s %10s %10s %6s\n", "batch", "threads", "images/s", "GFLOP/s", "FMA peak",
+            "share");
 }
 
 static void print_row(const bench *self, const measurement *row) {
     fprintf(self->out, "%6zu %8u %10.2f %10.1f ", row->batch, row->threads, row->images, row->flops * 1e-9);
     if (self->peak > 0) {
-        fprintf(self->out, "%7.0f%%\n", 100 * row->flops / self->peak);
+        fprintf(self->out, "%10.1f %5.0f%%\n", self->peak * 1e-9, 100 * row->flops / self->peak);
     } else {
-        fprintf(self->out, "%8s\n", "-");
+        fprintf(self->out, "%10s %6s\n", "-", "-");
     }
 }
 
@@ -203,10 +205,7 @@ static void close_engine(bench *self) {
 static hl_status bench_threads(bench *self, hl_library *library, unsigned threads, hl_error *error) {
     hl_status status = open_engine(self, library, threads, error);
     if (status == HL_OK) status = make_buffers(self, error);
-    if (status == HL_OK) {
-        self->peak = peak_flops(&self->host->interface);
-        if (!self->request->json) print_heading(self);
-    }
+    if (status == HL_OK && !self->request->json) print_heading(self);
     for (size_t i = 0; i < self->request->batch_count && status == HL_OK; ++i) {
         measurement row = {.batch = self->request->batches[i],
                            .threads = self->host->interface.threads(&self->host->interface)};

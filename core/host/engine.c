@@ -155,11 +155,11 @@ hl_status engine_load(engine *self, hl_error *error) {
 
 void engine_close(engine *self) {
     if (!self) return;
+    for (uint32_t i = 0; self->bases && i < self->info->basis_count; ++i) free(self->bases[i]);
+    free(self->bases);
     if (self->session) self->api.close_session(self->session);
     if (self->model) self->api.close(self->model);
     compute_close(&self->compute);
-    for (uint32_t i = 0; self->bases && i < self->info->basis_count; ++i) free(self->bases[i]);
-    free(self->bases);
     free(self->heads);
     free(self->others);
     options_free(self->model_defaults);

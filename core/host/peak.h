@@ -5,7 +5,8 @@
 #include "headlight/host.h"
 
 /* Floating-point operations a second (a multiply-add is two) of all the host's threads together, measured
- * now. 0 on processors that this cannot measure. Takes about a tenth of a second. */
+ * once, in some hundredths of a second: the largest of several calls is the peak. 0 on processors that this
+ * cannot measure. */
 double peak_flops(const hl_host *host);
 
 /* Seconds on a clock that only goes forward. */

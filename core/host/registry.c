@@ -284,6 +284,7 @@ static int by_name(const struct dirent **a, const struct dirent **b) {
 static hl_status search_folder(registry *plugins, const char *folder, hl_error *error) {
     struct dirent **files;
     int count = scandir(folder, &files, is_library, by_name);
+    if (count < 0 && errno == ENOMEM) return no_memory(error);
     if (count < 0) {
         return hl_fail(error, HL_USAGE, "the plugin folder %s cannot be read: %s", folder, strerror(errno));
     }
@@ -311,10 +312,11 @@ static hl_status search_environment(registry *plugins, hl_error *error) {
 
 /* The folder `headlight` beside the file that holds this very code; it may be missing. */
 static hl_status search_own_folder(registry *plugins, hl_error *error) {
+    errno = 0;
     Dl_info info;
     char *self =
         dladdr((const void *)(uintptr_t)search_own_folder, &info) ? realpath(info.dli_fname, NULL) : NULL;
-    if (!self) return HL_OK;
+    if (!self) return errno == ENOMEM ? no_memory(error) : HL_OK;
     char *folder = NULL;
     int length = asprintf(&folder, "%.*s/headlight", (int)(strrchr(self, '/') - self), self);
     free(self);

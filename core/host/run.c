@@ -204,6 +204,13 @@ static hl_status read_experiment(run *self, hl_error *error) {
     return ok ? HL_OK : hl_fail(error, HL_FAILED, "%s: cannot be read any more", self->plan->path);
 }
 
+/* The YAML file's name without what every such file ends in. */
+static char *experiment_title(const char *path) {
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    const char *dot = strrchr(name, '.');
+    return strndup(name, dot && dot > name ? (size_t)(dot - name) : strlen(name));
+}
+
 static hl_status write_results(run *self, hl_error *error) {
     const hl_model_info *info = self->model->info;
     results_images images = {.user = self->context,
@@ -212,12 +219,13 @@ static hl_status write_results(run *self, hl_error *error) {
                              .grid_rows = info->grid_rows,
                              .grid_cols = info->grid_cols,
                              .patch = info->patch};
-    const char *slash = strrchr(self->plan->path, '/');
-    const char *title = slash ? slash + 1 : self->plan->path;
+    char *title = experiment_title(self->plan->path);
+    if (!title) return hl_no_memory(error, "the page's title");
     hl_status status = read_experiment(self, error);
     if (status == HL_OK) {
         status = results_write(self->results, &images, title, self->experiment_text, self->files, error);
     }
+    free(title);
     if (status != HL_OK) return status;
     status = output_commit(self->files, error);
     self->files = NULL;

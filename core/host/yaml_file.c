@@ -101,7 +101,8 @@ static bool find_tab(text input, yaml_mark_t *mark) {
 
 static hl_status fail_parser(const yaml_file *file, const yaml_parser_t *parser, text input,
                              hl_error *error) {
-    if (parser->error == YAML_MEMORY_ERROR) return hl_no_memory(error, "a YAML document");
+    /* libyaml does not always say so when it is memory that it lacks. */
+    if (parser->error == YAML_MEMORY_ERROR || !parser->problem) return hl_no_memory(error, "a YAML document");
     if (parser->error == YAML_READER_ERROR) {
         return fail_mark(file, mark_of_byte(input, parser->problem_offset), error, "not UTF-8 text: %s",
                          parser->problem);

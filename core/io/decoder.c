@@ -19,14 +19,13 @@
 #define STBI_ONLY_PNG
 #define STBI_ONLY_BMP
 #define STBI_ONLY_GIF
-#define STBI_ONLY_PNM
 #define STBI_ASSERT(condition) ((void)0)
 #include <stb_image.h>
 #ifdef __clang__
 #pragma clang attribute pop
 #endif
 
-#define FORMATS "JPEG, PNG, GIF, BMP or PNM"
+#define FORMATS "JPEG, PNG, GIF or BMP"
 enum { RGB = 3 };
 static const size_t LARGEST = (size_t)1 << 28; /* pixels */
 

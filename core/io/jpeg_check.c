@@ -17,11 +17,9 @@ enum {
     MOST_CODES = 256
 };
 
-static const char *const CUT = "a segment ends too early";
-
-static int read_length(FILE *file) {
-    int high = getc_unlocked(file), low = getc_unlocked(file);
-    return high == EOF || low == EOF ? EOF : high << 8 | low;
+/* To the end where there is less: that bytes are missing is the decoder's to notice. */
+static void skip(FILE *file, int bytes) {
+    if (fseek(file, bytes, SEEK_CUR) != 0) fseek(file, 0, SEEK_END);
 }
 
 /* A segment of Huffman tables: for each a byte of kind and number, the codes of length 1 to 16, the symbols.
@@ -29,24 +27,26 @@ static int read_length(FILE *file) {
 static const char *tables_problem(FILE *file, int left) {
     while (left > 0) {
         int codes = 0;
-        if (getc_unlocked(file) == EOF) return CUT;
+        (void)getc_unlocked(file);
         for (int length = 1; length <= 16; ++length) {
             int count = getc_unlocked(file);
-            if (count == EOF) return CUT;
-            codes += count;
+            codes += count == EOF ? 0 : count; /* as the decoder reads on */
         }
         if (codes > MOST_CODES) return "a Huffman table of more than 256 codes";
         left -= 1 + 16 + codes;
-        if (fseek(file, codes, SEEK_CUR) != 0) return CUT;
+        skip(file, codes);
     }
     return left == 0 ? NULL : "a Huffman table longer than its segment";
 }
 
 static const char *segment_problem(FILE *file, int marker) {
-    int left = read_length(file) - 2;
-    if (left < 0) return CUT;
+    int high = getc_unlocked(file), low = getc_unlocked(file);
+    if (high == EOF || low == EOF) return NULL;
+    int left = (high << 8 | low) - 2;
+    if (left < 0) return "a segment without a length";
     if (marker == DHT) return tables_problem(file, left);
-    return fseek(file, left, SEEK_CUR) == 0 ? NULL : CUT;
+    skip(file, left);
+    return NULL;
 }
 
 /* Markers that stand alone, and what is no marker: 0xff within image data is followed by 0. */
@@ -54,8 +54,17 @@ static bool has_segment(int marker) {
     return marker != 0 && marker != 0xff && marker != TEM && (marker < RST0 || marker > EOI);
 }
 
+/* Steps over 0xff, as often as it comes, and the start marker. */
+static bool starts_jpeg(FILE *file) {
+    if (getc_unlocked(file) != 0xff) return false;
+    int byte;
+    while ((byte = getc_unlocked(file)) == 0xff) {
+    }
+    return byte == SOI;
+}
+
 const char *jpeg_problem(FILE *file) {
-    if (getc_unlocked(file) != 0xff || getc_unlocked(file) != SOI) return NULL;
+    if (!starts_jpeg(file)) return NULL;
     const char *problem = NULL;
     int scans = 0;
     for (int last = 0, byte; !problem && (byte = getc_unlocked(file)) != EOF; last = byte) {

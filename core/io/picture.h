@@ -18,8 +18,8 @@ typedef struct picture_frame {
     double left, top, width, height;
 } picture_frame;
 
-/* Decodes any format that stb_image knows. 16 bits are shifted to 8, transparency is dropped, gray and
- * palette become RGB, EXIF rotation is ignored. Refuses truncated files and more than 2^28 pixels. */
+/* Decodes JPEG, PNG, BMP and GIF (its first picture). 16 bits are shifted to 8, transparency is dropped, gray
+ * and palette become RGB, EXIF rotation is ignored. Refuses truncated files and more than 2^28 pixels. */
 hl_status picture_load(const char *path, picture *out, hl_error *error);
 hl_status picture_decode(const char *name, const uint8_t *bytes, size_t count, picture *out, hl_error *error);
 

@@ -5,7 +5,8 @@
 #include <string.h>
 
 static void write_bytes(html *page, const char *bytes, size_t count) {
-    if (!page->status && count) page->status = output_write(page->out, page->file, bytes, count, page->error);
+    if (page->status == HL_OK && count)
+        page->status = output_write(page->out, page->file, bytes, count, page->error);
 }
 
 void html_raw(html *page, const char *markup) {
@@ -73,8 +74,8 @@ static void base64(html *page, const uint8_t *bytes, size_t count) {
 void html_picture(html *page, const picture *image, const char *alternative) {
     uint8_t *png = NULL;
     size_t count = 0;
-    if (!page->status) page->status = picture_encode_png(image, &png, &count, page->error);
-    if (page->status) return;
+    if (page->status == HL_OK) page->status = picture_encode_png(image, &png, &count, page->error);
+    if (page->status != HL_OK) return;
     char size[96];
     snprintf(size, sizeof size, "<img width=\"%zu\" height=\"%zu\" alt=\"", image->width, image->height);
     html_raw(page, size);

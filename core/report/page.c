@@ -42,7 +42,7 @@ static void value(html *page, const cJSON *item) {
         }
     } else {
         char *json = cJSON_PrintUnformatted(item);
-        if (!json && !page->status) page->status = hl_no_memory(page->error, "the page");
+        if (!json && page->status == HL_OK) page->status = hl_no_memory(page->error, "the page");
         if (json) html_text(page, json);
         cJSON_free(json);
     }
@@ -120,9 +120,9 @@ static void scale(html *page, double low, double high) {
 static void heat_figure(html *page, canvas *pictures, const cJSON *item, size_t side) {
     picture drawn = {0};
     double low = 0, high = 0;
-    if (page->status) return;
+    if (page->status != HL_OK) return;
     page->status = canvas_heat(pictures, item, side, &drawn, &low, &high, page->error);
-    if (page->status) return;
+    if (page->status != HL_OK) return;
     html_raw(page, "<figure>");
     html_picture(page, &drawn, canvas_text(item, "text"));
     picture_free(&drawn);
@@ -161,8 +161,8 @@ static const cJSON *heat_image(html *page, canvas *pictures, const cJSON *item, 
     const cJSON *end = item;
     while (end && canvas_draws(end) && same_text(end, item, "image")) end = end->next;
     const picture *image = NULL;
-    if (!page->status) page->status = canvas_image(pictures, name, side, &image, page->error);
-    if (page->status) return end;
+    if (page->status == HL_OK) page->status = canvas_image(pictures, name, side, &image, page->error);
+    if (page->status != HL_OK) return end;
     const char *slash = strrchr(name, '/');
     html_raw(page, "<article>\n<div><h3>");
     html_text(page, slash ? slash + 1 : name);
@@ -207,7 +207,7 @@ static const cJSON *table(html *page, const cJSON *item) {
     for (; end && same_text(end, item, "schema"); end = end->next) {
         complete = complete && add_columns(columns, end);
     }
-    if (!complete && !page->status) page->status = hl_no_memory(page->error, "the page");
+    if (!complete && page->status == HL_OK) page->status = hl_no_memory(page->error, "the page");
     html_raw(page, "<div class=\"table\"><table>\n");
     row(page, columns, NULL);
     for (; item != end; item = item->next) row(page, columns, item);
@@ -230,7 +230,7 @@ static void analysis(html *page, canvas *pictures, const cJSON *of, size_t side)
     }
     html_raw(page, "</dl>\n");
     const cJSON *item = get(of, "results")->child;
-    while (item && !page->status) {
+    while (item && page->status == HL_OK) {
         item = canvas_draws(item) ? heat_image(page, pictures, item, side) : table(page, item);
     }
     html_raw(page, "</section>\n");

@@ -37,14 +37,14 @@ struct results {
 };
 
 static void *out_of_memory(results *self) {
-    if (!self->status) self->status = hl_no_memory(&self->error, "the results");
+    if (self->status == HL_OK) self->status = hl_no_memory(&self->error, "the results");
     return NULL;
 }
 
 __attribute__((format(printf, 3, 4))) static void refuse(hl_item *item, const char *key, const char *format,
                                                          ...) {
     results *self = item->owner;
-    if (self->status) return;
+    if (self->status != HL_OK) return;
     char why[512];
     va_list arguments;
     va_start(arguments, format);
@@ -209,7 +209,7 @@ static void keep_row(hl_item *item, const pending_grid *grid, size_t row) {
         out_of_memory(self);
         return;
     }
-    for (size_t col = 0; col < grid->cols && !self->status; col++) {
+    for (size_t col = 0; col < grid->cols && self->status == HL_OK; col++) {
         float value = grid->values[row * grid->cols + col];
         if (!isfinite(value)) {
             refuse(item, grid->place->string,
@@ -228,9 +228,9 @@ static void keep_row(hl_item *item, const pending_grid *grid, size_t row) {
 hl_status results_finish_analysis(results *self, hl_error *error) {
     for (hl_item *item = self->items; item; item = item->next) {
         for (pending_grid *grid = item->grids; grid; grid = grid->next) {
-            for (size_t row = 0; row < grid->rows && !self->status; row++) keep_row(item, grid, row);
+            for (size_t row = 0; row < grid->rows && self->status == HL_OK; row++) keep_row(item, grid, row);
         }
     }
     free_items(self);
-    return self->status ? hl_fail(error, self->status, "%s", self->error.message) : HL_OK;
+    return self->status == HL_OK ? HL_OK : hl_fail(error, self->status, "%s", self->error.message);
 }

@@ -19,12 +19,14 @@ void results_close(results *results); /* accepts NULL */
  * "model" and "compute". */
 cJSON *results_root(results *results);
 
-/* Starts the next analysis: {"plugin": name, "options": {...}, "results": []}. `options` is an object that
- * becomes the results' own. *sink is what the plugin fills; it is valid until the next call. */
+/* Starts the next analysis: {"plugin": name, "summary": ..., "options": {...}, "results": []}. `options` is
+ * an object that becomes the results' own, also when this fails. *sink is what the plugin fills; it is valid
+ * until the next call. */
 hl_status results_analysis(results *results, const char *plugin, const char *summary, cJSON *options,
                            hl_result **sink, hl_error *error);
 
-/* Whether the sink failed on the way (no memory). */
+/* To be called when the plugin has returned: takes its grids over. Fails when the sink did on the way: no
+ * memory, a number that is not finite, a field given twice. */
 hl_status results_finish_analysis(results *results, hl_error *error);
 
 /* How a result's image name becomes a file, and where the model looks: for drawing. */
@@ -35,8 +37,8 @@ typedef struct results_images {
     uint32_t grid_rows, grid_cols, patch;
 } results_images;
 
-/* Draws every item of a known schema, writes the PNG files, results.json and report.html. `title` is the
- * page's heading, `experiment` the text of the YAML file that was run. */
+/* Draws every item of a known schema, writes the PNG files (an item's "png"), results.json and report.html.
+ * To be called once. `title` is the page's heading, `experiment` the text of the YAML file that was run. */
 hl_status results_write(results *results, const results_images *images, const char *title,
                         const char *experiment, output *out, hl_error *error);
 

@@ -15,7 +15,7 @@ const char page_style[] =
     "overflow-wrap:anywhere}\n"
     "h2{font-size:1.4rem;line-height:1.25;letter-spacing:-.01em;font-weight:650}\n"
     "h3,h4{font-size:1rem;font-weight:600;margin-bottom:.6rem;overflow-wrap:anywhere}\n"
-    "h3{color:var(--quiet);font-weight:400}\n"
+    "h3{color:var(--quiet);font-size:.85rem;line-height:1.55rem;font-weight:400}\n"
     "p,.quiet{color:var(--quiet)}\n"
     "code,pre{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:.85rem}\n"
     ".facts{display:flex;flex-wrap:wrap;gap:.2rem 1.75rem;margin:1rem 0;font-size:.9rem}\n"

@@ -42,8 +42,10 @@ static hl_status draw_item(canvas *pictures, cJSON *item, const char *name, outp
     hl_status status = canvas_heat(pictures, item, 0, &drawn, &low, &high, error);
     if (status == HL_OK) status = picture_write_png(&drawn, out, name, error);
     picture_free(&drawn);
-    if (!status && !cJSON_AddStringToObject(item, "png", name)) status = hl_no_memory(error, "the results");
-    return status;
+    if (status != HL_OK) return status;
+    cJSON_DeleteItemFromObjectCaseSensitive(item,
+                                            "png"); /* the key is the host's, whatever a plugin put there */
+    return cJSON_AddStringToObject(item, "png", name) ? HL_OK : hl_no_memory(error, "the results");
 }
 
 static hl_status draw_all(const cJSON *root, canvas *pictures, output *out, hl_error *error) {
@@ -56,7 +58,7 @@ static hl_status draw_all(const cJSON *root, canvas *pictures, output *out, hl_e
         analysis_number++;
         cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(analysis, "results")) {
             char name[256];
-            if (status || !canvas_draws(item)) continue;
+            if (status != HL_OK || !canvas_draws(item)) continue;
             name_picture(name, sizeof name, analysis_number, canvas_text(analysis, "plugin"), ++number, item);
             status = draw_item(pictures, item, name, out, error);
         }

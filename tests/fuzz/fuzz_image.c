@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-enum { LARGEST = 1 << 20, SIZE = 12 };
+enum { LARGEST = 1 << 16, SIZE = 12 };
 
 static bool is_small(const uint8_t *bytes, size_t count) {
     FILE *file = count ? fmemopen((void *)(uintptr_t)bytes, count, "rb") : NULL;
@@ -30,7 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
     if (!(sum >= 0)) abort(); /* also reads every pixel */
     uint8_t *png;
     size_t length;
-    if (image.width * image.height < LARGEST / 64 &&
+    if (image.width * image.height < LARGEST / 16 &&
         picture_encode_png(&image, &png, &length, &error) == HL_OK) {
         free(png);
     }

@@ -9,10 +9,12 @@ void *__libc_malloc(size_t bytes);
 void *__libc_calloc(size_t count, size_t bytes);
 void *__libc_realloc(void *memory, size_t bytes);
 void *__libc_memalign(size_t alignment, size_t bytes);
+#pragma GCC visibility push(default)
 void *malloc(size_t bytes);
 void *calloc(size_t count, size_t bytes);
 void *realloc(void *memory, size_t bytes);
 void *aligned_alloc(size_t alignment, size_t bytes);
+#pragma GCC visibility pop
 
 static atomic_long allocations;
 static long failing;

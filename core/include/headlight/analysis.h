@@ -8,6 +8,28 @@
 #include "model.h"
 #include "option.h"
 
+typedef enum hl_metric {
+    HL_DOT = 1, /* the raw dot product */
+    HL_COSINE   /* divided by both lengths */
+} hl_metric;
+
+/* A question to the gallery: which images are nearest, in what the selection's heads write? Each image is
+ * compared by the mean of its contributions over the selection's heads: with a direction t its score is
+ * mean(c) . t, with a query image mean(c_query) . mean(c). */
+typedef struct hl_query {
+    const hl_image *image;         /* exactly one of these two; the other is NULL */
+    const hl_direction *direction; /* */
+    const hl_selection *selection;
+    uint32_t metric;    /* an hl_metric */
+    size_t count;       /* at most so many neighbours, best first; equal scores in the order of their paths */
+    bool include_query; /* a query image that is itself in the gallery (same file) counts too */
+} hl_query;
+
+typedef struct hl_neighbor {
+    const char *path; /* relative to the gallery's folder; owned by the host */
+    double score;
+} hl_neighbor;
+
 /* What an analysis asks. An image's pass is run when it is first asked about and kept, so that further
  * questions cost no second pass; ask everything about one image before going to the next. [the thread that
  * called `run`] */
@@ -33,6 +55,11 @@ struct hl_context {
      * included; grid_rows x grid_cols, top row first. (Gandelsman et al. 2024, section 5.1.) */
     hl_status (*heat)(const hl_context *context, const hl_image *image, const hl_selection *selection,
                       const hl_direction *direction, float *grid, hl_error *error);
+
+    /* The nearest images of the experiment's gallery: neighbors[0 .. *found), room for query->count. HL_USAGE
+     * when the experiment names no gallery. Reads only the codes of the selection's heads. */
+    hl_status (*nearest)(const hl_context *context, const hl_query *query, hl_neighbor *neighbors,
+                         size_t *found, hl_error *error);
 };
 
 /* What an analysis found: items, in order. An item has a schema name, which tells the host how to show it,
@@ -48,6 +75,10 @@ struct hl_result {
     void (*number)(hl_item *item, const char *key, double value);
     /* rows x cols numbers for the caller to fill before `run` returns; NULL when there is no memory. */
     float *(*grid)(hl_item *item, const char *key, uint32_t rows, uint32_t cols);
+    /* Appends to the item's list "neighbors": path and score, and whatever the gallery says of that image
+     * (caption
+     * ...). */
+    void (*neighbor)(hl_item *item, const hl_neighbor *neighbor);
 };
 
 /* Schemas that the host draws:
@@ -56,8 +87,16 @@ struct hl_result {
  *     image (text)    the image's name          head (text)    the selection's name
  *     text (text)     the direction's name      grid (grid)    the heat
  *     opacity (number, may be missing)          how much of the picture is heat, from 0 to 1
- *     low, high (numbers, may be missing)       the ends of the colour scale; else the grid's own */
-#define HL_SCHEMA_HEAT "heat"
+ *     low, high (numbers, may be missing)       the ends of the colour scale; else the grid's own
+ *     minus (text, may be missing)              the direction whose heat was taken off: the picture gets a
+ * scale of two colours around zero
+ *
+ * HL_SCHEMA_NEIGHBORS, images of the gallery in a row:
+ *     query (text)    the image's or the direction's name      head (text)    the selection's name
+ *     neighbors       see `neighbor` above
+ *     query_is_image (number, may be missing)                  1: show the query as a picture */
+#define HL_SCHEMA_HEAT      "heat"
+#define HL_SCHEMA_NEIGHBORS "neighbors"
 
 typedef struct hl_analysis_api {
     uint32_t size;

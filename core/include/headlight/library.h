@@ -83,6 +83,29 @@ typedef struct hl_decompose_request {
 
 HL_EXPORT hl_status hl_decompose(hl_library *library, const hl_decompose_request *request, hl_error *error);
 
+/* `headlight index`: an atlas of a gallery. Resumes what was interrupted, adds new images, drops vanished
+ * ones. */
+typedef struct hl_index_request {
+    const char *model, *images, *atlas;
+    const char *layers;  /* "all", "L8-L11"; NULL: all */
+    const char *dtype;   /* "f16" or "f32"; NULL: f16 */
+    const char *columns; /* "embedding,mlps,first"; NULL: none */
+    size_t shard_size;   /* 0: the default */
+    size_t part, parts;  /* this process's share of the gallery; parts == 0: all of it */
+    size_t batch;        /* images in a pass; 0: the default */
+    const char *backend; /* NULL or "auto": the best */
+    unsigned threads;    /* 0: all cores */
+} hl_index_request;
+
+HL_EXPORT hl_status hl_index(hl_library *library, const hl_index_request *request, hl_error *error);
+
+/* `headlight merge`: copies the shards of atlases of one fingerprint, so that `out` stands alone. */
+HL_EXPORT hl_status hl_merge(hl_library *library, const char *out, const char *const *atlases, size_t count,
+                             hl_error *error);
+
+/* `headlight verify`: every shard's shapes and checksum. */
+HL_EXPORT hl_status hl_verify(hl_library *library, const char *atlas, hl_error *error);
+
 /* `headlight bench`: images a second of the image tower with codes, random weights. */
 typedef struct hl_bench_request {
     const char *model;   /* a model folder; only its configuration is read */

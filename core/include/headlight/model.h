@@ -186,6 +186,10 @@ typedef struct hl_model_api {
      * the code, each carrying an equal share of the further numbers. HL_USAGE when the pass did not capture
      * them. [any thread] */
     hl_status (*token_codes)(const hl_trace *trace, uint32_t component, float *out, hl_error *error);
+
+    /* 32 hex digits and NUL that tell these weights, as they are stored, from any others: part of an atlas's
+     * fingerprint. May read all weights. [any thread, also before `load`] */
+    hl_status (*digest)(const hl_model *model, char out[33], hl_error *error);
 } hl_model_api;
 
 #endif

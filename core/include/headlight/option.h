@@ -20,7 +20,8 @@ typedef enum hl_type {
     HL_STRINGS,    /* a list of texts                               -> strings, count */
     HL_IMAGES,     /* a list of image files                         -> images, count */
     HL_DIRECTIONS, /* a list of texts                               -> directions, count */
-    HL_HEADS       /* a list of L3.H5, L3, all, aggregate           -> selections, count */
+    HL_HEADS,      /* a list of L3.H5, L3, all, aggregate           -> selections, count */
+    HL_PROPERTIES  /* a list of properties, such as colors          -> selections, count */
 } hl_type;
 
 enum {
@@ -55,7 +56,7 @@ typedef struct hl_direction {
 /* One thing to report on: a single head, or a set whose sum is asked for (`aggregate`). A list such as [L3]
  * has become one selection for each head of the layer before a plugin sees it. */
 typedef struct hl_selection {
-    const char *name;           /* "L3.H5" or "aggregate"; what results show */
+    const char *name;           /* "L3.H5", "aggregate" or "colors"; what results show */
     const uint32_t *components; /* indices into hl_model_info.components */
     size_t count;
 } hl_selection;

@@ -45,6 +45,10 @@ typedef struct hl_weights_api {
     /* Gives the tensor's file pages back to the system: call it once a tensor has been prepared, so that file
      * and prepared copy are never both resident. Reading it again still works. [any thread] */
     void (*done)(const hl_weights *weights, const hl_stored_tensor *tensor);
+
+    /* 32 hex digits and NUL: a 128-bit hash (XXH3) of the file's bytes, for fingerprints. Reads the whole
+     * file and gives its pages back. [any thread] */
+    hl_status (*digest)(const hl_weights *weights, char out[33], hl_error *error);
 } hl_weights_api;
 
 #endif

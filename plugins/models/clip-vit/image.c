@@ -211,8 +211,9 @@ static hl_status run_pass(const pass *p, const float *pixels) {
 hl_status encode_images(hl_session *session, const float *pixels, size_t count, const hl_request *request,
                         hl_trace **traces, hl_error *error) {
     const hl_model *model = session->model;
-    if (count < 1 || count > session->batch) {
-        return hl_fail(error, HL_USAGE, "clip-vit: %zu images, the session takes 1 to %zu", count,
+    if (count == 0) return HL_OK;
+    if (count > session->batch) {
+        return hl_fail(error, HL_USAGE, "clip-vit: %zu images, the session takes at most %zu", count,
                        session->batch);
     }
     plan wanted;

@@ -1,10 +1,10 @@
-/* Puts the weights on the backend, one tensor at a time, so that memory never holds the file and the prepared
- * copies at once. The token embedding stays in the file: texts read the few rows that they need. */
+/* Puts a model's weights on the backend. The token embedding stays in the file: texts read the few rows that
+ * they need. */
 #include "clip_vit.h"
 
 #include <stdlib.h>
 
-static hl_status load_image_tower(hl_model *model, const loader *from) {
+static hl_status load_image_tower(hl_model *model, loader *from) {
     const clip_config *config = &model->config;
 #define SPEC(SLOT) outer_tensor(config, SLOT)
     const hl_weight_source patch = {.role = HL_ROLE_PATCH, .layer = -1, .out = config->image.width};
@@ -18,7 +18,7 @@ static hl_status load_image_tower(hl_model *model, const loader *from) {
     return load_projection(from, SPEC(IMAGE_PROJECTION), &model->image_projection);
 }
 
-static hl_status load_text_tower(hl_model *model, const loader *from) {
+static hl_status load_text_tower(hl_model *model, loader *from) {
     const clip_config *config = &model->config;
     tensor_spec position = SPEC(TEXT_POSITION);
     TRY(checkpoint_take(from->weights, &position, &model->text_position, from->error));
@@ -33,10 +33,11 @@ hl_status load_model(hl_model *model, const hl_compute *compute, hl_error *error
     const clip_config *config = &model->config;
     model->image = (tower){&config->image, config->activation, &model->compute, true, NULL};
     model->text = (tower){&config->text, config->activation, &model->compute, false, NULL};
-    const loader from = {&model->weights, &model->compute, error};
-    TRY(load_image_tower(model, &from));
-    TRY(load_text_tower(model, &from));
-    return prepare_bases(model, error);
+    loader from = {.weights = &model->weights, .compute = &model->compute, .error = error};
+    hl_status status = load_image_tower(model, &from);
+    if (status == HL_OK) status = load_text_tower(model, &from);
+    free(from.numbers);
+    return status ? status : prepare_bases(model, error);
 }
 
 void unload_model(hl_model *model) {

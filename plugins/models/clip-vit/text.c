@@ -119,8 +119,9 @@ static hl_status run(const batch *b, float *out) {
 
 hl_status encode_texts(hl_session *session, const int32_t *ids, size_t count, float *out, hl_error *error) {
     const hl_model *model = session->model;
-    if (count < 1 || count > session->batch) {
-        return hl_fail(error, HL_USAGE, "clip-vit: %zu texts, the session takes 1 to %zu", count,
+    if (count == 0) return HL_OK;
+    if (count > session->batch) {
+        return hl_fail(error, HL_USAGE, "clip-vit: %zu texts, the session takes at most %zu", count,
                        session->batch);
     }
     batch b = {session, model, &model->compute, ids, count, 0, model->config.text.width, error};

@@ -5,74 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-hl_status load_vector(const loader *from, tensor_spec spec, hl_tensor **out) {
-    const hl_compute *c = from->compute;
-    size_t count = tensor_elements(&spec);
-    float *numbers;
-    TRY(checkpoint_take(from->weights, &spec, &numbers, from->error));
-    hl_status status = c->api->new_tensor(c->backend, count, out, from->error);
-    if (status == HL_OK) status = c->api->upload(c->backend, numbers, dense(*out, 0, 1, count), from->error);
-    free(numbers);
-    return status;
-}
-
-hl_status load_norm(const loader *from, tensor_spec gain, tensor_spec shift, norm *out) {
-    out->width = gain.shape[0];
-    TRY(load_vector(from, gain, &out->gain));
-    return load_vector(from, shift, &out->shift);
-}
-
-void free_norm(const hl_compute *compute, norm *n) {
-    compute->api->free_tensor(compute->backend, n->gain);
-    compute->api->free_tensor(compute->backend, n->shift);
-}
-
-/* Reads rows and their bias into `numbers`, the bias behind the matrix. */
-static hl_status read_rows(const loader *from, const tensor_spec *matrix, const tensor_spec *bias,
-                           size_t first, size_t rows, float *numbers) {
-    size_t in = tensor_elements(matrix) / matrix->shape[0];
-    TRY(checkpoint_read(from->weights, matrix, first * in, rows * in, numbers, from->error));
-    checkpoint_done(from->weights, matrix);
-    if (!bias->rank) return HL_OK;
-    TRY(checkpoint_read(from->weights, bias, first, rows, numbers + rows * in, from->error));
-    checkpoint_done(from->weights, bias);
-    return HL_OK;
-}
-
-hl_status load_linear(const loader *from, const hl_weight_source *what, tensor_spec matrix, tensor_spec bias,
-                      size_t first, hl_weight **out) {
-    hl_weight_source source = *what;
-    source.size = sizeof source;
-    source.in = tensor_elements(&matrix) / matrix.shape[0];
-    float *numbers = malloc(source.out * (source.in + 1) * sizeof *numbers);
-    if (!numbers) return hl_no_memory(from->error, matrix.name);
-    hl_status status = read_rows(from, &matrix, &bias, first, source.out, numbers);
-    source.data = numbers;
-    source.bias = bias.rank ? numbers + source.out * source.in : NULL;
-    const hl_compute *c = from->compute;
-    if (status == HL_OK) status = c->api->prepare(c->backend, &source, out, from->error);
-    free(numbers);
-    return status;
-}
-
-hl_status load_projection(const loader *from, tensor_spec matrix, hl_weight **out) {
-    size_t rows = matrix.shape[0], cols = matrix.shape[1];
-    float *stored, *turned = malloc(rows * cols * sizeof *turned);
-    if (!turned) return hl_no_memory(from->error, matrix.name);
-    hl_status status = checkpoint_take(from->weights, &matrix, &stored, from->error);
-    if (status == HL_OK) {
-        for (size_t i = 0; i < rows; ++i) {
-            for (size_t j = 0; j < cols; ++j) turned[j * rows + i] = stored[i * cols + j];
-        }
-        free(stored);
-        const hl_weight_source source = {sizeof source, HL_ROLE_EMBED, -1, cols, rows, turned, NULL};
-        status = from->compute->api->prepare(from->compute->backend, &source, out, from->error);
-    }
-    free(turned);
-    return status;
-}
-
-static hl_status load_layer(const loader *from, const tower *t, size_t number, tower_layer *out) {
+static hl_status load_layer(loader *from, const tower *t, size_t number, tower_layer *out) {
     const tower_shape *shape = t->shape;
 #define SPEC(SLOT) layer_tensor(shape, number, SLOT)
     size_t width = shape->width;
@@ -98,7 +31,7 @@ static hl_status load_layer(const loader *from, const tower *t, size_t number, t
 #undef SPEC
 }
 
-hl_status tower_load(const loader *from, tower *out) {
+hl_status tower_load(loader *from, tower *out) {
     out->layers = calloc(out->shape->layers, sizeof *out->layers);
     if (!out->layers) return hl_no_memory(from->error, "a tower's layers");
     for (size_t i = 0; i < out->shape->layers; ++i) TRY(load_layer(from, out, i, &out->layers[i]));

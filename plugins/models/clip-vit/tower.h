@@ -3,19 +3,7 @@
 #ifndef TOWER_H
 #define TOWER_H
 
-#include "checkpoint.h"
-
-/* Leaves the calling function when a step failed. */
-#define TRY(STEP)                                                                                            \
-    do {                                                                                                     \
-        hl_status try_status = (STEP);                                                                       \
-        if (try_status) return try_status;                                                                   \
-    } while (0)
-
-typedef struct norm {
-    hl_tensor *gain, *shift;
-    size_t width;
-} norm;
+#include "loader.h"
 
 typedef struct tower_layer {
     norm ln_1, ln_2;
@@ -38,25 +26,9 @@ typedef struct tower {
     tower_layer *layers;
 } tower;
 
-/* Where weights come from and go to. */
-typedef struct loader {
-    const checkpoint *weights;
-    const hl_compute *compute;
-    hl_error *error;
-} loader;
-
-hl_status load_vector(const loader *from, tensor_spec spec, hl_tensor **out);
-hl_status load_norm(const loader *from, tensor_spec gain, tensor_spec shift, norm *out);
-/* Rows [first, first + rows) of a matrix that is stored as out x in; no bias where bias->rank is 0. */
-hl_status load_linear(const loader *from, const hl_weight_source *what, tensor_spec matrix, tensor_spec bias,
-                      size_t first, hl_weight **out);
-/* A matrix that is stored as in x out. */
-hl_status load_projection(const loader *from, tensor_spec matrix, hl_weight **out);
-void free_norm(const hl_compute *compute, norm *n);
-
 /* `out` has shape, activation, compute and pools_last set; after a failure `tower_free` frees what there is.
  */
-hl_status tower_load(const loader *from, tower *out);
+hl_status tower_load(loader *from, tower *out);
 void tower_free(tower *t);
 
 hl_status scratch_open(const tower *t, size_t rows, scratch *out, hl_error *error);

@@ -33,8 +33,6 @@ def images():
     save("palette_transparent", palette, transparency=bytes(range(0, 260, 20)))
     save("bitmap", Image.fromarray(rgb), "bmp")
     save("moving", palette, "gif", save_all=True, append_images=[palette.transpose(Image.ROTATE_180)])
-    save("pixmap", Image.fromarray(rgb), "ppm")
-    save("graymap", Image.fromarray(rgb[..., 1]), "pgm")
     save("progressive", Image.fromarray(smooth), "jpg", quality=95, subsampling=0, progressive=True)
     save("gray", Image.fromarray(smooth[..., 0]), "jpg", quality=95)
 

@@ -1,0 +1,35 @@
+/* A gallery: a folder of images, a list of files, or a gallery.json, as one sorted list. Knows no codes. */
+#ifndef GALLERY_H
+#define GALLERY_H
+
+#include "headlight/error.h"
+#include <cjson/cJSON.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct gallery_image {
+    const char *path; /* relative to the gallery's folder; what results show */
+    const char *file; /* to open */
+    int64_t bytes,
+        modified; /* of the file; modified in nanoseconds since 1970; -1 where the file cannot be found */
+    const cJSON *facts; /* gallery.json's object: caption, mask and further keys; NULL when there is none */
+} gallery_image;
+
+typedef struct gallery {
+    char *folder;
+    gallery_image *images; /* in the byte order of their paths, each path once */
+    size_t count;
+    cJSON *document; /* behind `facts` */
+} gallery;
+
+/* `source`: a folder (walked recursively in byte order; no folder twice, however it is linked; files with the
+ * usual endings of images, whatever their case), a .json file (a list of objects with `path`), or any other
+ * file (UTF-8, one path a line). Paths in files are relative to the file. HL_USAGE when it is none of these,
+ * HL_FAILED when damaged. */
+hl_status gallery_open(const char *source, gallery **out, hl_error *error);
+void gallery_close(gallery *self); /* accepts NULL */
+
+/* By path; NULL when there is none. */
+const gallery_image *gallery_find(const gallery *self, const char *path);
+
+#endif

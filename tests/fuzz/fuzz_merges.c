@@ -1,0 +1,22 @@
+/* The merges file of model/clip-vit: any bytes are refused or become a table in which every merge can be
+ * found. */
+#include "plugins/models/clip-vit/merges.c"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
+    if (count < 1) return 0;
+    hl_error error;
+    merges *table;
+    size_t wanted = bytes[0];
+    if (merges_parse("fuzz", (const char *)bytes + 1, count - 1, MERGES_FIXED + wanted, &table, &error))
+        return 0;
+    for (size_t i = 0; i <= table->pair_mask; ++i) {
+        const pair *known = &table->pairs[i];
+        if (!known->used) continue;
+        const merge *found = merges_find(table, (uint32_t)(known->key >> 32), (uint32_t)known->key);
+        if (found != &known->merge || merges_id(table, found->result) < 2 * MERGES_BYTES) __builtin_trap();
+    }
+    merges_free(table);
+    return 0;
+}
