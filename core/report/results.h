@@ -19,6 +19,11 @@ void results_close(results *results); /* accepts NULL */
  * "model" and "compute". */
 cJSON *results_root(results *results);
 
+/* What a gallery says of its image at `path`: an object (caption, mask and further keys; `path` is ignored),
+ * or NULL. Every neighbour's entry gets a copy. May be called once, before the first analysis. */
+typedef const cJSON *results_facts(void *user, const char *path);
+void results_set_facts(results *results, results_facts *facts, void *user);
+
 /* Starts the next analysis: {"plugin": name, "summary": ..., "options": {...}, "results": []}. `options` is
  * an object that becomes the results' own, also when this fails. *sink is what the plugin fills; it is valid
  * until the next call. */
@@ -33,6 +38,8 @@ hl_status results_finish_analysis(results *results, hl_error *error);
 typedef struct results_images {
     void *user;
     hl_status (*load)(void *user, const char *name, picture *out, hl_error *error);
+    /* The same for a neighbour: `path` is relative to the gallery's folder. */
+    hl_status (*load_neighbor)(void *user, const char *path, picture *out, hl_error *error);
     hl_preprocess preprocess;
     uint32_t grid_rows, grid_cols, patch;
 } results_images;
