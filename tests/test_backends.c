@@ -221,7 +221,8 @@ static void judge(const char *what, const test_scene *scene, size_t index, place
         }
         double wanted = (double)expected[row * operand->cols + col];
         double difference = fabs((double)got[i] - wanted);
-        if (!(difference <= worst)) worst = difference; /* NaN too */
+        if (isnan(difference)) fail_msg("%s: operand %zu, element %zu is undefined", what, index, i);
+        worst = fmax(worst, difference);
         largest = fmax(largest, fabs(wanted));
     }
     free(before);
@@ -324,6 +325,39 @@ static void test_linear(void **state) {
     }
 }
 
+static void check_activation(const char *name, hl_activation activation, float x, float got) {
+    double at = (double)x, gelu = at * erfc(-at / sqrt(2)) / 2, quick = at / (1 + exp(-1.702 * at));
+    double wanted = activation == HL_GELU ? gelu : quick;
+    double allowed = activation == HL_GELU ? 3e-7 * fmax(1, fabs(at)) : 2e-7 * (2 + fabs(at)) * fabs(quick);
+    if (fabs((double)got - wanted) <= allowed) return;
+    fail_msg("compute/%s: activation %d of %g is %g, not %g", name, (int)activation, at, (double)got, wanted);
+}
+
+/* The activations themselves, over all that matters of the line: the only weight is 1. For gelu the absolute
+ * error of the error function counts, for quick_gelu the relative error, which grows with exp's argument in
+ * f32. */
+static void test_activations(void **state) {
+    (void)state;
+    enum { POINTS = 4001 };
+    static const float one = 1;
+    float x[POINTS];
+    for (size_t i = 0; i < POINTS; ++i) x[i] = ((float)i - 2000) / 100;
+    for (hl_activation activation = HL_GELU; activation <= HL_QUICK_GELU; ++activation) {
+        const linear_case row = {POINTS, 1, 1, activation, false, NO_RESIDUAL};
+        test_scene scene = linear_scene(&row, &one, NULL);
+        scene.operands[0].given = x;
+        for (size_t b = 0; b < backend_count; ++b) {
+            float *got[OPERANDS];
+            hl_error error;
+            assert_ok(attempt(&opened[b], &scene, plain, got, &error), error);
+            for (size_t i = 0; i < POINTS; ++i) {
+                check_activation(plugin_of[b]->name, activation, x[i], got[2][i]);
+            }
+            forget(got);
+        }
+    }
+}
+
 /* ---- patch embedding ---- */
 
 typedef struct patch_case {
@@ -410,7 +444,7 @@ static void test_layer_norm(void **state) {
     static const norm_case cases[] = {
         {1, 1, 0, false, true},     {1, 16, 0, false, false},    {3, 37, 0, false, true},
         {7, 64, -5, true, true},    {4, 100, 0.5f, true, false}, {5, 768, 100, false, true},
-        {300, 512, 0, false, true},
+        {305, 512, 0, false, true}, {3, 768, 1000, true, true},
     };
     for (size_t i = 0; i < COUNT(cases); ++i) {
         test_scene scene = norm_scene(&cases[i]);
@@ -504,17 +538,18 @@ static void test_packed_attention(void **state) {
     conform("packed attention", &scene);
 }
 
-/* Scores of +-10000: only the first key of the two counts, without overflow on the way. */
+/* Scores of +-6400 and +-6399, exactly 1 apart: no overflow on the way, and the difference alone counts. */
 static void test_large_scores(void **state) {
     (void)state;
-    static const float q[] = {100, -100}, k[] = {100, -100}, v[] = {3, 7}, expected[] = {3, 7};
+    static const float q[] = {64, -64}, k[] = {100, 100 - 1.0f / 64}, v[] = {0, 1};
+    float expected[] = {(float)(1 / (1 + exp(1.0))), (float)(1 / (1 + exp(-1.0)))};
     static const attention_case row = {1, 1, 1, 1, 2, 2, HL_MASK_NONE, 1, 0, {0}};
     test_scene scene = attention_scene(&row);
     scene.operands[0].given = q;
     scene.operands[1].given = k;
     scene.operands[2].given = v;
-    float *arrays[OPERANDS] = {[3] = (float *)(uintptr_t)expected};
-    for (size_t b = 0; b < backend_count; ++b) compare(plugin_of[b]->name, &opened[b], &scene, arrays, 0);
+    float *arrays[OPERANDS] = {[3] = expected};
+    for (size_t b = 0; b < backend_count; ++b) compare(plugin_of[b]->name, &opened[b], &scene, arrays, 5e-7);
 }
 
 /* ---- copy ---- */
@@ -1030,6 +1065,7 @@ int main(void) {
         cmocka_unit_test(test_golden_layer_norm),
         cmocka_unit_test(test_golden_attention),
         cmocka_unit_test(test_linear),
+        cmocka_unit_test(test_activations),
         cmocka_unit_test(test_patch_embedding),
         cmocka_unit_test(test_layer_norm),
         cmocka_unit_test(test_attention),

@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* Allocations up to this number fail one by one, later ones in growing steps. */
-enum { ONE_BY_ONE = 400, STEP_DIVISOR = 40 };
+enum { ONE_BY_ONE = 250, STEP_DIVISOR = 40 };
 
 static int run_with(const char *variable, const char *const *command, char **errors) {
     const char *arguments[32] = {"env", "LD_PRELOAD=" TEST_PRELOAD, variable, TEST_COMMAND};

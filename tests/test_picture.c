@@ -365,6 +365,20 @@ static void refuses_oversized_huffman_tables(void **state) {
     free(bytes);
 }
 
+/* A chunk that claims 1 GiB: the memory is not even asked for. */
+static void refuses_more_data_than_pixels(void **state) {
+    (void)state;
+    size_t count;
+    char *bytes = read_file(TEST_GOLDEN "/io/alpha.png", &count);
+    char *chunk = memmem(bytes, count, "IDAT", 4);
+    chunk[-4] = 0x3f;
+    picture image;
+    hl_error error = {""};
+    assert_int_equal(decode(bytes, count, &image, &error), HL_FAILED);
+    assert_non_null(strstr(error.message, "more data than its size can need"));
+    free(bytes);
+}
+
 static void missing_files_are_named(void **state) {
     (void)state;
     const char *paths[] = {TEST_GOLDEN "/no-such.png", TEST_GOLDEN, "/dev/zero"};
@@ -463,6 +477,7 @@ int main(void) {
         cmocka_unit_test(refuses_impossible_sizes),
         cmocka_unit_test(refuses_endless_scans),
         cmocka_unit_test(refuses_oversized_huffman_tables),
+        cmocka_unit_test(refuses_more_data_than_pixels),
         cmocka_unit_test(missing_files_are_named),
         cmocka_unit_test(png_round_trips),
         cmocka_unit_test(noise_round_trips),

@@ -344,7 +344,7 @@ static hl_status write_files(const char *folder, const char *image, uint32_t col
     assert_ok(results_finish_analysis(all, error), *error);
     output *out = NULL;
     assert_ok(output_open(folder, &out, error), *error);
-    hl_status status = results_write(all, images, nasty, nasty, out, error);
+    hl_status status = results_write(all, images, nasty, nasty, NULL, out, error);
     if (status == HL_OK)
         status = output_commit(out, error);
     else

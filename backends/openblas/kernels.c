@@ -125,7 +125,7 @@ INLINED void moments(const float *x, size_t count, float centre, float *first, f
     }
 }
 
-INLINED float largest(const float *x, size_t count) {
+VECTORISED static float largest(const float *x, size_t count) {
     float most = x[0];
     size_t i = 0;
     if (count >= LANES) {
@@ -141,15 +141,18 @@ INLINED float largest(const float *x, size_t count) {
     return most;
 }
 
-VECTORISED static void softmax(float *x, size_t count) {
-    float most = largest(x, count);
-    for (size_t i = 0; i < count; ++i) x[i] = exp_f32(x[i] - most);
+VECTORISED static void exp_row(float *x, size_t count, float shift) {
+    for (size_t i = 0; i < count; ++i) x[i] = exp_f32(x[i] - shift);
+}
+
+VECTORISED static void scale_to_one(float *x, size_t count) {
     float scale = 1.0f / sum(x, count);
     for (size_t i = 0; i < count; ++i) x[i] *= scale;
 }
 
 void softmax_row(float *x, size_t count) {
-    softmax(x, count);
+    exp_row(x, count, largest(x, count));
+    scale_to_one(x, count);
 }
 
 /* Two passes over the row, which is in the cache: the first finds a mean that is right to within rounding,

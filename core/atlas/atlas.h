@@ -6,8 +6,9 @@
  * `moments.L11.H3` in f64, made from the codes as stored: the sum over images of y, then the packed lower
  * triangle of the sum of y^T y, of the whole y; `paths` (bytes, each ending with NUL), `bytes` and `modified`
  * [n] in i64; `skipped` (bytes: path NUL reason NUL
- * ...). Optional columns: `embedding` [n, d], `mlps` [n, layers + 1, d], `first.L11.H3` [n, width] (the code
- * of the first token). This module knows files and numbers, no model and no compute backend. */
+ * ...) with `skipped_bytes` and `skipped_modified` in i64. Optional columns, as precise as the codes:
+ * `embedding` [n, d], `mlps` [n, layers + 1, d], `first.L11.H3` [n, width] (the code of the first token).
+ * This module knows files and numbers, no model and no compute backend. */
 #ifndef ATLAS_H
 #define ATLAS_H
 
@@ -35,6 +36,7 @@ typedef struct atlas_layout {
     uint32_t embed_dim;
     hl_dtype dtype;   /* of the codes: HL_F16 or HL_F32 */
     uint32_t columns; /* ATLAS_... */
+    uint32_t mlps;    /* rows of the column ATLAS_MLPS: the components that are no heads; else 0 */
     const atlas_head *heads;
     size_t head_count;
 } atlas_layout;

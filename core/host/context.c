@@ -21,6 +21,7 @@ typedef struct queries {
 struct context {
     hl_context interface; /* first: the one is cast to the other */
     engine *model;
+    nearest *gallery;              /* NULL: there is none */
     const hl_image *const *images; /* the caller's */
     size_t image_count;
     entry *entries; /* in the experiment's order, each path once */
@@ -237,6 +238,16 @@ static hl_status heat(const hl_context *interface, const hl_image *image, const 
     return status;
 }
 
+static hl_status find_nearest(const hl_context *interface, const hl_query *query, hl_neighbor *neighbors,
+                              size_t *found, hl_error *error) {
+    context *self = behind(interface);
+    *found = 0;
+    if (self->gallery) return nearest_find(self->gallery, interface, query, neighbors, found, error);
+    return hl_fail(error, HL_USAGE,
+                   "an analysis asks for neighbours, but the experiment names no gallery: add "
+                   "gallery: {images: FOLDER}");
+}
+
 static size_t scratch_elements(const engine *model) {
     size_t widest = 0;
     for (uint32_t i = 0; i < model->info->component_count; ++i) {
@@ -259,8 +270,8 @@ static void add_entries(context *self) {
     }
 }
 
-hl_status context_open(engine *model, const hl_image *const *images, size_t count, context **out,
-                       hl_error *error) {
+hl_status context_open(engine *model, const hl_image *const *images, size_t count, nearest *searched,
+                       context **out, hl_error *error) {
     *out = NULL;
     context *self = calloc(1, sizeof *self);
     if (!self) return hl_no_memory(error, "the analyses' context");
@@ -270,8 +281,10 @@ hl_status context_open(engine *model, const hl_image *const *images, size_t coun
                                    .embedding = embedding,
                                    .code = code,
                                    .contribution = contribution,
-                                   .heat = heat};
+                                   .heat = heat,
+                                   .nearest = find_nearest};
     self->model = model;
+    self->gallery = searched;
     self->images = images;
     self->image_count = count;
     self->entries = calloc(count + 1, sizeof *self->entries);
@@ -311,4 +324,19 @@ hl_status context_load_picture(void *user, const char *name, picture *out, hl_er
         if (strcmp(self->images[i]->name, name) == 0) return picture_load(self->images[i]->path, out, error);
     }
     return hl_fail(error, HL_FAILED, "%s: a result shows an image that no analysis was given", name);
+}
+
+static const gallery_image *find_neighbor(const context *self, const char *path) {
+    return self->gallery ? nearest_image(self->gallery, path) : NULL;
+}
+
+hl_status context_load_neighbor(void *user, const char *path, picture *out, hl_error *error) {
+    const gallery_image *image = find_neighbor(user, path);
+    if (image) return picture_load(image->file, out, error);
+    return hl_fail(error, HL_FAILED, "%s: a result shows a neighbour that the gallery lacks", path);
+}
+
+const cJSON *context_facts(void *user, const char *path) {
+    const gallery_image *image = find_neighbor(user, path);
+    return image ? image->facts : NULL;
 }

@@ -6,18 +6,24 @@
 #define CONTEXT_H
 
 #include "core/host/engine.h"
+#include "core/host/nearest.h"
 #include "core/io/picture.h"
 
 typedef struct context context;
 
-/* `images`: all that will be asked about; the array outlives the context. */
-hl_status context_open(engine *model, const hl_image *const *images, size_t count, context **out,
-                       hl_error *error);
+/* `images`: all that will be asked about; the array outlives the context, as does `searched`, which is NULL
+ * where the experiment names none. */
+hl_status context_open(engine *model, const hl_image *const *images, size_t count, nearest *searched,
+                       context **out, hl_error *error);
 void context_close(context *self); /* accepts NULL */
 
 const hl_context *context_interface(const context *self);
 
 /* Decodes the image that results call `name`. `user` is the context. */
 hl_status context_load_picture(void *user, const char *name, picture *out, hl_error *error);
+
+/* The same for an image of the gallery, and what the gallery says of it (NULL: nothing). */
+hl_status context_load_neighbor(void *user, const char *path, picture *out, hl_error *error);
+const cJSON *context_facts(void *user, const char *path);
 
 #endif

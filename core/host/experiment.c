@@ -2,6 +2,7 @@
  * before anything heavy starts. Never knows what a plugin's options mean. */
 #include "core/host/experiment.h"
 
+#include "headlight/analysis.h"
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -137,14 +138,22 @@ static hl_status read_compute(const section_reader *reader) {
     return status;
 }
 
-/* Galleries and properties are checked, but no analysis of this version asks for them. */
-static hl_status check_gallery(const section_reader *reader) {
+static hl_status read_gallery(const section_reader *reader) {
+    experiment_gallery *gallery = &reader->plan->gallery;
     const yaml_node_t *node = section_node(reader, "gallery");
     if (!node) return HL_OK;
     option_values *values;
     hl_status status =
         options_read(&gallery_section, reader->plan->file, node, no_keys, &values, reader->error);
-    if (status == HL_OK) options_free(values);
+    if (status != HL_OK) return status;
+    const hl_value *images = options_values(values)[0], *atlas = options_values(values)[1];
+    gallery->images = strdup(images->string);
+    if (atlas->given) gallery->atlas = strdup(atlas->string);
+    gallery->dtype = options_values(values)[2]->integer == 0 ? HL_F16 : HL_F32;
+    if (!gallery->images || (atlas->given && !gallery->atlas)) {
+        status = hl_no_memory(reader->error, "an experiment");
+    }
+    options_free(values);
     return status;
 }
 
@@ -160,13 +169,19 @@ static hl_status read_named_step(const section_reader *reader, const yaml_node_t
     return read_step(reader, node, kind, key, keys, step);
 }
 
-static hl_status check_properties(const section_reader *reader) {
+static hl_status read_properties(const section_reader *reader) {
     const yaml_node_t *node = section_node(reader, "properties");
     if (!node) return HL_OK;
-    experiment_step step = {NULL, NULL};
-    hl_status status = read_named_step(reader, node, &properties_section, HL_EXTRACTOR, &step);
-    options_free(step.values);
-    return status;
+    return read_named_step(reader, node, &properties_section, HL_EXTRACTOR, &reader->plan->properties);
+}
+
+static hl_status check_needs(const section_reader *reader, const yaml_node_t *node,
+                             const hl_plugin *analysis) {
+    hl_analysis_api api;
+    registry_table(analysis, &api, sizeof api);
+    if (!(api.needs & HL_NEEDS_GALLERY) || reader->plan->gallery.images) return HL_OK;
+    return yaml_fail(reader->plan->file, node, reader->error,
+                     "%s searches a gallery: add gallery: {images: FOLDER}", analysis->name);
 }
 
 static hl_status read_analyses(const section_reader *reader) {
@@ -186,13 +201,14 @@ static hl_status read_analyses(const section_reader *reader) {
     for (size_t i = 0; i < count && status == HL_OK; ++i) {
         const yaml_node_t *item = yaml_item(plan->file, node, i);
         status = read_named_step(reader, item, &analysis_section, HL_ANALYSIS, &plan->analyses[i]);
+        if (status == HL_OK) status = check_needs(reader, item, plan->analyses[i].plugin);
     }
     return status;
 }
 
 static hl_status read_sections(const section_reader *reader) {
     static hl_status (*const sections[])(const section_reader *) = {
-        read_root, read_model, read_compute, check_gallery, check_properties, read_analyses,
+        read_root, read_model, read_compute, read_gallery, read_properties, read_analyses,
     };
     hl_status status = HL_OK;
     for (size_t i = 0; i < sizeof sections / sizeof *sections && status == HL_OK; ++i)
@@ -223,6 +239,9 @@ void experiment_close(experiment *plan) {
     free(plan->analyses);
     options_free(plan->model.values);
     options_free(plan->compute.values);
+    options_free(plan->properties.values);
+    free(plan->gallery.images);
+    free(plan->gallery.atlas);
     free(plan->model_path);
     free(plan->output);
     yaml_close(plan->file);

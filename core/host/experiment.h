@@ -5,11 +5,19 @@
 #include "core/host/options.h"
 #include "core/host/registry.h"
 #include "core/host/yaml_file.h"
+#include "headlight/weights.h"
 
 typedef struct experiment_step {
     const hl_plugin *plugin;
     option_values *values;
 } experiment_step;
+
+/* The images that analyses may search. */
+typedef struct experiment_gallery {
+    char *images; /* a folder, a list or a gallery.json, resolved; NULL: the experiment names no gallery */
+    char *atlas;  /* resolved; NULL: a folder `atlas` among the results */
+    hl_dtype dtype;
+} experiment_gallery;
 
 typedef struct experiment {
     yaml_file *file;
@@ -18,7 +26,9 @@ typedef struct experiment {
     experiment_step model;   /* plugin NULL: whichever recognises the folder, with its defaults */
     experiment_step compute; /* plugin NULL: auto */
     unsigned threads;        /* 0: all cores */
-    char *output;            /* resolved; NULL when the experiment names none */
+    experiment_gallery gallery;
+    experiment_step properties; /* the extractor; plugin NULL: the experiment names none */
+    char *output;               /* resolved; NULL when the experiment names none */
     experiment_step *analyses;
     size_t analysis_count;
 } experiment;

@@ -10,20 +10,27 @@ static const host *behind(const hl_host *interface) {
     return (const host *)interface;
 }
 
+enum { ALIGNMENT = 64 };
+
+/* calloc's block, with its address kept just before the aligned part: large blocks come zeroed from the
+ * system, page by page as they are used, so a weight is not written twice. */
 static void *allocate(const hl_host *interface, size_t count, size_t element) {
     (void)interface;
-    enum { ALIGNMENT = 64 };
     size_t bytes;
-    if (__builtin_mul_overflow(count, element, &bytes) || bytes > SIZE_MAX - ALIGNMENT) return NULL;
-    size_t whole = bytes == 0 ? ALIGNMENT : (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    void *memory = aligned_alloc(ALIGNMENT, whole);
-    if (memory) memset(memory, 0, whole);
+    if (__builtin_mul_overflow(count, element, &bytes) || bytes > SIZE_MAX - 2 * ALIGNMENT) return NULL;
+    char *block = calloc(1, bytes + 2 * ALIGNMENT);
+    if (!block) return NULL;
+    char *memory = block + 2 * ALIGNMENT - (uintptr_t)block % ALIGNMENT;
+    memcpy(memory - sizeof block, &block, sizeof block);
     return memory;
 }
 
 static void release(const hl_host *interface, void *memory) {
     (void)interface;
-    free(memory);
+    if (!memory) return;
+    char *block;
+    memcpy(&block, (char *)memory - sizeof block, sizeof block);
+    free(block);
 }
 
 static void log_line(const hl_host *interface, hl_log_level level, const char *format, ...) {

@@ -249,6 +249,8 @@ static hl_status read_items(const value_reader *reader, const yaml_node_t *const
     case HL_HEADS:
         for (size_t i = 0; i < row->count && status == HL_OK; ++i) status = check_selector(reader, nodes[i]);
         return status;
+    case HL_PROPERTIES:
+        return HL_OK;
     default:
         row->value.strings = row->written;
         return HL_OK;
@@ -281,7 +283,8 @@ static hl_status read_value(const value_reader *reader, const yaml_node_t *node)
     row->places = reader->is_default ? NULL : nodes;
     row->value.given = true;
     if (!option_is_list(row->option)) return read_scalar(reader, node);
-    row->value.count = row->option->type == HL_HEADS ? 0 : row->count;
+    bool is_bound_later = row->option->type == HL_HEADS || row->option->type == HL_PROPERTIES;
+    row->value.count = is_bound_later ? 0 : row->count;
     return read_items(reader, nodes);
 }
 
@@ -408,7 +411,7 @@ static const char *flaw_of(const hl_plugin *plugin, size_t index) {
     for (size_t i = 0; i < index; ++i) {
         if (strcmp(plugin->options[i].name, option->name) == 0) return "is declared twice";
     }
-    if (option->type < HL_BOOL || option->type > HL_HEADS)
+    if (option->type < HL_BOOL || option->type > HL_PROPERTIES)
         return "has a type that this headlight does not know";
     if (!option->help || !*option->help) return "has no help";
     if (option->type == HL_CHOICE && (!option->choices || !*option->choices)) return "has no choices";

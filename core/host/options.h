@@ -1,7 +1,7 @@
 /* Option tables against YAML: one place for checking, defaults and documentation.
  *
- * What can be checked without a model is checked by `options_read`; heads and directions are then bound to a
- * model in a second step, with the same file, line and column in their errors. */
+ * What can be checked without a model is checked by `options_read`; heads, properties and directions are then
+ * bound to a model in a second step, with the same file, line and column in their errors. */
 #ifndef OPTIONS_H
 #define OPTIONS_H
 
@@ -28,6 +28,13 @@ void options_expected(const hl_option *option, char *out, size_t size);
 /* HL_HEADS: turns the selectors into selections of the model's components. Status 2 for a head that it lacks.
  */
 hl_status options_bind_heads(option_values *values, const hl_model_info *model, hl_error *error);
+
+/* HL_PROPERTIES: gives each property its heads. `find` NULL: the experiment says nothing of properties, so
+ * that asking for one is wrong. */
+typedef hl_status options_find_property(const void *user, const char *name, const hl_selection **out,
+                                        hl_error *error);
+hl_status options_bind_properties(option_values *values, options_find_property *find, const void *user,
+                                  hl_error *error);
 
 /* HL_DIRECTIONS: gives each direction its vector. `encode` gets all texts of one option at once and fills
  * count x embed_dim numbers. */

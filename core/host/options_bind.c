@@ -1,5 +1,5 @@
-/* Option values meet a model: heads become selections of its components, texts become vectors. Knows the
- * component table, never how a model computes. */
+/* Option values meet a model: heads and properties become selections of its components, texts become vectors.
+ * Knows the component table, never how a model computes. */
 #include "core/host/option_values.h"
 
 #include <stdlib.h>
@@ -114,6 +114,50 @@ hl_status options_bind_heads(option_values *values, const hl_model_info *model, 
     for (size_t i = 0; i < values->plugin->option_count && status == HL_OK; ++i) {
         option_row *row = &values->rows[i];
         if (row->option->type == HL_HEADS && row->value.given) status = bind_row(values, row, model, error);
+    }
+    return status;
+}
+
+static hl_status bind_property(const option_values *values, const option_row *row, size_t index,
+                               options_find_property *find, const void *user, const hl_selection **out,
+                               hl_error *error) {
+    hl_error detail;
+    char place[512];
+    hl_status status = find(user, row->written[index], out, &detail);
+    if (status == HL_OK) return HL_OK;
+    const yaml_node_t *node = row->places ? row->places[index] : values->section;
+    if (!node) return hl_fail(error, status, "%s: %s", values->plugin->name, detail.message);
+    yaml_place(values->file, node, place, sizeof place);
+    return hl_fail(error, status, "%s: %s: %s", place, values->plugin->name, detail.message);
+}
+
+static hl_status bind_properties(option_values *values, option_row *row, options_find_property *find,
+                                 const void *user, hl_error *error) {
+    if (!find) {
+        const yaml_node_t *place = row->places ? row->places[0] : values->section;
+        return options_fail(values, place, error,
+                            "the experiment does not say which heads carry \"%s\": add "
+                            "properties: {extractor: labels-file, path: FILE}",
+                            row->written[0]);
+    }
+    const hl_selection **selections = options_own(values, row->count, sizeof *selections);
+    if (!selections) return options_no_memory(error);
+    hl_status status = HL_OK;
+    for (size_t i = 0; i < row->count && status == HL_OK; ++i) {
+        status = bind_property(values, row, i, find, user, &selections[i], error);
+    }
+    row->value.selections = selections;
+    row->value.count = row->count;
+    return status;
+}
+
+hl_status options_bind_properties(option_values *values, options_find_property *find, const void *user,
+                                  hl_error *error) {
+    hl_status status = HL_OK;
+    for (size_t i = 0; i < values->plugin->option_count && status == HL_OK; ++i) {
+        option_row *row = &values->rows[i];
+        bool asked = row->option->type == HL_PROPERTIES && row->value.given && row->count > 0;
+        if (asked) status = bind_properties(values, row, find, user, error);
     }
     return status;
 }

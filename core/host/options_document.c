@@ -35,6 +35,8 @@ static const char *type_words(const hl_option *option) {
         return "image files";
     case HL_HEADS:
         return aggregate ? "heads (L3.H5, L3, all or aggregate)" : "heads (L3.H5, L3 or all)";
+    case HL_PROPERTIES:
+        return "properties";
     }
     return "a value";
 }
@@ -142,6 +144,8 @@ static const char *example_value(const hl_option *option) {
         return several ? "[a red star, a blue ring]" : "[a red star]";
     case HL_HEADS:
         return "[L3.H5]";
+    case HL_PROPERTIES:
+        return "[colors]";
     case HL_CHOICE:
         return option->choices[0];
     default:

@@ -3,10 +3,13 @@
 #include "core/host/context.h"
 #include "core/host/experiment.h"
 #include "core/host/library.h"
+#include "core/host/properties.h"
 #include "core/report/results.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { IMAGES_PER_PASS = 8 };
 
@@ -16,6 +19,9 @@ typedef struct run {
     experiment *plan;
     host *host;
     engine *model;
+    properties *properties;  /* NULL: the experiment names none */
+    char *atlas;             /* of the gallery */
+    nearest *gallery;        /* NULL: the experiment names none */
     const hl_image **images; /* all that the analyses name */
     size_t image_count;
     context *context;
@@ -76,19 +82,47 @@ static hl_status collect_images(run *self, hl_error *error) {
     return HL_OK;
 }
 
+static hl_status open_properties(run *self, hl_error *error) {
+    const experiment_step *step = &self->plan->properties;
+    if (!step->plugin) return HL_OK;
+    return properties_open(self->model->interface, step->plugin, values_of(step), self->model->info,
+                           &self->properties, error);
+}
+
+static hl_status find_property(const void *user, const char *name, const hl_selection **out,
+                               hl_error *error) {
+    return properties_find(user, name, out, error);
+}
+
+static hl_status check_gallery(const run *self, hl_error *error) {
+    struct stat status;
+    const char *images = self->plan->gallery.images;
+    if (!images || stat(images, &status) == 0) return HL_OK;
+    return hl_fail(error, HL_USAGE, "%s: gallery: the images %s cannot be read: %s", self->plan->path, images,
+                   strerror(errno));
+}
+
 /* Everything that can be wrong with the experiment and is known without the weights. */
 static hl_status check(run *self, hl_error *error) {
     hl_status status = open_model(self, error);
+    if (status == HL_OK) status = check_gallery(self, error);
+    if (status == HL_OK) status = open_properties(self, error);
+    options_find_property *find = self->properties ? find_property : NULL;
     for (size_t i = 0; i < self->plan->analysis_count && status == HL_OK; ++i) {
         option_values *values = self->plan->analyses[i].values;
         status = options_bind_heads(values, self->model->info, error);
+        if (status == HL_OK) status = options_bind_properties(values, find, self->properties, error);
         if (status == HL_OK) status = options_visit(values, check_texts, self->model, error);
     }
     return status == HL_OK ? collect_images(self, error) : status;
 }
 
+static const char *output_folder(const run *self) {
+    return self->request->output ? self->request->output : self->plan->output;
+}
+
 static hl_status open_files(run *self, hl_error *error) {
-    const char *folder = self->request->output ? self->request->output : self->plan->output;
+    const char *folder = output_folder(self);
     if (folder) return output_open(folder, &self->files, error);
     return hl_fail(error, HL_USAGE,
                    "%s: names no folder for the results; add `output: FOLDER` or give --out FOLDER",
@@ -100,14 +134,28 @@ static hl_status encode_texts(void *user, const char *const *texts, size_t count
     return engine_encode_texts(user, texts, count, out, NULL, error);
 }
 
+/* An atlas that the experiment gives no place lies among the results, where the next run finds it again. */
+static hl_status open_gallery(run *self, hl_error *error) {
+    const experiment_gallery *plan = &self->plan->gallery;
+    if (!plan->images) return HL_OK;
+    if (!plan->atlas && asprintf(&self->atlas, "%s/atlas", output_folder(self)) < 0) {
+        self->atlas = NULL;
+        return hl_no_memory(error, "the atlas's path");
+    }
+    nearest_settings settings = {
+        .gallery = plan->images, .atlas = plan->atlas ? plan->atlas : self->atlas, .dtype = plan->dtype};
+    return nearest_open(self->model, &settings, &self->gallery, error);
+}
+
 static hl_status load(run *self, hl_error *error) {
     hl_status status = engine_load(self->model, error);
     for (size_t i = 0; i < self->plan->analysis_count && status == HL_OK; ++i) {
         status = options_bind_directions(self->plan->analyses[i].values, self->model->info->embed_dim,
                                          encode_texts, self->model, error);
     }
+    if (status == HL_OK) status = open_gallery(self, error);
     if (status != HL_OK) return status;
-    return context_open(self->model, self->images, self->image_count, &self->context, error);
+    return context_open(self->model, self->images, self->image_count, self->gallery, &self->context, error);
 }
 
 static bool add_text(cJSON *object, const char *key, const char *value) {
@@ -116,6 +164,16 @@ static bool add_text(cJSON *object, const char *key, const char *value) {
 
 static bool add_number(cJSON *object, const char *key, double value) {
     return cJSON_AddNumberToObject(object, key, value) != NULL;
+}
+
+static hl_status describe_properties(run *self, hl_error *error) {
+    if (!self->properties) return HL_OK;
+    cJSON *section = cJSON_AddObjectToObject(results_root(self->results), "properties");
+    cJSON *heads = section ? cJSON_AddObjectToObject(section, "heads") : NULL;
+    if (!heads || !add_text(section, "extractor", self->plan->properties.plugin->name)) {
+        return hl_no_memory(error, "the results");
+    }
+    return properties_describe(self->properties, heads, error);
 }
 
 static hl_status describe_run(run *self, hl_error *error) {
@@ -129,7 +187,7 @@ static hl_status describe_run(run *self, hl_error *error) {
               add_text(compute, "backend", self->model->compute_plugin->name) &&
               add_text(compute, "description", backend->api->describe(backend->backend)) &&
               add_number(compute, "threads", thread_pool_count(self->host->pool));
-    return ok ? HL_OK : hl_no_memory(error, "the results");
+    return ok ? describe_properties(self, error) : hl_no_memory(error, "the results");
 }
 
 /* An option's value as results.json shows it. */
@@ -150,6 +208,7 @@ static cJSON *value_as_json(const hl_option *option, const hl_value *value, cons
     case HL_IMAGES:
     case HL_DIRECTIONS:
     case HL_HEADS:
+    case HL_PROPERTIES:
         return cJSON_CreateStringArray(written, (int)written_count);
     }
     return NULL;
@@ -215,6 +274,7 @@ static hl_status write_results(run *self, hl_error *error) {
     const hl_model_info *info = self->model->info;
     results_images images = {.user = self->context,
                              .load = context_load_picture,
+                             .load_neighbor = context_load_neighbor,
                              .preprocess = info->preprocess,
                              .grid_rows = info->grid_rows,
                              .grid_cols = info->grid_cols,
@@ -223,7 +283,8 @@ static hl_status write_results(run *self, hl_error *error) {
     if (!title) return hl_no_memory(error, "the page's title");
     hl_status status = read_experiment(self, error);
     if (status == HL_OK) {
-        status = results_write(self->results, &images, title, self->experiment_text, self->files, error);
+        status =
+            results_write(self->results, &images, title, self->experiment_text, NULL, self->files, error);
     }
     free(title);
     if (status != HL_OK) return status;
@@ -236,6 +297,7 @@ static hl_status run_analyses(run *self, hl_error *error) {
     hl_status status = open_files(self, error);
     if (status == HL_OK) status = load(self, error);
     if (status == HL_OK) status = results_open(&self->results, error);
+    if (status == HL_OK) results_set_facts(self->results, context_facts, self->context);
     if (status == HL_OK) status = describe_run(self, error);
     for (size_t i = 0; i < self->plan->analysis_count && status == HL_OK; ++i) {
         status = analyse(self, &self->plan->analyses[i], error);
@@ -247,16 +309,18 @@ static void close_run(run *self) {
     output_abandon(self->files);
     results_close(self->results);
     context_close(self->context);
+    nearest_close(self->gallery);
+    properties_close(self->properties);
     engine_close(self->model);
     host_close(self->host);
     experiment_close(self->plan);
+    free(self->atlas);
     free(self->images);
     free(self->experiment_text);
 }
 
 static hl_status report_path(const run *self, char **report, hl_error *error) {
-    const char *folder = self->request->output ? self->request->output : self->plan->output;
-    if (asprintf(report, "%s/report.html", folder) >= 0) return HL_OK;
+    if (asprintf(report, "%s/report.html", output_folder(self)) >= 0) return HL_OK;
     *report = NULL;
     return hl_no_memory(error, "the report's path");
 }

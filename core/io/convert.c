@@ -49,3 +49,22 @@ void convert_f64(const uint8_t *from, size_t count, float *out) {
         out[i] = (float)value;
     }
 }
+
+static uint16_t f32_to_f16(float value) {
+    uint32_t bits = bits_of(value), sign = bits >> 16 & 0x8000u, magnitude = bits & 0x7fffffffu;
+    /* numbers around 0.5 lie as far apart as f16's subnormals: adding it rounds to one of them */
+    uint32_t subnormal = bits_of(float_of(magnitude) + 0.5f) - bits_of(0.5f);
+    uint32_t odd = magnitude >> 13 & 1; /* the last bit that stays: at a tie the even neighbour wins */
+    uint32_t normal = (magnitude - ((127 - 15) << 23) + 0xfffu + odd) >> 13;
+    return (uint16_t)(sign | (magnitude < (127 - 14) << 23 ? subnormal : normal));
+}
+
+size_t convert_to_f16(const float *from, size_t count, uint8_t *out) {
+    const uint32_t limit = 0x477ff000u; /* 65520: from here on, infinity is nearest */
+    size_t i = 0;
+    for (; i < count && (bits_of(from[i]) & 0x7fffffffu) < limit; ++i) {
+        uint16_t half = f32_to_f16(from[i]);
+        memcpy(out + i * sizeof half, &half, sizeof half);
+    }
+    return i;
+}

@@ -4,8 +4,24 @@
 
 #include "core/io/jpeg_check.h"
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
+/* Blocks that grow with what the file says or unpacks to are held to what an image of its size can need. */
+static _Thread_local struct {
+    size_t most; /* bytes */
+    bool exceeded;
+} budget;
+
+static void *grow(void *old, size_t bytes) {
+    if (bytes <= budget.most) return realloc(old, bytes);
+    budget.exceeded = true;
+    return NULL;
+}
+
+#define STBI_MALLOC(bytes)       malloc(bytes)
+#define STBI_REALLOC(old, bytes) grow(old, bytes)
+#define STBI_FREE(memory)        free(memory)
 #pragma GCC diagnostic ignored "-Wunused-function" /* of stb, of which only a part is used */
 /* Wrapped integers in damaged JPEG data are stb_image's way; they cannot reach memory. */
 #ifdef __clang__
@@ -61,7 +77,17 @@ static int source_ended(void *user) {
 
 static const stbi_io_callbacks CALLBACKS = {read_source, skip_source, source_ended};
 
+/* From the first byte. A growing block holds the packed image or, in at most 8 bytes for each pixel and some
+ * for each row, the unpacked one, and grows by doubling. */
+static source start(FILE *file, size_t count, size_t width, size_t height) {
+    rewind(file);
+    budget.most = 2 * (count + 8 * width * height + 2 * height) + (1 << 16);
+    budget.exceeded = false;
+    return (source){.file = file, .left = count};
+}
+
 static hl_status undecodable(const char *name, const source *in, const char *reason, hl_error *error) {
+    if (budget.exceeded) reason = "it holds more data than its size can need";
     if (ferror(in->file)) return hl_fail(error, HL_FAILED, "%s: cannot be read; check the disk", name);
     if (reason && strcmp(reason, "outofmem") == 0) return hl_no_memory(error, name);
     if (reason && strcmp(reason, "unknown image type") == 0) {
@@ -85,15 +111,14 @@ static hl_status undecodable(const char *name, const source *in, const char *rea
 hl_status decode_size(const char *name, FILE *file, size_t count, size_t *width, size_t *height,
                       hl_error *error) {
     if (count == 0) return hl_fail(error, HL_FAILED, "%s: the file is empty; expected " FORMATS, name);
-    source in = {.file = file, .left = count};
+    source in = start(file, count, 0, 0);
     const char *problem = jpeg_problem(file);
     if (problem) return undecodable(name, &in, problem, error);
-    rewind(file);
+    in = start(file, count, 0, 0);
     int w, h, channels;
     if (!stbi_info_from_callbacks(&CALLBACKS, &in, &w, &h, &channels)) {
         /* every decoder was asked, and the last one's reason is left; loading asks only the right one */
-        in = (source){.file = file, .left = count};
-        rewind(file);
+        in = start(file, count, 0, 0);
         stbi_image_free(stbi_load_from_callbacks(&CALLBACKS, &in, &w, &h, &channels, RGB));
         return undecodable(name, &in, stbi_failure_reason(), error);
     }
@@ -116,8 +141,7 @@ hl_status decode_pixels(const char *name, FILE *file, size_t count, picture *out
     size_t width, height;
     hl_status status = decode_size(name, file, count, &width, &height, error);
     if (status != HL_OK) return status;
-    source in = {.file = file, .left = count};
-    rewind(file);
+    source in = start(file, count, width, height);
     int w, h, channels;
     uint8_t *rgb = stbi_load_from_callbacks(&CALLBACKS, &in, &w, &h, &channels, RGB);
     if (rgb && !in.truncated) {

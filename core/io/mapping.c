@@ -46,6 +46,19 @@ void mapping_release(const uint8_t *from, size_t count) {
     if (begin < end) madvise((void *)begin, end - begin, MADV_DONTNEED);
 }
 
+hl_status mapping_checksum(const mapping *map, char out[CHECKSUM_ROOM], hl_error *error) {
+    enum { CHUNK = 1 << 24 };
+    checksum *sum = checksum_begin();
+    if (!sum) return hl_no_memory(error, "a checksum");
+    for (size_t first = 0; first < map->count; first += CHUNK) {
+        size_t count = map->count - first < CHUNK ? map->count - first : CHUNK;
+        checksum_add(sum, map->bytes + first, count);
+        mapping_release(map->bytes + first, count);
+    }
+    checksum_end(sum, out);
+    return HL_OK;
+}
+
 void mapping_close(mapping *map) {
     if (map->bytes) munmap((void *)(uintptr_t)map->bytes, map->count);
     *map = (mapping){0};

@@ -21,8 +21,9 @@ typedef struct tensor {
 } tensor;
 
 struct hl_weights {
-    char *name; /* of the file, for messages */
-    mapping file;
+    char *name;    /* of the file, for messages */
+    mapping file;  /* empty when the bytes are somebody else's */
+    mapping bytes; /* all of them, whoever owns them */
     cJSON *header; /* owns the tensors' names */
     const uint8_t *data;
     uint64_t data_count;
@@ -220,6 +221,7 @@ static hl_status open_bytes(const char *name, mapping file, const uint8_t *bytes
         return hl_no_memory(error, name);
     }
     weights->file = file;
+    weights->bytes = (mapping){bytes, count};
     weights->name = strdup(name);
     hl_status status = weights->name ? parse_file(weights, bytes, count, error) : hl_no_memory(error, name);
     if (status == HL_OK) {
@@ -291,6 +293,16 @@ static void done(const hl_weights *weights, const hl_stored_tensor *stored) {
     mapping_release(weights->data + source->begin, (size_t)(source->end - source->begin));
 }
 
+static hl_status digest(const hl_weights *weights, char out[CHECKSUM_ROOM], hl_error *error) {
+    if (weights->file.bytes) return mapping_checksum(&weights->file, out, error);
+    checksum_of(weights->bytes.bytes, weights->bytes.count, out);
+    return HL_OK;
+}
+
+const void *safetensors_data(const hl_weights *weights, const hl_stored_tensor *stored) {
+    return weights->data + ((const tensor *)stored)->begin;
+}
+
 const hl_weights_api safetensors_api = {
     .size = sizeof safetensors_api,
     .open = open_weights,
@@ -299,4 +311,5 @@ const hl_weights_api safetensors_api = {
     .find = find,
     .read = read_elements,
     .done = done,
+    .digest = digest,
 };

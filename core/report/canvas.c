@@ -14,6 +14,7 @@ void canvas_open(canvas *self, const results_images *images) {
     memset(self, 0, sizeof *self);
     self->images = images;
     colormap_make(&self->map);
+    colormap_make_diverging(&self->difference);
 }
 
 static void forget_scaled(canvas *self) {
@@ -42,6 +43,10 @@ bool canvas_draws(const cJSON *item) {
     return strcmp(canvas_text(item, "schema"), HL_SCHEMA_HEAT) == 0;
 }
 
+bool canvas_is_difference(const cJSON *item) {
+    return *canvas_text(item, "minus") != '\0';
+}
+
 static hl_status hold(canvas *self, const char *name, hl_error *error) {
     if (self->name && strcmp(self->name, name) == 0) return HL_OK;
     forget_image(self);
@@ -58,18 +63,38 @@ static size_t scaled_length(size_t length, double scale) {
     return scaled < 1 ? 1 : (size_t)scaled;
 }
 
+/* The longer side becomes `side`, but no image grows to more than `most` times its size. */
+static hl_status scale_picture(const picture *original, size_t side, double most, picture *out,
+                               hl_error *error) {
+    size_t longer = original->width > original->height ? original->width : original->height;
+    double scale = fmin((double)side / (double)longer, most);
+    return picture_resize(original, scaled_length(original->width, scale),
+                          scaled_length(original->height, scale), out, error);
+}
+
 hl_status canvas_image(canvas *self, const char *name, size_t side, const picture **out, hl_error *error) {
     hl_status status = hold(self, name, error);
     if (status != HL_OK) return status;
-    const picture *original = &self->original;
-    *out = side ? &self->scaled : original;
+    *out = side ? &self->scaled : &self->original;
     if (!side || (self->scaled.rgb && self->side == side)) return HL_OK;
     forget_scaled(self);
     self->side = side;
-    size_t longer = original->width > original->height ? original->width : original->height;
-    double scale = fmin((double)side / (double)longer, 2);
-    return picture_resize(original, scaled_length(original->width, scale),
-                          scaled_length(original->height, scale), &self->scaled, error);
+    return scale_picture(&self->original, side, 2, &self->scaled, error);
+}
+
+hl_status canvas_neighbor(canvas *self, const char *path, size_t side, picture *out, hl_error *error) {
+    picture original = {0};
+    if (!self->images->load_neighbor) {
+        return hl_fail(error, HL_FAILED,
+                       "%s: a result names this image of a gallery, but the experiment names "
+                       "no gallery; add `gallery: {images: ..., atlas: ...}`",
+                       path);
+    }
+    hl_status status = self->images->load_neighbor(self->images->user, path, &original, error);
+    if (status != HL_OK) return status;
+    status = scale_picture(&original, side, 1, out, error);
+    picture_free(&original);
+    return status;
 }
 
 static hl_status copy_picture(const picture *from, picture *to, hl_error *error) {
@@ -86,30 +111,52 @@ static picture_frame scale_frame(picture_frame frame, const picture *from, const
     return (picture_frame){frame.left * x, frame.top * y, frame.width * x, frame.height * y};
 }
 
-static hl_status draw_heat(canvas *self, const heatmap *heat, picture *image, hl_error *error) {
+/* What the model sees of the image that is held, and where the grid lies, in pixels of `image`, which is the
+ * same at another size. */
+static void find_frames(const canvas *self, const picture *image, picture_frame *crop,
+                        picture_frame *covered) {
     const results_images *images = self->images;
     const picture *original = &self->original;
-    picture_frame crop = picture_crop_frame(original->width, original->height, &images->preprocess);
-    crop = scale_frame(crop, original, image);
+    *crop = picture_crop_frame(original->width, original->height, &images->preprocess);
+    *crop = scale_frame(*crop, original, image);
     /* Where the side is no multiple of the patch, the grid leaves out pixels at the right and the bottom. */
-    picture_frame covered = crop;
-    covered.width *= (double)images->grid_cols * images->patch / images->preprocess.size;
-    covered.height *= (double)images->grid_rows * images->patch / images->preprocess.size;
-    return heatmap_draw(heat, &self->map, &crop, &covered, image, error);
+    *covered = *crop;
+    covered->width *= (double)images->grid_cols * images->patch / images->preprocess.size;
+    covered->height *= (double)images->grid_rows * images->patch / images->preprocess.size;
 }
 
-/* The item's grid into `values` (rows x cols), and its own ends; false when it has another shape. */
-static bool read_grid(const cJSON *item, size_t rows, size_t cols, float *values, double *low, double *high) {
+static hl_status draw_heat(canvas *self, const cJSON *item, const heatmap *heat, picture *image,
+                           hl_error *error) {
+    picture_frame crop, covered;
+    find_frames(self, image, &crop, &covered);
+    const colormap *map = canvas_is_difference(item) ? &self->difference : &self->map;
+    return heatmap_draw(heat, map, &crop, &covered, image, error);
+}
+
+/* White where the heat is above the item's threshold, black elsewhere, in place of the image's pixels. */
+static hl_status draw_mask(canvas *self, const cJSON *item, const heatmap *heat, picture *image,
+                           hl_error *error) {
+    picture_frame crop, covered;
+    find_frames(self, image, &crop, &covered);
+    double threshold = cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(item, "mask_threshold"));
+    size_t pixels = image->width * image->height;
+    uint8_t *mask = malloc(pixels);
+    if (!mask) return hl_no_memory(error, "a mask");
+    hl_status status = heatmap_mask(heat, threshold, &covered, image->width, image->height, mask, error);
+    for (size_t i = 0; i < pixels && status == HL_OK; i++) memset(image->rgb + 3 * i, mask[i], 3);
+    free(mask);
+    return status;
+}
+
+/* The item's grid into `values`; false when it is not rows x cols numbers. */
+static bool read_grid(const cJSON *item, size_t rows, size_t cols, float *values) {
     const cJSON *grid = cJSON_GetObjectItemCaseSensitive(item, "grid"), *row = NULL, *number = NULL;
     size_t r = 0, count = 0;
-    *low = INFINITY, *high = -INFINITY;
     cJSON_ArrayForEach(row, grid) {
         size_t c = 0;
         cJSON_ArrayForEach(number, row) {
             if (r == rows || c == cols || !cJSON_IsNumber(number)) return false;
             values[count++] = (float)number->valuedouble;
-            *low = fmin(*low, number->valuedouble);
-            *high = fmax(*high, number->valuedouble);
             c++;
         }
         r++;
@@ -122,13 +169,22 @@ static void read_number(const cJSON *item, const char *key, double *number) {
     if (cJSON_IsNumber(field)) *number = field->valuedouble;
 }
 
+hl_status canvas_grid(const canvas *self, const cJSON *item, float *values, hl_error *error) {
+    size_t rows = self->images->grid_rows, cols = self->images->grid_cols;
+    if (read_grid(item, rows, cols, values)) return HL_OK;
+    return hl_fail(error, HL_FAILED, "a result of schema heat needs a field 'grid' of %zu x %zu numbers",
+                   rows, cols);
+}
+
 static hl_status read_heat(const canvas *self, const cJSON *item, heatmap *heat, float *values,
                            hl_error *error) {
     size_t rows = self->images->grid_rows, cols = self->images->grid_cols;
-    double opacity = usual_opacity, low, high;
-    if (!read_grid(item, rows, cols, values, &low, &high)) {
-        return hl_fail(error, HL_FAILED, "a result of schema heat needs a field 'grid' of %zu x %zu numbers",
-                       rows, cols);
+    double opacity = usual_opacity, low = INFINITY, high = -INFINITY;
+    hl_status status = canvas_grid(self, item, values, error);
+    if (status != HL_OK) return status;
+    for (size_t i = 0; i < rows * cols; i++) {
+        low = fmin(low, (double)values[i]);
+        high = fmax(high, (double)values[i]);
     }
     read_number(item, "low", &low);
     read_number(item, "high", &high);
@@ -136,12 +192,18 @@ static hl_status read_heat(const canvas *self, const cJSON *item, heatmap *heat,
     if (!(opacity >= 0 && opacity <= 1)) {
         return hl_fail(error, HL_FAILED, "'opacity' is %g, expected a number from 0 to 1", opacity);
     }
+    /* Zero is the middle of the colours of a difference. */
+    if (canvas_is_difference(item)) high = fmax(fabs(low), fabs(high)), low = -high;
     *heat = (heatmap){values, rows, cols, low, high, opacity};
     return HL_OK;
 }
 
-static hl_status heat_over_image(canvas *self, const cJSON *item, size_t side, heatmap *heat, picture *out,
-                                 hl_error *error) {
+/* Draws into a copy of the item's image: draw_heat or draw_mask. */
+typedef hl_status drawing(canvas *self, const cJSON *item, const heatmap *heat, picture *image,
+                          hl_error *error);
+
+static hl_status draw_over_image(canvas *self, const cJSON *item, size_t side, drawing *draw, heatmap *heat,
+                                 picture *out, hl_error *error) {
     size_t rows = self->images->grid_rows, cols = self->images->grid_cols;
     float *values = calloc(rows * cols, sizeof *values);
     if (!values) return hl_no_memory(error, "a heat");
@@ -149,24 +211,37 @@ static hl_status heat_over_image(canvas *self, const cJSON *item, size_t side, h
     hl_status status = read_heat(self, item, heat, values, error);
     if (status == HL_OK) status = canvas_image(self, canvas_text(item, "image"), side, &image, error);
     if (status == HL_OK) status = copy_picture(image, out, error);
-    if (status == HL_OK) status = draw_heat(self, heat, out, error);
+    if (status == HL_OK) status = draw(self, item, heat, out, error);
     free(values);
     return status;
 }
 
+static hl_status draw_item(canvas *self, const cJSON *item, size_t side, drawing *draw, heatmap *heat,
+                           picture *out, hl_error *error) {
+    hl_error reason = {0};
+    *out = (picture){0};
+    hl_status status = draw_over_image(self, item, side, draw, heat, out, &reason);
+    if (status == HL_OK) return HL_OK;
+    picture_free(out);
+    *out = (picture){0};
+    return hl_fail(error, status, "%s: its heat of \"%s\" for %s cannot be drawn: %s",
+                   canvas_text(item, "image"), canvas_text(item, "text"), canvas_text(item, "head"),
+                   reason.message);
+}
+
 hl_status canvas_heat(canvas *self, const cJSON *item, size_t side, picture *out, double *low, double *high,
                       hl_error *error) {
-    hl_error reason = {0};
     heatmap heat = {0};
-    *out = (picture){0};
-    hl_status status = heat_over_image(self, item, side, &heat, out, &reason);
-    if (status != HL_OK) {
-        picture_free(out);
-        *out = (picture){0};
-        return hl_fail(error, status, "%s: its heat of \"%s\" for %s cannot be drawn: %s",
-                       canvas_text(item, "image"), canvas_text(item, "text"), canvas_text(item, "head"),
-                       reason.message);
-    }
+    hl_status status = draw_item(self, item, side, draw_heat, &heat, out, error);
     *low = heat.low, *high = heat.high;
-    return HL_OK;
+    return status;
+}
+
+bool canvas_has_mask(const cJSON *item) {
+    return cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(item, "mask_threshold"));
+}
+
+hl_status canvas_mask(canvas *self, const cJSON *item, size_t side, picture *out, hl_error *error) {
+    heatmap heat = {0};
+    return draw_item(self, item, side, draw_mask, &heat, out, error);
 }

@@ -1,5 +1,5 @@
-/* Heat over pixels: enlarges the grid smoothly, colours it, blends it in, outlines what the model saw. Never
- * knows what the heat means or where it came from.
+/* Heat over pixels: enlarges the grid smoothly, colours it, blends it in, outlines what the model saw, or
+ * cuts it at a threshold. Never knows what the heat means or where it came from.
  *
  * Enlarging is cubic (Catmull-Rom: Keys 1981, a = -0.5) with half-pixel centres and clamped edges: at the
  * middle of a grid cell the picture shows exactly the cell's value, and no edges of cells appear that are not
@@ -120,6 +120,22 @@ hl_status heatmap_draw(const heatmap *heat, const colormap *map, const picture_f
     if (status == HL_OK) {
         color_pixels(heat, map, rows, columns, image);
         outline(image, crop);
+    }
+    free(rows);
+    free(columns);
+    return status;
+}
+
+hl_status heatmap_mask(const heatmap *heat, double threshold, const picture_frame *covered, size_t width,
+                       size_t height, uint8_t *mask, hl_error *error) {
+    tap *rows = make_taps(height, heat->rows, covered->top, covered->height);
+    tap *columns = make_taps(width, heat->cols, covered->left, covered->width);
+    hl_status status = rows && columns ? HL_OK : hl_no_memory(error, "a mask");
+    for (size_t y = 0; y < height && status == HL_OK; y++) {
+        for (size_t x = 0; x < width; x++) {
+            bool inside = rows[y].inside && columns[x].inside;
+            mask[y * width + x] = inside && sample(heat, &rows[y], &columns[x]) > threshold ? 255 : 0;
+        }
     }
     free(rows);
     free(columns);

@@ -1,4 +1,4 @@
-/* Draws a heat over a picture. */
+/* Draws a heat over a picture, or cuts it at a threshold. */
 #ifndef HEATMAP_H
 #define HEATMAP_H
 
@@ -16,5 +16,10 @@ typedef struct heatmap {
  * picture. Both are in pixels of `image`, which is drawn into. All values must be finite. */
 hl_status heatmap_draw(const heatmap *heat, const colormap *map, const picture_frame *crop,
                        const picture_frame *covered, picture *image, hl_error *error);
+
+/* Where the enlarged heat is above `threshold`: width x height bytes, 255 there, 0 elsewhere and outside of
+ * `covered`. */
+hl_status heatmap_mask(const heatmap *heat, double threshold, const picture_frame *covered, size_t width,
+                       size_t height, uint8_t *mask, hl_error *error);
 
 #endif

@@ -1,6 +1,9 @@
 /* HTML output: escaping, base64, nothing else. */
 #include "core/report/html.h"
 
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,12 +42,41 @@ void html_text(html *page, const char *text) {
     }
 }
 
-void html_number(html *page, double number) {
-    char digits[32];
-    snprintf(digits, sizeof digits, "%.2g", number);
-    bool negative = digits[0] == '-';
-    if (negative) html_raw(page, "\xe2\x88\x92"); /* the minus sign, as wide as a digit */
-    html_raw(page, digits + negative);
+void html_format(html *page, const char *format, ...) {
+    char markup[256];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(markup, sizeof markup, format, arguments);
+    va_end(arguments);
+    html_raw(page, markup);
+}
+
+/* The minus sign is as wide as a digit, a hyphen is not. */
+static void write_decimal(html *page, const char *decimal) {
+    if (*decimal == '-') html_raw(page, "\xe2\x88\x92");
+    html_raw(page, decimal + (*decimal == '-'));
+}
+
+void html_number(html *page, double number, int digits) {
+    static const double tiny = 1e-3; /* below it zeros after the point would take more room than digits */
+    char decimal[40];
+    if (number != 0 && fabs(number) < tiny) {
+        snprintf(decimal, sizeof decimal, "%.*e", digits - 1, number);
+        char *exponent = strchr(decimal, 'e');
+        *exponent = '\0';
+        write_decimal(page, decimal);
+        html_raw(page, "e");
+        snprintf(decimal, sizeof decimal, "%d", atoi(exponent + 1));
+    } else {
+        snprintf(decimal, sizeof decimal, "%#.*g", digits, number);
+        size_t length = strlen(decimal);
+        if (decimal[length - 1] == '.') decimal[length - 1] = '\0';
+    }
+    write_decimal(page, decimal);
+}
+
+void html_no_memory(html *page) {
+    if (page->status == HL_OK) page->status = hl_no_memory(page->error, "the page");
 }
 
 /* Three bytes (fewer at the end, zero padded) as four letters. */
@@ -71,17 +103,20 @@ static void base64(html *page, const uint8_t *bytes, size_t count) {
     }
 }
 
-void html_picture(html *page, const picture *image, const char *alternative) {
+void html_picture_data(html *page, const picture *image) {
     uint8_t *png = NULL;
     size_t count = 0;
     if (page->status == HL_OK) page->status = picture_encode_png(image, &png, &count, page->error);
     if (page->status != HL_OK) return;
-    char size[96];
-    snprintf(size, sizeof size, "<img width=\"%zu\" height=\"%zu\" alt=\"", image->width, image->height);
-    html_raw(page, size);
-    html_text(page, alternative);
-    html_raw(page, "\" src=\"data:image/png;base64,");
+    html_raw(page, "data:image/png;base64,");
     base64(page, png, count);
-    html_raw(page, "\">");
     free(png);
+}
+
+void html_picture(html *page, const picture *image, const char *alternative) {
+    html_format(page, "<img width=\"%zu\" height=\"%zu\" alt=\"", image->width, image->height);
+    html_text(page, alternative);
+    html_raw(page, "\" src=\"");
+    html_picture_data(page, image);
+    html_raw(page, "\">");
 }

@@ -19,10 +19,19 @@ void html_raw(html *page, const char *markup);
 /* Text or an attribute's value: nothing in it can become markup. */
 void html_text(html *page, const char *text);
 
-/* A number with two significant digits. */
-void html_number(html *page, double number);
+/* Markup with numbers in it, in printf's format; at most 255 bytes. */
+void html_format(html *page, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* A number with so many significant digits. */
+void html_number(html *page, double number, int digits);
 
 /* An <img> that carries its PNG bytes; `alternative` stands for it where it cannot be seen. */
 void html_picture(html *page, const picture *image, const char *alternative);
+
+/* The PNG bytes alone, as an address. */
+void html_picture_data(html *page, const picture *image);
+
+/* No memory for what the page is made of. */
+void html_no_memory(html *page);
 
 #endif

@@ -2,262 +2,306 @@
  * forbids the browser to fetch anything. It names no time and no machine, so the same run gives the same
  * bytes. Never knows which analyses there are: what a schema does not say how to draw becomes a table. */
 #include "core/report/page.h"
-#include "core/report/html.h"
+#include "core/report/page_parts.h"
+#include "core/report/snippet.h"
 #include "core/report/style.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
-    SIDE_MOST = 512,  /* pixels of a picture's longer side in the page */
-    SIDE_LEAST = 128, /* however many pictures there are */
-    FEW_HEADS = 4     /* more than these, and a text's pictures become a grid of small ones */
+    SIDE_MOST = 512, /* pixels of a picture's longer side in the page */
+    SIDE_LEAST = 96  /* however many pictures there are */
 };
 
 /* What all pictures of a page may hold together, so that a big experiment stays a page that opens. */
 static const double page_pixels = 16e6;
 
-static const cJSON *get(const cJSON *object, const char *key) {
+const cJSON *page_get(const cJSON *object, const char *key) {
     return cJSON_GetObjectItemCaseSensitive(object, key);
 }
 
-static bool same_text(const cJSON *a, const cJSON *b, const char *key) {
+bool page_same(const cJSON *a, const cJSON *b, const char *key) {
     return strcmp(canvas_text(a, key), canvas_text(b, key)) == 0;
 }
 
-/* A value in one line: "a red star, snow"; of a grid only its shape. */
-static void value(html *page, const cJSON *item) {
-    if (cJSON_IsString(item)) {
-        html_text(page, item->valuestring);
-    } else if (cJSON_IsArray(item) && cJSON_IsArray(item->child)) {
-        char shape[64];
-        snprintf(shape, sizeof shape, "grid of %d x %d", cJSON_GetArraySize(item),
-                 cJSON_GetArraySize(item->child));
-        html_text(page, shape);
-    } else if (cJSON_IsArray(item)) {
-        const cJSON *element = NULL;
-        cJSON_ArrayForEach(element, item) {
-            value(page, element);
-            if (element->next) html_raw(page, ", ");
-        }
-    } else {
-        char *json = cJSON_PrintUnformatted(item);
-        if (!json && page->status == HL_OK) page->status = hl_no_memory(page->error, "the page");
-        if (json) html_text(page, json);
-        cJSON_free(json);
+const char *page_file(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static void fact(page *self, const char *name) {
+    html_raw(&self->html, "<div><dt>");
+    html_text(&self->html, name);
+    html_raw(&self->html, "</dt> <dd>");
+}
+
+static void end_fact(page *self) {
+    html_raw(&self->html, "</dd></div>\n");
+}
+
+/* ---- what the parts share ---- */
+
+void page_start_group(page *self, const char *title) {
+    html_raw(&self->html, "<article>\n<div><h3>");
+    html_text(&self->html, title);
+    html_raw(&self->html, "</h3>");
+}
+
+void page_image(page *self, const char *name) {
+    html *out = &self->html;
+    const picture *image = NULL;
+    if (out->status != HL_OK) return;
+    out->status = canvas_image(self->pictures, name, self->side, &image, out->error);
+    if (out->status == HL_OK) html_picture(out, image, name);
+}
+
+void page_details(page *self) {
+    html_raw(&self->html, "<details><summary>");
+}
+
+void page_end_headline(page *self) {
+    html_raw(&self->html, "</summary>\n");
+}
+
+/* Fields that say which item it is; they are in its headline and in its experiment. */
+static bool names_item(const char *key) {
+    static const char *const names[] = {"schema", "image", "text",          "minus",
+                                        "head",   "query", "query_is_image"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(key, names[i]) == 0) return true;
     }
+    return false;
 }
 
-static void fact(html *page, const char *name) {
-    html_raw(page, "<div><dt>");
-    html_text(page, name);
-    html_raw(page, "</dt> <dd>");
+static void fields(page *self, const cJSON *item) {
+    const cJSON *field = NULL;
+    html_raw(&self->html, "<dl class=\"facts\">\n");
+    cJSON_ArrayForEach(field, item) {
+        if (names_item(field->string) || cJSON_IsArray(field)) continue;
+        fact(self, field->string);
+        page_value(self, field);
+        end_fact(self);
+    }
+    html_raw(&self->html, "</dl>\n");
 }
 
-static void end_fact(html *page) {
-    html_raw(page, "</dd></div>\n");
+void page_end_details(page *self, const cJSON *analysis, const cJSON *item) {
+    html *out = &self->html;
+    char *yaml = NULL;
+    fields(self, item);
+    if (out->status == HL_OK) out->status = snippet_make(self->sections, analysis, item, &yaml, out->error);
+    html_raw(out, "<pre class=\"copy\">");
+    if (yaml) html_text(out, yaml);
+    html_raw(out, "</pre></details>\n");
+    free(yaml);
 }
 
-/* The colour map as a CSS gradient. */
-static void heat_gradient(html *page, const colormap *map) {
+/* ---- the head ---- */
+
+/* A colour map as a CSS gradient. */
+static void gradient(html *out, const char *name, const colormap *map) {
     enum { STOPS = 17 };
-    html_raw(page, ":root{--heat:linear-gradient(90deg");
+    html_format(out, ":root{--%s:linear-gradient(90deg", name);
     for (int i = 0; i < STOPS; i++) {
         const uint8_t *rgb = colormap_at(map, (double)i / (STOPS - 1));
-        char stop[16];
-        snprintf(stop, sizeof stop, ",#%02x%02x%02x", rgb[0], rgb[1], rgb[2]);
-        html_raw(page, stop);
+        html_format(out, ",#%02x%02x%02x", rgb[0], rgb[1], rgb[2]);
     }
-    html_raw(page, ")}\n");
+    html_raw(out, ")}\n");
 }
 
-static void head(html *page, const colormap *map, const char *title) {
-    html_raw(page, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-                   "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
-                   "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
-                   "img-src data:; style-src 'unsafe-inline'\">\n<title>");
-    html_text(page, title);
-    html_raw(page, "</title>\n<style>\n");
-    html_raw(page, page_style);
-    heat_gradient(page, map);
-    html_raw(page, "</style>\n</head>\n");
+/* The properties' colours, of equal lightness, so that no property seems to matter more. */
+static void property_colors(page *self, double lightness, double chroma) {
+    size_t count = palette_colored(&self->palette);
+    for (size_t i = 0; i < count; i++) {
+        uint8_t rgb[3];
+        colormap_category(i, count, lightness, chroma, rgb);
+        html_format(&self->html, ".p%zu{--color:#%02x%02x%02x}", i, rgb[0], rgb[1], rgb[2]);
+    }
 }
+
+static void head(page *self, const char *title) {
+    html *out = &self->html;
+    html_raw(out, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+                  "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
+                  "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
+                  "img-src data:; style-src 'unsafe-inline'\">\n<title>");
+    html_text(out, title);
+    html_raw(out, "</title>\n<style>\n");
+    html_raw(out, page_style);
+    gradient(out, "heat", &self->pictures->map);
+    gradient(out, "difference", &self->pictures->difference);
+    property_colors(self, 0.85, 0.08);
+    html_raw(out, "\n@media(prefers-color-scheme:dark){");
+    property_colors(self, 0.42, 0.075);
+    html_raw(out, "}\n</style>\n</head>\n");
+}
+
+/* ---- the introduction ---- */
 
 /* An object's texts in one line; its numbers are left to results.json. */
-static void description(html *page, const char *name, const cJSON *object) {
+static void description(page *self, const char *name, const cJSON *object) {
     const cJSON *field = NULL;
     const char *between = "";
-    fact(page, name);
+    fact(self, name);
     cJSON_ArrayForEach(field, object) {
         if (!cJSON_IsString(field)) continue;
-        html_raw(page, between);
-        value(page, field);
+        html_raw(&self->html, between);
+        page_value(self, field);
         between = " &middot; ";
     }
-    end_fact(page);
+    end_fact(self);
 }
 
-static void introduction(html *page, const cJSON *root, const char *title, const char *experiment) {
-    html_raw(page, "<header>\n<h1>");
-    html_text(page, title);
-    html_raw(page, "</h1>\n<dl class=\"facts\">\n");
-    description(page, "model", get(root, "model"));
-    description(page, "compute", get(root, "compute"));
-    html_raw(page, "</dl>\n<details><summary>The experiment</summary><pre>");
-    html_text(page, experiment);
-    html_raw(page, "</pre></details>\n</header>\n");
+static void introduction(page *self, const char *title, const char *experiment) {
+    html *out = &self->html;
+    html_raw(out, "<header>\n<h1>");
+    html_text(out, title);
+    html_raw(out, "</h1>\n<dl class=\"facts\">\n");
+    description(self, "model", page_get(self->root, "model"));
+    description(self, "compute", page_get(self->root, "compute"));
+    html_raw(out, "</dl>\n<details><summary>The experiment</summary><pre class=\"copy\">");
+    html_text(out, experiment);
+    html_raw(out, "</pre></details>\n</header>\n");
 }
 
-/* Low end, colours, high end. */
-static void scale(html *page, double low, double high) {
-    html_raw(page, "<span class=\"scale\">");
-    html_number(page, low);
-    html_raw(page, "<i></i>");
-    html_number(page, high);
-    html_raw(page, "</span>");
-}
-
-static void heat_figure(html *page, canvas *pictures, const cJSON *item, size_t side) {
-    picture drawn = {0};
-    double low = 0, high = 0;
-    if (page->status != HL_OK) return;
-    page->status = canvas_heat(pictures, item, side, &drawn, &low, &high, page->error);
-    if (page->status != HL_OK) return;
-    html_raw(page, "<figure>");
-    html_picture(page, &drawn, canvas_text(item, "text"));
-    picture_free(&drawn);
-    html_raw(page, "<figcaption>");
-    html_text(page, canvas_text(item, "head"));
-    scale(page, low, high);
-    html_raw(page, "</figcaption></figure>\n");
-}
-
-/* The items from `item` on, before `end`, that have the same text; returns the first that has not. */
-static const cJSON *heat_text(html *page, canvas *pictures, const cJSON *item, const cJSON *end,
-                              size_t side) {
-    const cJSON *next = item;
-    size_t heads = 0;
-    for (; next != end && same_text(next, item, "text"); next = next->next) heads++;
-    html_raw(page, "<div><h4>");
-    html_text(page, canvas_text(item, "text"));
-    html_raw(page,
-             heads > FEW_HEADS ? "</h4>\n<div class=\"heads many\">\n" : "</h4>\n<div class=\"heads\">\n");
-    for (; item != next; item = item->next) heat_figure(page, pictures, item, side);
-    html_raw(page, "</div></div>\n");
-    return next;
-}
-
-/* Texts with one picture each stand side by side, else below each other. */
-static bool one_head_each(const cJSON *item, const cJSON *end) {
-    for (; item->next != end; item = item->next) {
-        if (same_text(item, item->next, "text")) return false;
+/* What an analysis was asked, in a line: its images, texts, properties and heads. */
+static void question(page *self, const cJSON *options) {
+    static const char *const names[] = {"images", "texts", "properties", "heads"};
+    const char *between = "";
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const cJSON *list = page_get(options, names[i]), *element = NULL;
+        if (!cJSON_GetArraySize(list)) continue;
+        html_raw(&self->html, between);
+        cJSON_ArrayForEach(element, list) {
+            const char *text = cJSON_IsString(element) ? element->valuestring : "";
+            html_text(&self->html, i == 0 ? page_file(text) : text);
+            if (element->next) html_raw(&self->html, ", ");
+        }
+        between = " &middot; ";
     }
-    return true;
 }
 
-/* The heats over one image: itself, then a group for each text. Returns the first item that is not its. */
-static const cJSON *heat_image(html *page, canvas *pictures, const cJSON *item, size_t side) {
-    const char *name = canvas_text(item, "image");
-    const cJSON *end = item;
-    while (end && canvas_draws(end) && same_text(end, item, "image")) end = end->next;
-    const picture *image = NULL;
-    if (page->status == HL_OK) page->status = canvas_image(pictures, name, side, &image, page->error);
-    if (page->status != HL_OK) return end;
-    const char *slash = strrchr(name, '/');
-    html_raw(page, "<article>\n<div><h3>");
-    html_text(page, slash ? slash + 1 : name);
-    html_raw(page, "</h3>");
-    html_picture(page, image, name);
-    html_raw(page, "</div>\n");
-    html_raw(page, one_head_each(item, end) ? "<div class=\"texts side\">\n" : "<div class=\"texts\">\n");
-    while (item != end) item = heat_text(page, pictures, item, end, side);
-    html_raw(page, "</div>\n</article>\n");
-    return end;
+/* An analysis's heading: the title that its user gave it, else the plugin's name. */
+static const char *heading(const cJSON *analysis) {
+    const char *title = canvas_text(analysis, "title");
+    return *title ? title : canvas_text(analysis, "plugin");
 }
 
-/* Adds the names of the item's fields to the columns, an object, where they are not there yet. */
-static bool add_columns(cJSON *columns, const cJSON *item) {
-    const cJSON *field = NULL;
-    cJSON_ArrayForEach(field, item) {
-        bool shown = strcmp(field->string, "schema") != 0;
-        if (shown && !get(columns, field->string) && !cJSON_AddNullToObject(columns, field->string))
-            return false;
+static void variant(page *self, const cJSON *analysis) {
+    const char *name = canvas_text(analysis, "variant");
+    if (!*name) return;
+    html_raw(&self->html, " <span class=\"chip\">");
+    html_text(&self->html, name);
+    html_raw(&self->html, "</span>");
+}
+
+static void contents(page *self, const cJSON *analyses) {
+    html *out = &self->html;
+    const cJSON *of = NULL;
+    size_t number = 0;
+    if (cJSON_GetArraySize(analyses) < 2) return;
+    html_raw(out, "<nav>\n<ol>\n");
+    cJSON_ArrayForEach(of, analyses) {
+        html_format(out, "<li><a href=\"#analysis-%zu\">", ++number);
+        html_text(out, heading(of));
+        html_raw(out, "</a>");
+        variant(self, of);
+        html_raw(out, " <span>");
+        question(self, page_get(of, "options"));
+        html_raw(out, "</span></li>\n");
     }
-    return true;
+    html_raw(out, "</ol>\n</nav>\n");
 }
 
-/* One row of the table; item NULL: its headings. */
-static void row(html *page, const cJSON *columns, const cJSON *item) {
-    const cJSON *column = NULL;
-    html_raw(page, "<tr>");
-    cJSON_ArrayForEach(column, columns) {
-        html_raw(page, item ? "<td>" : "<th>");
-        if (!item) html_text(page, column->string);
-        if (item && get(item, column->string)) value(page, get(item, column->string));
-        html_raw(page, item ? "</td>" : "</th>");
-    }
-    html_raw(page, "</tr>\n");
+/* How far the variants' results lie apart (compare.h). */
+static void variants(page *self) {
+    const cJSON *differences = page_get(self->root, "variants");
+    if (!cJSON_GetArraySize(differences)) return;
+    html_raw(&self->html, "<section id=\"variants\">\n<h2>Variants</h2>\n"
+                          "<p>How far each variant's results lie from those of the first.</p>\n");
+    page_table(self, differences->child);
+    html_raw(&self->html, "</section>\n");
 }
 
-/* Items of one schema that nothing here can draw. Returns the first item of another. */
-static const cJSON *table(html *page, const cJSON *item) {
-    const cJSON *end = item;
-    cJSON *columns = cJSON_CreateObject();
-    bool complete = columns != NULL;
-    for (; end && same_text(end, item, "schema"); end = end->next) {
-        complete = complete && add_columns(columns, end);
-    }
-    if (!complete && page->status == HL_OK) page->status = hl_no_memory(page->error, "the page");
-    html_raw(page, "<div class=\"table\"><table>\n");
-    row(page, columns, NULL);
-    for (; item != end; item = item->next) row(page, columns, item);
-    html_raw(page, "</table></div>\n");
-    cJSON_Delete(columns);
-    return end;
-}
+/* ---- the analyses ---- */
 
-static void analysis(html *page, canvas *pictures, const cJSON *of, size_t side) {
-    html_raw(page, "<section>\n<h2>");
-    html_text(page, canvas_text(of, "plugin"));
-    html_raw(page, "</h2>\n<p>");
-    html_text(page, canvas_text(of, "summary"));
-    html_raw(page, "</p>\n<dl class=\"facts\">\n");
+static void options(page *self, const cJSON *list) {
     const cJSON *option = NULL;
-    cJSON_ArrayForEach(option, get(of, "options")) {
-        fact(page, option->string);
-        value(page, option);
-        end_fact(page);
+    html_raw(&self->html, "<dl class=\"facts\">\n");
+    cJSON_ArrayForEach(option, list) {
+        if (cJSON_IsNull(option)) continue; /* left out */
+        fact(self, option->string);
+        page_value(self, option);
+        end_fact(self);
     }
-    html_raw(page, "</dl>\n");
-    const cJSON *item = get(of, "results")->child;
-    while (item && page->status == HL_OK) {
-        item = canvas_draws(item) ? heat_image(page, pictures, item, side) : table(page, item);
+    html_raw(&self->html, "</dl>\n");
+}
+
+static const cJSON *show(page *self, const cJSON *of, const cJSON *item) {
+    if (canvas_draws(item)) return page_heats(self, of, item);
+    bool neighbors = strcmp(canvas_text(item, "schema"), HL_SCHEMA_NEIGHBORS) == 0;
+    return neighbors ? page_neighbors(self, of, item) : page_table(self, item);
+}
+
+static void analysis(page *self, const cJSON *of, size_t number) {
+    html *out = &self->html;
+    html_format(out, "<section id=\"analysis-%zu\">\n<h2><a href=\"#analysis-%zu\">", number, number);
+    html_text(out, heading(of));
+    html_raw(out, "</a>");
+    variant(self, of);
+    html_raw(out, "</h2>\n<p>");
+    if (*canvas_text(of, "title")) {
+        html_text(out, canvas_text(of, "plugin"));
+        html_raw(out, ": ");
     }
-    html_raw(page, "</section>\n");
+    html_text(out, canvas_text(of, "summary"));
+    html_raw(out, "</p>\n");
+    options(self, page_get(of, "options"));
+    const cJSON *item = page_get(of, "results")->child;
+    while (item && out->status == HL_OK) item = show(self, of, item);
+    html_raw(out, "</section>\n");
 }
 
 /* The longer side of every picture, such that all together stay within the page's share. */
 static size_t choose_side(const cJSON *analyses) {
-    size_t pictures = 0;
+    int pictures = 1;
     const cJSON *of = NULL, *item = NULL;
     cJSON_ArrayForEach(of, analyses) {
-        cJSON_ArrayForEach(item, get(of, "results")) pictures += canvas_draws(item);
+        cJSON_ArrayForEach(item, page_get(of, "results")) {
+            pictures += canvas_draws(item) + canvas_has_mask(item);
+            pictures += cJSON_GetArraySize(page_get(item, "neighbors"));
+        }
     }
-    double side = sqrt(page_pixels / (double)(pictures ? pictures : 1));
-    return (size_t)fmin(fmax(side, SIDE_LEAST), SIDE_MOST);
+    return (size_t)fmin(fmax(sqrt(page_pixels / pictures), SIDE_LEAST), SIDE_MOST);
 }
 
-hl_status page_write(const cJSON *root, canvas *pictures, const char *title, const char *experiment,
-                     output *out, hl_error *error) {
-    html page = {.out = out, .error = error};
-    hl_status status = output_file(out, "report.html", &page.file, error);
+static void body(page *self, const char *title, const char *experiment) {
+    const cJSON *analyses = page_get(self->root, "analyses"), *of = NULL;
+    size_t number = 0;
+    html_raw(&self->html, "<body>\n");
+    introduction(self, title, experiment);
+    contents(self, analyses);
+    variants(self);
+    page_properties(self);
+    cJSON_ArrayForEach(of, analyses) analysis(self, of, ++number);
+    html_raw(&self->html, "</body>\n</html>\n");
+}
+
+hl_status page_write(const cJSON *root, canvas *pictures, const page_texts *texts, output *out,
+                     hl_error *error) {
+    page self = {.html = {.out = out, .error = error}, .pictures = pictures, .root = root};
+    self.sections = texts->sections ? texts->sections : "";
+    self.side = choose_side(page_get(root, "analyses"));
+    hl_status status = palette_open(&self.palette, page_get(root, "properties"), error);
     if (status != HL_OK) return status;
-    const cJSON *analyses = get(root, "analyses"), *of = NULL;
-    size_t side = choose_side(analyses);
-    head(&page, &pictures->map, title);
-    html_raw(&page, "<body>\n");
-    introduction(&page, root, title, experiment);
-    cJSON_ArrayForEach(of, analyses) analysis(&page, pictures, of, side);
-    html_raw(&page, "</body>\n</html>\n");
-    return page.status;
+    self.embedded = cJSON_CreateObject();
+    if (!self.embedded) html_no_memory(&self.html);
+    if (self.html.status == HL_OK) self.html.status = output_file(out, "report.html", &self.html.file, error);
+    head(&self, texts->title);
+    body(&self, texts->title, texts->experiment);
+    cJSON_Delete(self.embedded);
+    palette_close(&self.palette);
+    return self.html.status;
 }

@@ -28,6 +28,8 @@ struct hl_item {
 struct results {
     hl_result sink; /* first, so that the one can be cast to the other */
     cJSON *root;
+    results_facts *facts; /* NULL: there is no gallery */
+    void *facts_user;
     const char *plugin; /* of the analysis that is being filled; in the tree */
     cJSON *list;        /* its "results"; NULL before the first analysis */
     hl_item *items;     /* of this analysis, newest first */
@@ -68,6 +70,13 @@ static bool put(hl_item *item, const char *key, cJSON *value) {
     return false;
 }
 
+static cJSON *neighbors_of(hl_item *item) {
+    cJSON *list = cJSON_GetObjectItemCaseSensitive(item->object, "neighbors");
+    if (list) return list;
+    list = cJSON_CreateArray();
+    return put(item, "neighbors", list) ? list : NULL;
+}
+
 static hl_item *sink_item(hl_result *result, const char *schema) {
     results *self = (struct results *)result;
     hl_item *item = calloc(1, sizeof *item);
@@ -80,6 +89,7 @@ static hl_item *sink_item(hl_result *result, const char *schema) {
     *item = (hl_item){.next = self->items, .owner = self, .number = ++self->item_count, .object = object};
     self->items = item;
     put(item, "schema", cJSON_CreateString(schema));
+    if (strcmp(schema, HL_SCHEMA_NEIGHBORS) == 0) neighbors_of(item); /* there even when none is found */
     return item;
 }
 
@@ -134,9 +144,47 @@ static float *sink_grid(hl_item *item, const char *key, uint32_t rows, uint32_t 
     return grid->values;
 }
 
+/* Copies what the gallery says of an image; path and score are the search's to say. */
+static bool add_facts(cJSON *entry, const cJSON *facts) {
+    const cJSON *fact;
+    cJSON_ArrayForEach(fact, facts) {
+        if (cJSON_GetObjectItemCaseSensitive(entry, fact->string)) continue;
+        cJSON *copy = cJSON_Duplicate(fact, true);
+        if (!cJSON_AddItemToObject(entry, fact->string, copy)) {
+            cJSON_Delete(copy);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void sink_neighbor(hl_item *item, const hl_neighbor *neighbor) {
+    cJSON *list = item ? neighbors_of(item) : NULL;
+    if (!list) return;
+    if (!isfinite(neighbor->score)) {
+        refuse(item, "neighbors", "the score of %s is %f; only finite numbers can be reported",
+               neighbor->path, neighbor->score);
+        return;
+    }
+    results *self = item->owner;
+    const cJSON *facts = self->facts ? self->facts(self->facts_user, neighbor->path) : NULL;
+    cJSON *entry = cJSON_CreateObject();
+    if (!entry || !cJSON_AddItemToArray(list, entry)) {
+        cJSON_Delete(entry);
+        out_of_memory(self);
+    } else if (!cJSON_AddStringToObject(entry, "path", neighbor->path) ||
+               !cJSON_AddNumberToObject(entry, "score", neighbor->score) || !add_facts(entry, facts)) {
+        out_of_memory(self);
+    }
+}
+
 hl_status results_open(results **out, hl_error *error) {
-    static const hl_result sink = {
-        .size = sizeof sink, .item = sink_item, .text = sink_text, .number = sink_number, .grid = sink_grid};
+    static const hl_result sink = {.size = sizeof sink,
+                                   .item = sink_item,
+                                   .text = sink_text,
+                                   .number = sink_number,
+                                   .grid = sink_grid,
+                                   .neighbor = sink_neighbor};
     results *self = calloc(1, sizeof *self);
     cJSON *root = cJSON_CreateObject();
     if (!self || !root || !cJSON_AddNumberToObject(root, "version", 1) ||
@@ -171,6 +219,11 @@ void results_close(results *self) {
     free_items(self);
     cJSON_Delete(self->root);
     free(self);
+}
+
+void results_set_facts(results *self, results_facts *facts, void *user) {
+    self->facts = facts;
+    self->facts_user = user;
 }
 
 cJSON *results_root(results *self) {

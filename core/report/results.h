@@ -44,9 +44,15 @@ typedef struct results_images {
     uint32_t grid_rows, grid_cols, patch;
 } results_images;
 
-/* Draws every item of a known schema, writes the PNG files (an item's "png"), results.json and report.html.
- * To be called once. `title` is the page's heading, `experiment` the text of the YAML file that was run. */
+/* Draws every heat, writes the PNG files (an item's "png"), the masks and arrays of items with a number
+ * "mask_threshold" ("mask_png", "mask_npy", "heat_npy"), results.json and report.html. To be called once.
+ *
+ * `title` is the page's heading, `experiment` the text of the YAML file that was run, `sections` all of it
+ * but the analyses, as YAML that ends in a newline; NULL: the page's snippets show the analysis alone.
+ *
+ * Read from the tree, where the caller put it there: an analysis's "title" and "variant" (texts); the root's
+ * "properties": {"heads": {"L3.H5": "colors", ...}} and "variants", the rows of compare.h. */
 hl_status results_write(results *results, const results_images *images, const char *title,
-                        const char *experiment, output *out, hl_error *error);
+                        const char *experiment, const char *sections, output *out, hl_error *error);
 
 #endif

@@ -2,7 +2,8 @@
 #ifndef STYLE_H
 #define STYLE_H
 
-/* A style sheet. It takes the colours of a heat from the variable --heat, which the page defines. */
+/* A style sheet. The page defines the colours that are computed: the variables --heat and --difference, and
+ * for property number N a class pN with the variable --color. */
 extern const char page_style[];
 
 #endif

@@ -1,4 +1,5 @@
-/* Everything that a run leaves behind: PNG files, results.json, report.html. */
+/* Everything that a run leaves behind: PNG files, arrays, results.json, report.html. */
+#include "core/io/npy.h"
 #include "core/report/page.h"
 #include "core/report/results.h"
 
@@ -21,10 +22,10 @@ static void append_part(char *name, size_t size, const char *part, size_t count)
     name[used] = '\0';
 }
 
-/* "01-topic-segmentation/003-scene-013-a-red-star-L3.H5.png": the numbers make it unique and keep the order,
- * the words make it readable. */
-static void name_picture(char *name, size_t size, size_t analysis, const char *plugin, size_t number,
-                         const cJSON *item) {
+/* "01-topic-segmentation/003-scene-013-a-red-star-L3.H5": the numbers make it unique and keep the order, the
+ * words make it readable. */
+static void name_item(char *name, size_t size, size_t analysis, const char *plugin, size_t number,
+                      const cJSON *item) {
     const char *image = canvas_text(item, "image");
     const char *slash = strrchr(image, '/'), *file = slash ? slash + 1 : image;
     const char *dot = strrchr(file, '.');
@@ -32,36 +33,106 @@ static void name_picture(char *name, size_t size, size_t analysis, const char *p
     snprintf(name, size, "%02zu-%.64s/%03zu", analysis, plugin, number);
     append_part(name, size, file, stem);
     append_part(name, size, canvas_text(item, "text"), SIZE_MAX);
+    append_part(name, size, canvas_text(item, "minus"), SIZE_MAX);
     append_part(name, size, canvas_text(item, "head"), SIZE_MAX);
-    strcat(name, ".png");
 }
 
-static hl_status draw_item(canvas *pictures, cJSON *item, const char *name, output *out, hl_error *error) {
+/* One item of the results, and where its files go. */
+typedef struct drawing {
+    canvas *pictures;
+    output *out;
+    cJSON *item;
+    char name[512]; /* of its files, without what follows for each kind */
+} drawing;
+
+/* The name of one of the item's files, kept in the item under `key`. The key is the host's, whatever a plugin
+ * put there. */
+static hl_status keep_name(drawing *self, const char *key, const char *ending, char name[544],
+                           hl_error *error) {
+    snprintf(name, 544, "%s%s", self->name, ending);
+    cJSON_DeleteItemFromObjectCaseSensitive(self->item, key);
+    return cJSON_AddStringToObject(self->item, key, name) ? HL_OK : hl_no_memory(error, "the results");
+}
+
+static hl_status write_picture(drawing *self, const char *key, const char *ending, const picture *image,
+                               hl_error *error) {
+    char name[544];
+    hl_status status = keep_name(self, key, ending, name, error);
+    return status == HL_OK ? picture_write_png(image, self->out, name, error) : status;
+}
+
+static hl_status write_array(drawing *self, const char *key, const char *ending, const char *descr,
+                             const size_t shape[2], const void *values, size_t bytes, hl_error *error) {
+    char name[544];
+    FILE *file = NULL;
+    hl_status status = keep_name(self, key, ending, name, error);
+    if (status == HL_OK) status = npy_begin(self->out, name, descr, 2, shape, &file, error);
+    if (status == HL_OK) status = output_write(self->out, file, values, bytes, error);
+    return status == HL_OK ? output_finish(self->out, file, error) : status;
+}
+
+/* A mask as an array: one byte a pixel, as bright as the picture's. */
+static hl_status write_mask_array(drawing *self, const picture *mask, hl_error *error) {
+    size_t shape[2] = {mask->height, mask->width}, pixels = mask->width * mask->height;
+    uint8_t *values = malloc(pixels);
+    if (!values) return hl_no_memory(error, "a mask");
+    for (size_t i = 0; i < pixels; i++) values[i] = mask->rgb[3 * i];
+    hl_status status = write_array(self, "mask_npy", "-mask.npy", "|u1", shape, values, pixels, error);
+    free(values);
+    return status;
+}
+
+static hl_status write_grid(drawing *self, hl_error *error) {
+    const results_images *images = self->pictures->images;
+    size_t shape[2] = {images->grid_rows, images->grid_cols}, bytes = shape[0] * shape[1] * sizeof(float);
+    float *values = malloc(bytes);
+    if (!values) return hl_no_memory(error, "a heat");
+    hl_status status = canvas_grid(self->pictures, self->item, values, error);
+    if (status == HL_OK) status = write_array(self, "heat_npy", ".npy", "<f4", shape, values, bytes, error);
+    free(values);
+    return status;
+}
+
+static hl_status write_mask(drawing *self, hl_error *error) {
+    picture mask = {0};
+    hl_status status = canvas_mask(self->pictures, self->item, 0, &mask, error);
+    if (status == HL_OK) status = write_picture(self, "mask_png", "-mask.png", &mask, error);
+    if (status == HL_OK) status = write_mask_array(self, &mask, error);
+    picture_free(&mask);
+    return status == HL_OK ? write_grid(self, error) : status;
+}
+
+static hl_status draw_item(drawing *self, hl_error *error) {
     picture drawn = {0};
     double low, high;
-    hl_status status = canvas_heat(pictures, item, 0, &drawn, &low, &high, error);
-    if (status == HL_OK) status = picture_write_png(&drawn, out, name, error);
+    hl_status status = canvas_heat(self->pictures, self->item, 0, &drawn, &low, &high, error);
+    if (status == HL_OK) status = write_picture(self, "png", ".png", &drawn, error);
     picture_free(&drawn);
-    if (status != HL_OK) return status;
-    cJSON_DeleteItemFromObjectCaseSensitive(item,
-                                            "png"); /* the key is the host's, whatever a plugin put there */
-    return cJSON_AddStringToObject(item, "png", name) ? HL_OK : hl_no_memory(error, "the results");
+    return status == HL_OK && canvas_has_mask(self->item) ? write_mask(self, error) : status;
+}
+
+static hl_status draw_analysis(drawing *self, const cJSON *analysis, size_t analysis_number,
+                               hl_error *error) {
+    cJSON *list = cJSON_GetObjectItemCaseSensitive(analysis, "results");
+    size_t number = 0;
+    hl_status status = HL_OK;
+    cJSON_ArrayForEach(self->item, list) {
+        if (status != HL_OK || !canvas_draws(self->item)) continue;
+        name_item(self->name, sizeof self->name, analysis_number, canvas_text(analysis, "plugin"), ++number,
+                  self->item);
+        status = draw_item(self, error);
+    }
+    return status;
 }
 
 static hl_status draw_all(const cJSON *root, canvas *pictures, output *out, hl_error *error) {
+    drawing self = {.pictures = pictures, .out = out};
     const cJSON *analyses = cJSON_GetObjectItemCaseSensitive(root, "analyses"), *analysis = NULL;
-    size_t analysis_number = 0;
+    size_t number = 0;
     hl_status status = HL_OK;
     cJSON_ArrayForEach(analysis, analyses) {
-        cJSON *item = NULL;
-        size_t number = 0;
-        analysis_number++;
-        cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(analysis, "results")) {
-            char name[256];
-            if (status != HL_OK || !canvas_draws(item)) continue;
-            name_picture(name, sizeof name, analysis_number, canvas_text(analysis, "plugin"), ++number, item);
-            status = draw_item(pictures, item, name, out, error);
-        }
+        number++;
+        if (status == HL_OK) status = draw_analysis(&self, analysis, number, error);
     }
     return status;
 }
@@ -79,13 +150,14 @@ static hl_status write_json(const cJSON *root, output *out, hl_error *error) {
 }
 
 hl_status results_write(results *self, const results_images *images, const char *title,
-                        const char *experiment, output *out, hl_error *error) {
+                        const char *experiment, const char *sections, output *out, hl_error *error) {
     const cJSON *root = results_root(self);
+    page_texts texts = {title, experiment, sections};
     canvas pictures;
     canvas_open(&pictures, images);
     hl_status status = draw_all(root, &pictures, out, error);
     if (status == HL_OK) status = write_json(root, out, error);
-    if (status == HL_OK) status = page_write(root, &pictures, title, experiment, out, error);
+    if (status == HL_OK) status = page_write(root, &pictures, &texts, out, error);
     canvas_close(&pictures);
     return status;
 }

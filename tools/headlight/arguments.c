@@ -107,7 +107,8 @@ static hl_status find_row(const word_reader *reader, const char *word, bool opti
     const argument *row;
     for (*index = 0; (row = argument_at(reader->command, *index)); ++*index) {
         if (option && strncmp(row->name, word, length) == 0 && !row->name[length]) return HL_OK;
-        if (!option && is_operand(row) && !reader->given[*index]) return HL_OK;
+        bool open = row->type == ARGUMENT_TEXTS || !reader->given[*index];
+        if (!option && is_operand(row) && open) return HL_OK;
     }
     if (option) return unknown_option(reader, word, length, error);
     return hl_fail(error, HL_USAGE, "unexpected argument \"%s\"", word);

@@ -4,6 +4,7 @@
 
 #include "tools/headlight/arguments.h"
 
-extern const subcommand run_command, decompose_command, plugins_command, bench_command;
+extern const subcommand run_command, index_command, merge_command, verify_command, decompose_command,
+    plugins_command, bench_command;
 
 #endif

@@ -7,7 +7,8 @@
 #include <signal.h>
 #include <string.h>
 
-static const subcommand *const commands[] = {&run_command, &decompose_command, &plugins_command,
+static const subcommand *const commands[] = {&run_command,    &index_command,     &merge_command,
+                                             &verify_command, &decompose_command, &plugins_command,
                                              &bench_command};
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
 

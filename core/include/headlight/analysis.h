@@ -75,9 +75,8 @@ struct hl_result {
     void (*number)(hl_item *item, const char *key, double value);
     /* rows x cols numbers for the caller to fill before `run` returns; NULL when there is no memory. */
     float *(*grid)(hl_item *item, const char *key, uint32_t rows, uint32_t cols);
-    /* Appends to the item's list "neighbors": path and score, and whatever the gallery says of that image
-     * (caption
-     * ...). */
+    /* Appends to the item's list "neighbors": path and score, and whatever the gallery says of that image,
+     * such as its caption. */
     void (*neighbor)(hl_item *item, const hl_neighbor *neighbor);
 };
 
@@ -89,7 +88,8 @@ struct hl_result {
  *     opacity (number, may be missing)          how much of the picture is heat, from 0 to 1
  *     low, high (numbers, may be missing)       the ends of the colour scale; else the grid's own
  *     minus (text, may be missing)              the direction whose heat was taken off: the picture gets a
- * scale of two colours around zero
+ *                                               scale of two colours around zero
+ *     mask_threshold (number, may be missing)   the cells above it are written as a mask, the grid as .npy
  *
  * HL_SCHEMA_NEIGHBORS, images of the gallery in a row:
  *     query (text)    the image's or the direction's name      head (text)    the selection's name
@@ -98,6 +98,11 @@ struct hl_result {
 #define HL_SCHEMA_HEAT      "heat"
 #define HL_SCHEMA_NEIGHBORS "neighbors"
 
+/* What `run` cannot do without; the host refuses an experiment that lacks it before anything runs. */
+enum {
+    HL_NEEDS_GALLERY = 1u << 0 /* it asks for the nearest images */
+};
+
 typedef struct hl_analysis_api {
     uint32_t size;
 
@@ -105,6 +110,8 @@ typedef struct hl_analysis_api {
      * whatever it likes in `result`, which is then thrown away. [one thread at a time] */
     hl_status (*run)(const hl_context *context, const hl_value *const *values, hl_result *result,
                      hl_error *error);
+
+    uint32_t needs; /* HL_NEEDS_... */
 } hl_analysis_api;
 
 #endif

@@ -5,8 +5,8 @@
  * many-to-many: a head may carry several properties with a weight each, say what they rest on, or abstain by
  * having none. Analyses never meet an extractor; they ask the host for the heads of a property.
  *
- * This version reserves the kind and its labels; no step is run yet. The inputs of the other steps will be
- * further fields at the end of hl_extractor_api. */
+ * This version runs the step of labels. The inputs of the other steps will be further fields at the end of
+ * hl_extractor_api. */
 #ifndef HEADLIGHT_EXTRACTOR_H
 #define HEADLIGHT_EXTRACTOR_H
 

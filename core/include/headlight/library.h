@@ -106,6 +106,13 @@ HL_EXPORT hl_status hl_merge(hl_library *library, const char *out, const char *c
 /* `headlight verify`: every shard's shapes and checksum. */
 HL_EXPORT hl_status hl_verify(hl_library *library, const char *atlas, hl_error *error);
 
+/* What an atlas holds. */
+typedef struct hl_atlas_summary {
+    size_t images, skipped, shards; /* skipped: files that could not be read */
+} hl_atlas_summary;
+
+HL_EXPORT hl_status hl_summarise_atlas(const char *atlas, hl_atlas_summary *summary, hl_error *error);
+
 /* `headlight bench`: images a second of the image tower with codes, random weights. */
 typedef struct hl_bench_request {
     const char *model;   /* a model folder; only its configuration is read */

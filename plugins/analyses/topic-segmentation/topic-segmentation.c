@@ -12,20 +12,14 @@ enum { BASELINE_NONE, BASELINE_MEAN_OF_TEXTS };
 enum { SCALE_EACH, SCALE_SHARED };
 
 /* In the order of the table. */
-enum { IMAGES, TEXTS, HEADS, BASELINE, OPACITY, SCALE };
+enum { IMAGES, TEXTS, HEADS, BASELINE, OPACITY, SCALE, MASK };
 
 static const hl_option options[] = {
-    {.name = "images", .type = HL_IMAGES, .min = 1, .max = 1e6, .help = "The image files to look at."},
-    {.name = "texts",
-     .type = HL_DIRECTIONS,
-     .min = 1,
-     .max = 1e6,
-     .help = "What to look for; every text is asked of every image."},
+    {.name = "images", .type = HL_IMAGES, .help = "The image files to look at."},
+    {.name = "texts", .type = HL_DIRECTIONS, .help = "What to look for; every text is asked of every image."},
     {.name = "heads",
      .type = HL_HEADS,
      .fallback = "[aggregate]",
-     .min = 1,
-     .max = 1e6,
      .flags = HL_OPTION_AGGREGATE,
      .help =
          "Whose heat to show: a head (L3.H5), each head of a layer (L3), all of them one by one (all), or "
@@ -49,13 +43,18 @@ static const hl_option options[] = {
      .help =
          "Whether each picture's colours span its own heat, or all pictures of an image share one span, so "
          "that their colours can be compared."},
+    {.name = "mask",
+     .type = HL_BOOL,
+     .fallback = "false",
+     .help = "Whether to write, for each heat, the part of the image where it is above its own mean as a "
+             "mask (PNG), and the heat as an array (.npy)."},
 };
 
 typedef struct segmentation {
     const hl_context *context;
     const hl_value *texts, *heads;
     double opacity;
-    bool subtract_mean, shared_scale;
+    bool subtract_mean, shared_scale, mask;
     size_t cells; /* of a heat */
     float *heats; /* of the image in hand: texts x heads x cells */
 } segmentation;
@@ -99,12 +98,19 @@ static void find_ends(const segmentation *self, float *low, float *high) {
     }
 }
 
+static double mean_of(const float *numbers, size_t count) {
+    double sum = 0;
+    for (size_t i = 0; i < count; i++) sum += (double)numbers[i];
+    return sum / (double)count;
+}
+
 static hl_status report_grid(const segmentation *self, const float *heat, hl_result *result, hl_item *item,
                              hl_error *error) {
     const hl_model_info *model = self->context->model;
     float *grid = result->grid(item, "grid", model->grid_rows, model->grid_cols);
     if (!grid) return hl_no_memory(error, "a heat");
     for (size_t cell = 0; cell < self->cells; cell++) grid[cell] = heat[cell];
+    if (self->mask) result->number(item, "mask_threshold", mean_of(heat, self->cells));
     return HL_OK;
 }
 
@@ -148,6 +154,7 @@ static hl_status run(const hl_context *context, const hl_value *const *values, h
         .opacity = values[OPACITY]->real,
         .subtract_mean = values[BASELINE]->integer == BASELINE_MEAN_OF_TEXTS,
         .shared_scale = values[SCALE]->integer == SCALE_SHARED,
+        .mask = values[MASK]->boolean,
         .cells = (size_t)context->model->grid_rows * context->model->grid_cols,
     };
     self.heats = host->allocate(host, self.texts->count * self.heads->count, self.cells * sizeof *self.heats);

@@ -67,6 +67,9 @@ static inline size_t head_width(const clip_config *config) {
 /* components.c: fills in info, name and summary. */
 hl_status describe_model(hl_model *model, const char *path, hl_error *error);
 
+/* digest.c: see hl_model_api.digest. */
+hl_status digest_model(const hl_model *model, char out[33], hl_error *error);
+
 /* loading.c */
 hl_status load_model(hl_model *model, const hl_compute *compute, hl_error *error);
 void unload_model(hl_model *model);

@@ -80,6 +80,7 @@ static const hl_model_api api = {
     .embedding = trace_embedding,
     .code = trace_code,
     .token_codes = trace_token_codes,
+    .digest = digest_model,
 };
 
 HL_EXPORT const hl_plugin headlight_plugin = {

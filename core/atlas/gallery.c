@@ -1,0 +1,342 @@
+/* Galleries; see gallery.h. Looks at names, sizes and times of images, never into them. */
+#include "core/atlas/gallery.h"
+
+#include "core/io/json.h"
+#include "core/io/mapping.h"
+#include <dirent.h>
+#include <errno.h>
+#include <search.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+/* Also those that cannot be decoded: better reported as skipped than passed over in silence. */
+static const char *const ENDINGS[] = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"};
+
+/* ---- the list ---- */
+
+/* A gallery that is growing. */
+typedef struct builder {
+    gallery *list;
+    size_t room;
+} builder;
+
+/* "FOLDER/PATH"; an absolute path stands for itself. */
+static char *join(const char *folder, const char *path) {
+    char *out;
+    if (path[0] == '/') return strdup(path);
+    return asprintf(&out, "%s/%s", folder, path) < 0 ? NULL : out;
+}
+
+/* `path` need not end with NUL. */
+static hl_status add_image(builder *to, const char *path, size_t length, const cJSON *facts,
+                           hl_error *error) {
+    gallery *list = to->list;
+    if (list->count == to->room) {
+        size_t room = to->room ? 2 * to->room : 64;
+        gallery_image *grown = reallocarray(list->images, room, sizeof *grown);
+        if (!grown) return hl_no_memory(error, "the list of images");
+        list->images = grown;
+        to->room = room;
+    }
+    char *copy = strndup(path, length), *file = copy ? join(list->folder, copy) : NULL;
+    free(copy);
+    if (!file) return hl_no_memory(error, "the list of images");
+    const char *shown = path[0] == '/' ? file : file + strlen(list->folder) + 1;
+    list->images[list->count++] = (gallery_image){shown, file, -1, -1, facts};
+    return HL_OK;
+}
+
+static int compare_paths(const void *left, const void *right) {
+    return strcmp(((const gallery_image *)left)->path, ((const gallery_image *)right)->path);
+}
+
+static void free_image(const gallery_image *image) {
+    free((void *)(uintptr_t)image->file);
+}
+
+/* Of a sorted list: of a path that comes twice one remains. */
+static void drop_repeated(gallery *list) {
+    size_t kept = 0;
+    for (size_t i = 0; i < list->count; ++i) {
+        if (kept > 0 && compare_paths(&list->images[kept - 1], &list->images[i]) == 0) {
+            free_image(&list->images[i]);
+        } else {
+            list->images[kept++] = list->images[i];
+        }
+    }
+    list->count = kept;
+}
+
+static int64_t nanoseconds(struct timespec time) {
+    int64_t out;
+    bool overflow = __builtin_mul_overflow((int64_t)time.tv_sec, INT64_C(1000000000), &out) ||
+                    __builtin_add_overflow(out, (int64_t)time.tv_nsec, &out);
+    return overflow ? INT64_MAX : out;
+}
+
+static void measure_images(gallery *list) {
+    for (size_t i = 0; i < list->count; ++i) {
+        struct stat status;
+        gallery_image *image = &list->images[i];
+        if (stat(image->file, &status) != 0 || !S_ISREG(status.st_mode)) continue;
+        image->bytes = status.st_size;
+        image->modified = nanoseconds(status.st_mtim);
+    }
+}
+
+/* ---- folders ---- */
+
+/* A folder as the system knows it, by whatever name it was reached. */
+typedef struct identity {
+    dev_t device;
+    ino_t number;
+} identity;
+
+/* Folders are read in the order in which they were found, so the shortest way to a folder gives its name. */
+typedef struct walk {
+    builder images;
+    char **folders; /* relative to the gallery's; "" is the gallery's own */
+    size_t folder_count, room;
+    void *seen; /* a tree of identities */
+} walk;
+
+static int compare_identities(const void *left, const void *right) {
+    const identity *a = left, *b = right;
+    if (a->device != b->device) return a->device < b->device ? -1 : 1;
+    return (a->number > b->number) - (a->number < b->number);
+}
+
+/* Sets *added to whether the folder was not seen before. */
+static hl_status see(walk *self, const struct stat *status, bool *added, hl_error *error) {
+    identity *key = malloc(sizeof *key);
+    if (!key) return hl_no_memory(error, "the folders of the gallery");
+    *key = (identity){status->st_dev, status->st_ino};
+    identity **found = tsearch(key, &self->seen, compare_identities);
+    *added = found && *found == key;
+    if (!*added) free(key);
+    return found ? HL_OK : hl_no_memory(error, "the folders of the gallery");
+}
+
+static hl_status add_folder(walk *self, const char *path, const struct stat *status, hl_error *error) {
+    bool added;
+    hl_status result = see(self, status, &added, error);
+    if (result != HL_OK || !added) return result;
+    if (self->folder_count == self->room) {
+        size_t room = self->room ? 2 * self->room : 16;
+        char **grown = reallocarray(self->folders, room, sizeof *grown);
+        if (!grown) return hl_no_memory(error, "the folders of the gallery");
+        self->folders = grown;
+        self->room = room;
+    }
+    char *copy = strdup(path);
+    if (!copy) return hl_no_memory(error, "the folders of the gallery");
+    self->folders[self->folder_count++] = copy;
+    return HL_OK;
+}
+
+static bool has_image_ending(const char *name) {
+    const char *dot = strrchr(name, '.');
+    for (size_t i = 0; dot && i < sizeof ENDINGS / sizeof *ENDINGS; ++i) {
+        if (strcasecmp(dot, ENDINGS[i]) == 0) return true;
+    }
+    return false;
+}
+
+/* A link that leads nowhere is an image that cannot be read. */
+static hl_status take_entry(walk *self, const char *path, hl_error *error) {
+    struct stat status;
+    char *full = join(self->images.list->folder, path);
+    if (!full) return hl_no_memory(error, "a path");
+    bool found = stat(full, &status) == 0;
+    free(full);
+    if (found && S_ISDIR(status.st_mode)) return add_folder(self, path, &status, error);
+    if ((found && !S_ISREG(status.st_mode)) || !has_image_ending(path)) return HL_OK;
+    return add_image(&self->images, path, strlen(path), NULL, error);
+}
+
+static int is_no_dot(const struct dirent *entry) {
+    return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+}
+
+static int compare_entries(const struct dirent **left, const struct dirent **right) {
+    return strcmp((*left)->d_name, (*right)->d_name);
+}
+
+static hl_status read_folder(walk *self, const char *folder, hl_error *error) {
+    char *full = *folder ? join(self->images.list->folder, folder) : strdup(self->images.list->folder);
+    if (!full) return hl_no_memory(error, "a path");
+    struct dirent **entries = NULL;
+    int count = scandir(full, &entries, is_no_dot, compare_entries);
+    hl_status status = HL_OK;
+    if (count < 0 && errno != ENOENT) {
+        status = hl_fail(error, HL_FAILED, "%s: cannot be listed: %s; allow reading it or move it away", full,
+                         strerror(errno));
+    }
+    for (int i = 0; i < count; ++i) {
+        const char *name = entries[i]->d_name;
+        char *path = *folder ? join(folder, name) : strdup(name);
+        if (!path && status == HL_OK) status = hl_no_memory(error, "a path");
+        if (status == HL_OK) status = take_entry(self, path, error);
+        free(path);
+        free(entries[i]);
+    }
+    free(entries);
+    free(full);
+    return status;
+}
+
+static hl_status walk_folder(gallery *list, const struct stat *root, hl_error *error) {
+    walk self = {.images = {.list = list}};
+    hl_status status = add_folder(&self, "", root, error);
+    for (size_t i = 0; i < self.folder_count && status == HL_OK; ++i) {
+        status = read_folder(&self, self.folders[i], error);
+    }
+    for (size_t i = 0; i < self.folder_count; ++i) free(self.folders[i]);
+    free(self.folders);
+    tdestroy(self.seen, free);
+    return status;
+}
+
+/* ---- files ---- */
+
+/* One path a line. */
+static hl_status parse_list(const char *name, const uint8_t *bytes, size_t count, gallery *list,
+                            hl_error *error) {
+    builder images = {.list = list};
+    const char *text = (const char *)bytes, *end = text + count;
+    if (memchr(text, '\0', count)) {
+        return hl_fail(error, HL_USAGE,
+                       "%s: neither a folder of images nor a gallery.json nor a list (UTF-8 text, one path a "
+                       "line)",
+                       name);
+    }
+    if (count >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) text += 3; /* a byte order mark */
+    hl_status status = HL_OK;
+    while (text < end && status == HL_OK) {
+        const char *newline = memchr(text, '\n', (size_t)(end - text)), *stop = newline ? newline : end;
+        size_t length = (size_t)(stop - text);
+        if (length > 0 && text[length - 1] == '\r') --length;
+        while (length > 2 && text[0] == '.' && text[1] == '/') { /* as `find .` writes them */
+            text += 2;
+            length -= 2;
+        }
+        if (length > 0) status = add_image(&images, text, length, NULL, error);
+        text = newline ? newline + 1 : end;
+    }
+    return status;
+}
+
+/* A list of objects with `path`. */
+static hl_status parse_document(const char *name, const uint8_t *bytes, size_t count, gallery *list,
+                                hl_error *error) {
+    builder images = {.list = list};
+    hl_status status = json_parse(name, bytes, count, &list->document, error);
+    if (status == HL_OK && !cJSON_IsArray(list->document)) {
+        status = hl_fail(error, HL_FAILED, "%s: expected a list of objects with `path`", name);
+    }
+    if (status != HL_OK) return status;
+    size_t number = 0;
+    for (const cJSON *item = list->document->child; item && status == HL_OK; item = item->next, ++number) {
+        const char *path = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, "path"));
+        status = path && *path ? add_image(&images, path, strlen(path), item, error)
+                               : hl_fail(error, HL_FAILED,
+                                         "%s: item %zu (from 0): expected an object with `path`, an image "
+                                         "file relative to this one",
+                                         name, number);
+    }
+    return status;
+}
+
+static bool is_json(const char *path) {
+    const char *dot = strrchr(path, '.');
+    return dot && strcasecmp(dot, ".json") == 0;
+}
+
+static hl_status read_file(const char *path, gallery *list, hl_error *error) {
+    mapping file;
+    hl_status status = mapping_open(path, &file, error);
+    if (status != HL_OK) return status;
+    status = is_json(path) ? parse_document(path, file.bytes, file.count, list, error)
+                           : parse_list(path, file.bytes, file.count, list, error);
+    mapping_close(&file);
+    return status;
+}
+
+/* ---- the interface ---- */
+
+/* The folder itself without '/' at its end, or the folder of the file. */
+static char *folder_of(const char *source, bool is_folder) {
+    size_t length = strlen(source);
+    if (!is_folder) {
+        const char *slash = strrchr(source, '/');
+        if (!slash) return strdup(".");
+        length = (size_t)(slash - source) + 1;
+    }
+    while (length > 1 && source[length - 1] == '/') --length;
+    return strndup(source, length);
+}
+
+/* Of a sorted list: two objects of one path might say different things of it. */
+static hl_status check_repeated(const char *name, const gallery *list, hl_error *error) {
+    for (size_t i = 1; i < list->count; ++i) {
+        if (compare_paths(&list->images[i - 1], &list->images[i]) != 0) continue;
+        return hl_fail(error, HL_FAILED, "%s: two objects have the path \"%s\"; keep one of them", name,
+                       list->images[i].path);
+    }
+    return HL_OK;
+}
+
+static hl_status fill(gallery *list, const char *source, const struct stat *status, hl_error *error) {
+    bool is_folder = S_ISDIR(status->st_mode);
+    list->folder = folder_of(source, is_folder);
+    if (!list->folder) return hl_no_memory(error, source);
+    hl_status result = is_folder ? walk_folder(list, status, error) : read_file(source, list, error);
+    if (result != HL_OK) return result;
+    if (list->count == 0) {
+        return hl_fail(error, HL_USAGE, "%s: names no image; expected files such as .jpg, .png, .bmp or .gif",
+                       source);
+    }
+    qsort(list->images, list->count, sizeof *list->images, compare_paths);
+    if (list->document) result = check_repeated(source, list, error);
+    drop_repeated(list);
+    measure_images(list);
+    return result;
+}
+
+hl_status gallery_open(const char *source, gallery **out, hl_error *error) {
+    *out = NULL;
+    struct stat status;
+    if (stat(source, &status) != 0 || (!S_ISDIR(status.st_mode) && !S_ISREG(status.st_mode))) {
+        return hl_fail(error, HL_USAGE,
+                       "%s: cannot be found; expected a folder of images, a list (one path a line) or a "
+                       "gallery.json",
+                       source);
+    }
+    gallery *made = calloc(1, sizeof *made);
+    if (!made) return hl_no_memory(error, source);
+    hl_status result = fill(made, source, &status, error);
+    if (result == HL_OK) {
+        *out = made;
+    } else {
+        gallery_close(made);
+    }
+    return result;
+}
+
+void gallery_close(gallery *self) {
+    if (!self) return;
+    for (size_t i = 0; i < self->count; ++i) free_image(&self->images[i]);
+    free(self->images);
+    free(self->folder);
+    cJSON_Delete(self->document);
+    free(self);
+}
+
+const gallery_image *gallery_find(const gallery *self, const char *path) {
+    const gallery_image key = {.path = path};
+    if (self->count == 0) return NULL;
+    return bsearch(&key, self->images, self->count, sizeof key, compare_paths);
+}

@@ -1,0 +1,212 @@
+/* See kernels.h. The loops are written once, without instructions of any processor, and compiled for several;
+ * only those over f16 have an instruction of their own. */
+#include "core/atlas/kernels.h"
+
+#include "core/io/convert.h"
+#include <string.h>
+
+#define INLINE static inline __attribute__((always_inline))
+
+typedef float quad_f32 __attribute__((vector_size(4 * sizeof(float))));
+typedef double quad __attribute__((vector_size(4 * sizeof(double))));
+
+/* Eight partial sums, in two so that neither waits for the other. */
+typedef struct sums {
+    quad low, high;
+} sums;
+
+INLINE double total(const sums *of) {
+    quad both = of->low + of->high;
+    return (both[0] + both[1]) + (both[2] + both[3]);
+}
+
+INLINE void load_f32(const float *from, sums *out) {
+    quad_f32 low, high;
+    memcpy(&low, from, sizeof low);
+    memcpy(&high, from + 4, sizeof high);
+    out->low = __builtin_convertvector(low, quad);
+    out->high = __builtin_convertvector(high, quad);
+}
+
+INLINE void add_dots_of_f32(const void *codes, size_t rows, size_t width, const float *q, double *out) {
+    const float *y = codes;
+    size_t whole = width - width % KERNEL_LANES;
+    for (size_t r = 0; r < rows; ++r, y += width) {
+        sums row = {{0}, {0}}, a, b;
+        for (size_t k = 0; k < whole; k += KERNEL_LANES) {
+            load_f32(y + k, &a);
+            load_f32(q + k, &b);
+            row.low += a.low * b.low;
+            row.high += a.high * b.high;
+        }
+        out[r] += total(&row);
+        for (size_t k = whole; k < width; ++k) out[r] += (double)y[k] * (double)q[k];
+    }
+}
+
+INLINE void dots_of(const double *y, size_t rows, size_t width, const double *q, double *out) {
+    for (size_t r = 0; r < rows; ++r, y += width) {
+        sums row = {{0}, {0}}, a, b;
+        for (size_t k = 0; k < width; k += KERNEL_LANES) {
+            memcpy(&a, y + k, sizeof a);
+            memcpy(&b, q + k, sizeof b);
+            row.low += a.low * b.low;
+            row.high += a.high * b.high;
+        }
+        out[r] = total(&row);
+    }
+}
+
+INLINE void widen_row(const float *from, size_t count, double *out) {
+    for (size_t k = 0; k < count; ++k) out[k] = (double)from[k];
+}
+
+INLINE void widen_of_f32(const void *codes, size_t rows, size_t width, double *out, size_t stride) {
+    const float *from = codes;
+    for (size_t r = 0; r < rows; ++r) widen_row(from + r * width, width, out + r * stride);
+}
+
+/* Four rows of the matrix at a time, used for all rows of y while they are near. */
+INLINE void product_of(const double *y, size_t rows, size_t width, const double *matrix, size_t columns,
+                       double *out) {
+    memset(out, 0, rows * columns * sizeof *out);
+    for (size_t k = 0; k < width; k += 4) {
+        const double *a = matrix + k * columns, *b = a + columns, *c = b + columns, *d = c + columns;
+        for (size_t r = 0; r < rows; ++r) {
+            const double *factors = y + r * width + k;
+            double *restrict to = out + r * columns;
+            for (size_t j = 0; j < columns; ++j) {
+                to[j] = (((to[j] + factors[0] * a[j]) + factors[1] * b[j]) + factors[2] * c[j]) +
+                        factors[3] * d[j];
+            }
+        }
+    }
+}
+
+#define COMPILE_FOR(NAME, TARGET)                                                                            \
+    TARGET static void add_dots_f32_##NAME(const void *codes, size_t rows, size_t width, const float *q,     \
+                                           double *out) {                                                    \
+        add_dots_of_f32(codes, rows, width, q, out);                                                         \
+    }                                                                                                        \
+    TARGET static void widen_f32_##NAME(const void *codes, size_t rows, size_t width, double *out,           \
+                                        size_t stride) {                                                     \
+        widen_of_f32(codes, rows, width, out, stride);                                                       \
+    }                                                                                                        \
+    TARGET static void dots_##NAME(const double *y, size_t rows, size_t width, const double *q,              \
+                                   double *out) {                                                            \
+        dots_of(y, rows, width, q, out);                                                                     \
+    }                                                                                                        \
+    TARGET static void product_##NAME(const double *y, size_t rows, size_t width, const double *matrix,      \
+                                      size_t columns, double *out) {                                         \
+        product_of(y, rows, width, matrix, columns, out);                                                    \
+    }
+
+#define TABLE_OF(NAME)                                                                                       \
+    {                                                                                                        \
+        add_dots_f16_##NAME, add_dots_f32_##NAME, widen_f16_##NAME, widen_f32_##NAME, dots_##NAME,           \
+            product_##NAME                                                                                   \
+    }
+
+/* ---- for any processor ---- */
+
+static void add_dots_f16_portable(const void *codes, size_t rows, size_t width, const float *q, double *out) {
+    const uint8_t *from = codes;
+    for (size_t r = 0; r < rows; ++r) {
+        float row[KERNEL_LANES] = {0}, eight[KERNEL_LANES];
+        for (size_t k = 0, count; k < width; k += count, from += count * 2) {
+            count = width - k < KERNEL_LANES ? width - k : KERNEL_LANES;
+            convert_f16(from, count, eight);
+            for (size_t lane = 0; lane < count; ++lane) row[lane] += eight[lane] * q[k + lane];
+        }
+        sums lanes;
+        load_f32(row, &lanes);
+        out[r] += total(&lanes);
+    }
+}
+
+static void widen_f16_portable(const void *codes, size_t rows, size_t width, double *out, size_t stride) {
+    const uint8_t *from = codes;
+    float some[64];
+    for (size_t r = 0; r < rows; ++r) {
+        for (size_t k = 0, count; k < width; k += count, from += count * 2) {
+            count = width - k < 64 ? width - k : 64;
+            convert_f16(from, count, some);
+            widen_row(some, count, out + r * stride + k);
+        }
+    }
+}
+
+COMPILE_FOR(portable, )
+
+const kernels kernels_portable = TABLE_OF(portable);
+
+/* ---- for x86 with AVX2 ---- */
+
+#ifdef __x86_64__
+#include <cpuid.h>
+#include <immintrin.h>
+#include <stdbool.h>
+
+#define AVX2 __attribute__((target("avx2,f16c")))
+
+/* Eight numbers, or the first `count` of them and zeros. */
+AVX2 INLINE __m256 load_f16(const uint16_t *from, size_t count) {
+    uint16_t some[KERNEL_LANES] = {0};
+    if (count < KERNEL_LANES) from = memcpy(some, from, count * sizeof *some);
+    return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i_u *)from));
+}
+
+AVX2 INLINE __m256 load_some_f32(const float *from, size_t count) {
+    float some[KERNEL_LANES] = {0};
+    if (count < KERNEL_LANES) from = memcpy(some, from, count * sizeof *some);
+    return _mm256_loadu_ps(from);
+}
+
+AVX2 static void add_dots_f16_avx2(const void *codes, size_t rows, size_t width, const float *q,
+                                   double *out) {
+    const uint16_t *y = codes;
+    size_t whole = width - width % KERNEL_LANES, rest = width - whole;
+    __m256 last = load_some_f32(q + whole, rest);
+    for (size_t r = 0; r < rows; ++r, y += width) {
+        __m256 row = _mm256_setzero_ps();
+        for (size_t k = 0; k < whole; k += KERNEL_LANES) {
+            __m256 product = _mm256_mul_ps(load_f16(y + k, KERNEL_LANES), _mm256_loadu_ps(q + k));
+            row = _mm256_add_ps(row, product);
+        }
+        if (rest > 0) row = _mm256_add_ps(row, _mm256_mul_ps(load_f16(y + whole, rest), last));
+        float lanes[KERNEL_LANES];
+        sums eight;
+        _mm256_storeu_ps(lanes, row);
+        load_f32(lanes, &eight);
+        out[r] += total(&eight);
+    }
+}
+
+AVX2 static void widen_f16_avx2(const void *codes, size_t rows, size_t width, double *out, size_t stride) {
+    const uint16_t *from = codes;
+    for (size_t r = 0; r < rows; ++r, from += width) {
+        for (size_t k = 0, count; k < width; k += count) {
+            float some[KERNEL_LANES];
+            count = width - k < KERNEL_LANES ? width - k : KERNEL_LANES;
+            _mm256_storeu_ps(some, load_f16(from + k, count));
+            widen_row(some, count, out + r * stride + k);
+        }
+    }
+}
+
+COMPILE_FOR(avx2, AVX2)
+
+static bool has_avx2_and_f16c(void) {
+    unsigned a, b, c = 0, d;
+    return __builtin_cpu_supports("avx2") && __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+}
+
+const kernels *kernels_best(void) {
+    static const kernels avx2 = TABLE_OF(avx2);
+    return has_avx2_and_f16c() ? &avx2 : &kernels_portable;
+}
+#else
+const kernels *kernels_best(void) {
+    return &kernels_portable;
+}
+#endif

@@ -1,0 +1,282 @@
+/* See search.h. Codes are multiplied by their queries where they lie in the mapped files; only for lengths
+ * are an image's codes in all parts laid side by side, and multiplied by a matrix. The best scores are then
+ * picked in one go. */
+#include "core/atlas/search.h"
+
+#include "core/atlas/kernels.h"
+#include <math.h>
+#include <stdatomic.h>
+#include <string.h>
+
+/* A block of images is one thread's work; for lengths so many of them at a time lie in its cache. */
+enum { BLOCK = 1024, ROWS = 32 };
+
+typedef struct search {
+    const atlas *atlas;
+    const hl_host *host;
+    const search_request *request;
+    const kernels *kernels;
+    size_t width; /* of a row of codes of all parts, zero padded */
+    /* For cosine: |sum of contributions| is |y bases|, width x embed_dim, or from y gram y, whichever has
+     * fewer columns; gram = bases bases^T. */
+    double *matrix;
+    size_t columns;
+    bool is_gram;
+    double *scores; /* of all images */
+    atomic_bool out_of_memory;
+} search;
+
+static const atlas_head *head_of(const search *self, size_t part) {
+    return &atlas_layout_of(self->atlas)->heads[self->request->parts[part].head];
+}
+
+static size_t code_width(const atlas_head *head) {
+    return (size_t)head->width + head->scalar_count;
+}
+
+static size_t padded(size_t width) {
+    return (width + KERNEL_LANES - 1) / KERNEL_LANES * KERNEL_LANES;
+}
+
+/* rows x columns zeros; NULL when there is no memory. */
+static double *new_matrix(const hl_host *host, size_t rows, size_t columns) {
+    size_t count;
+    if (__builtin_mul_overflow(rows, columns, &count)) return NULL;
+    return host->allocate(host, count, sizeof(double));
+}
+
+/* ---- what is asked ---- */
+
+/* The parts' bases below each other. */
+static double *stack_bases(const search *self, size_t columns) {
+    double *bases = new_matrix(self->host, self->width, columns), *out = bases;
+    for (size_t part = 0; bases && part < self->request->part_count; ++part) {
+        const float *basis = self->request->parts[part].basis;
+        size_t rows = code_width(head_of(self, part)), embed_dim = atlas_layout_of(self->atlas)->embed_dim;
+        for (size_t row = 0; row < rows; ++row, out += columns, basis += embed_dim) {
+            for (size_t j = 0; j < embed_dim; ++j) out[j] = (double)basis[j];
+        }
+    }
+    return bases;
+}
+
+/* Row i of the Gram matrix is all bases' rows times its own. */
+static double *gram_of(const search *self, const double *bases, size_t columns) {
+    double *gram = new_matrix(self->host, self->width, self->width);
+    for (size_t i = 0; gram && i < self->width; ++i) {
+        self->kernels->dots(bases, self->width, columns, bases + i * columns, gram + i * self->width);
+    }
+    return gram;
+}
+
+static bool prepare_lengths(search *self) {
+    size_t columns = padded(atlas_layout_of(self->atlas)->embed_dim);
+    double *bases = stack_bases(self, columns);
+    self->is_gram = self->width <= columns;
+    self->columns = self->is_gram ? self->width : columns;
+    self->matrix = bases && self->is_gram ? gram_of(self, bases, columns) : bases;
+    if (self->is_gram) self->host->release(self->host, bases);
+    return self->matrix != NULL;
+}
+
+static bool prepare(search *self) {
+    for (size_t part = 0; part < self->request->part_count; ++part) {
+        self->width += code_width(head_of(self, part));
+    }
+    self->width = padded(self->width);
+    self->scores = new_matrix(self->host, 1, atlas_count(self->atlas));
+    if (!self->scores) return false;
+    return !self->request->cosine || prepare_lengths(self);
+}
+
+/* ---- scores ---- */
+
+/* Some images of one shard. */
+typedef struct span {
+    size_t shard, first, rows;
+} span;
+
+static size_t blocks_of(const atlas *images, size_t shard) {
+    return (atlas_shard_at(images, shard).count + BLOCK - 1) / BLOCK;
+}
+
+static size_t count_blocks(const atlas *images) {
+    size_t count = 0;
+    for (size_t shard = 0; shard < atlas_shard_count(images); ++shard) count += blocks_of(images, shard);
+    return count;
+}
+
+static span find_block(const atlas *images, size_t index) {
+    size_t shard = 0;
+    for (; index >= blocks_of(images, shard); ++shard) index -= blocks_of(images, shard);
+    size_t first = index * BLOCK, count = atlas_shard_at(images, shard).count;
+    return (span){shard, first, count - first < BLOCK ? count - first : BLOCK};
+}
+
+/* Codes and further numbers of a part's head for these images. */
+typedef struct stored {
+    const atlas_head *head;
+    const char *codes;
+    const float *scalars;
+    bool half;
+} stored;
+
+static stored find_stored(const search *self, span images, size_t part) {
+    size_t index = self->request->parts[part].head;
+    const atlas_head *head = head_of(self, part);
+    bool half = atlas_layout_of(self->atlas)->dtype == HL_F16;
+    const char *codes = atlas_codes(self->atlas, images.shard, index);
+    stored found = {.head = head, .codes = codes + images.first * head->width * (half ? 2 : 4), .half = half};
+    if (head->scalar_count > 0) {
+        found.scalars = atlas_scalars(self->atlas, images.shard, index) + images.first * head->scalar_count;
+    }
+    return found;
+}
+
+/* The mean over the parts of y . q */
+static void score_span(const search *self, span images, double *scores) {
+    const kernels *kernel = self->kernels;
+    size_t parts = self->request->part_count;
+    for (size_t part = 0; part < parts; ++part) {
+        stored from = find_stored(self, images, part);
+        const float *query = self->request->parts[part].query;
+        size_t width = from.head->width;
+        (from.half ? kernel->add_dots_f16 : kernel->add_dots_f32)(from.codes, images.rows, width, query,
+                                                                  scores);
+        kernel->add_dots_f32(from.scalars, images.rows, from.head->scalar_count, query + width, scores);
+    }
+    for (size_t r = 0; r < images.rows; ++r) scores[r] /= (double)parts;
+}
+
+/* The images' codes in all parts, a row each. */
+static void gather(const search *self, span images, double *out) {
+    const kernels *kernel = self->kernels;
+    for (size_t part = 0; part < self->request->part_count; ++part) {
+        stored from = find_stored(self, images, part);
+        (from.half ? kernel->widen_f16 : kernel->widen_f32)(from.codes, images.rows, from.head->width, out,
+                                                            self->width);
+        out += from.head->width;
+        kernel->widen_f32(from.scalars, images.rows, from.head->scalar_count, out, self->width);
+        out += from.head->scalar_count;
+    }
+}
+
+/* Products become cosines; an image whose contribution is zero has no direction and scores 0. `rows` and
+ * `products` are scratch. */
+static void divide_by_lengths(const search *self, span images, double *rows, double *products,
+                              double *scores) {
+    double parts = (double)self->request->part_count;
+    gather(self, images, rows);
+    self->kernels->product(rows, images.rows, self->width, self->matrix, self->columns, products);
+    for (size_t r = 0; r < images.rows; ++r) {
+        const double *row = products + r * self->columns;
+        double square;
+        self->kernels->dots(row, 1, self->columns, self->is_gram ? rows + r * self->width : row, &square);
+        double lengths = sqrt(fmax(square, 0)) / parts * self->request->query_length;
+        scores[r] = lengths > 0 ? scores[r] / lengths : 0;
+    }
+}
+
+static bool divide_block(const search *self, span images, double *scores) {
+    double *rows = new_matrix(self->host, ROWS, self->width);
+    double *products = new_matrix(self->host, ROWS, self->columns);
+    for (size_t end = images.first + images.rows; rows && products && images.first < end;) {
+        images.rows = end - images.first < ROWS ? end - images.first : ROWS;
+        divide_by_lengths(self, images, rows, products, scores);
+        images.first += images.rows;
+        scores += images.rows;
+    }
+    bool complete = rows && products;
+    self->host->release(self->host, rows);
+    self->host->release(self->host, products);
+    return complete;
+}
+
+static void score_block(void *argument, size_t index) {
+    search *self = argument;
+    if (self->host->cancelled(self->host)) return;
+    span images = find_block(self->atlas, index);
+    double *scores = self->scores + atlas_shard_at(self->atlas, images.shard).first + images.first;
+    score_span(self, images, scores);
+    if (self->request->cosine && !divide_block(self, images, scores)) {
+        atomic_store(&self->out_of_memory, true);
+    }
+}
+
+static hl_status score_all(search *self, hl_error *error) {
+    if (!prepare(self)) return hl_no_memory(error, "a search");
+    self->host->parallel(self->host, count_blocks(self->atlas), score_block, self);
+    if (self->host->cancelled(self->host)) return hl_fail(error, HL_FAILED, "cancelled");
+    return atomic_load(&self->out_of_memory) ? hl_no_memory(error, "a search") : HL_OK;
+}
+
+/* ---- the best ---- */
+
+/* A heap of the best hits so far, the worst of them first. */
+typedef struct heap {
+    const atlas *atlas;
+    search_hit *hits;
+    size_t count, room;
+} heap;
+
+static bool is_worse(const heap *best, search_hit a, search_hit b) {
+    if (a.score < b.score || a.score > b.score) return a.score < b.score;
+    return strcmp(atlas_path(best->atlas, a.image), atlas_path(best->atlas, b.image)) > 0;
+}
+
+/* Puts `hit` where the place at `index` is free, or below. */
+static void sift_down(heap *best, size_t index, search_hit hit) {
+    for (size_t child; (child = 2 * index + 1) < best->count; index = child) {
+        bool has_sibling = child + 1 < best->count;
+        if (has_sibling && is_worse(best, best->hits[child + 1], best->hits[child])) ++child;
+        if (!is_worse(best, best->hits[child], hit)) break;
+        best->hits[index] = best->hits[child];
+    }
+    best->hits[index] = hit;
+}
+
+static void sift_up(heap *best, size_t index, search_hit hit) {
+    for (; index > 0 && is_worse(best, hit, best->hits[(index - 1) / 2]); index = (index - 1) / 2) {
+        best->hits[index] = best->hits[(index - 1) / 2];
+    }
+    best->hits[index] = hit;
+}
+
+static void offer(heap *best, search_hit hit) {
+    if (best->count < best->room) {
+        sift_up(best, best->count++, hit);
+    } else if (best->room > 0 && is_worse(best, best->hits[0], hit)) {
+        sift_down(best, 0, hit);
+    }
+}
+
+/* Takes the worst out again and again and puts it behind what is left. */
+static void sort_best_first(heap *best) {
+    while (best->count > 1) {
+        search_hit worst = best->hits[0], last = best->hits[--best->count];
+        sift_down(best, 0, last);
+        best->hits[best->count] = worst;
+    }
+}
+
+static size_t pick_best(const search *self, search_hit *hits) {
+    heap best = {.atlas = self->atlas, .hits = hits, .room = self->request->count};
+    const bool *leave_out = self->request->leave_out;
+    for (size_t image = 0; image < atlas_count(self->atlas); ++image) {
+        if (!leave_out || !leave_out[image]) offer(&best, (search_hit){image, self->scores[image]});
+    }
+    size_t found = best.count;
+    sort_best_first(&best);
+    return found;
+}
+
+hl_status atlas_search(const atlas *self, const hl_host *host, const search_request *request,
+                       search_hit *hits, size_t *found, hl_error *error) {
+    *found = 0;
+    search state = {.atlas = self, .host = host, .request = request, .kernels = kernels_best()};
+    hl_status status = score_all(&state, error);
+    if (status == HL_OK) *found = pick_best(&state, hits);
+    host->release(host, state.matrix);
+    host->release(host, state.scores);
+    return status;
+}

@@ -1,0 +1,155 @@
+/* See shard_file.h. Reads no codes. */
+#include "core/atlas/shard_file.h"
+
+#include "core/io/safetensors.h"
+#include "core/io/safetensors_write.h"
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DAMAGED "; the shard is damaged: restore it from a copy or make the atlas again"
+
+static hl_status bad(const shard_file *self, const char *tensor, const char *why, hl_error *error) {
+    return hl_fail(error, HL_FAILED, "%s: tensor %s: %s" DAMAGED, self->path, tensor, why);
+}
+
+/* ---- tensors ---- */
+
+static bool has_shape(const shard_file *self, const shard_tensor *expected, const hl_stored_tensor *found) {
+    if (found->rank != expected->rank) return false;
+    uint64_t sides[] = {[SHARD_FIXED] = expected->shape[0],
+                        [SHARD_IMAGES] = self->images,
+                        [SHARD_LEFT_OUT] = self->skipped,
+                        [SHARD_TEXT] = found->shape[0]};
+    if (found->shape[0] != sides[expected->extent]) return false;
+    for (uint32_t i = 1; i < found->rank; ++i) {
+        if (found->shape[i] != expected->shape[i]) return false;
+    }
+    return true;
+}
+
+static hl_status find_tensor(shard_file *self, const hl_weights *stored, const shard_layout *layout,
+                             size_t index, hl_error *error) {
+    const shard_tensor *expected = &layout->tensors[index];
+    const hl_stored_tensor *found = safetensors_api.find(stored, expected->name);
+    if (!found) return bad(self, expected->name, "it is missing", error);
+    if (found->dtype != expected->dtype || !has_shape(self, expected, found)) {
+        return bad(self, expected->name, "its dtype or shape disagree with " MANIFEST_FILE, error);
+    }
+    const void *data = safetensors_data(stored, found);
+    if ((uintptr_t)data % SAFETENSORS_WRITE_ALIGNMENT != 0 && found->elements > 0) {
+        return bad(self, expected->name, "it does not begin at a multiple of 8 bytes", error);
+    }
+    self->data[index] = data;
+    return HL_OK;
+}
+
+/* ---- texts ---- */
+
+/* Cuts a text of `count` pieces, each ending with NUL; pieces[0 .. count). */
+static bool cut(const char *text, uint64_t bytes, size_t count, const char **pieces) {
+    const char *end = text + bytes;
+    for (size_t i = 0; i < count; ++i) {
+        const char *stop = memchr(text, '\0', (size_t)(end - text));
+        if (!stop) return false;
+        pieces[i] = text;
+        text = stop + 1;
+    }
+    return text == end;
+}
+
+static hl_status read_texts(shard_file *self, const hl_weights *stored, const shard_layout *layout,
+                            hl_error *error) {
+    uint64_t paths = safetensors_api.find(stored, "paths")->elements;
+    uint64_t skipped = safetensors_api.find(stored, "skipped")->elements;
+    /* every piece takes a byte at least: no larger allocation than the file */
+    if (self->images > paths) return bad(self, "paths", "it has fewer paths than images", error);
+    if (self->skipped > skipped) return bad(self, "skipped", "it has fewer paths than images", error);
+    self->paths = calloc(self->images + 1, sizeof *self->paths);
+    self->skips = calloc(self->skipped + 1, sizeof *self->skips);
+    const char **pieces = calloc(2 * self->skipped + 1, sizeof *pieces);
+    hl_status status = self->paths && self->skips && pieces ? HL_OK : hl_no_memory(error, self->path);
+    if (status == HL_OK && !cut(self->data[layout->paths], paths, self->images, self->paths)) {
+        status = bad(self, "paths", "it does not hold one path for each image", error);
+    }
+    if (status == HL_OK && !cut(self->data[layout->skipped], skipped, 2 * self->skipped, pieces)) {
+        status = bad(self, "skipped", "it does not hold a path and a reason for each image", error);
+    }
+    for (size_t i = 0; i < self->skipped && status == HL_OK; ++i) {
+        self->skips[i] = (shard_skip){pieces[2 * i], pieces[2 * i + 1]};
+    }
+    free(pieces);
+    return status;
+}
+
+/* ---- the file ---- */
+
+static hl_status read_tensors(shard_file *self, const shard_layout *layout, hl_error *error) {
+    hl_weights *stored;
+    hl_status status = safetensors_parse(self->path, self->file.bytes, self->file.count, &stored, error);
+    if (status != HL_OK) return status;
+    self->data = calloc(layout->count, sizeof *self->data);
+    if (!self->data) status = hl_no_memory(error, self->path);
+    for (size_t i = 0; i < layout->count && status == HL_OK; ++i) {
+        status = find_tensor(self, stored, layout, i, error);
+    }
+    if (status == HL_OK) status = read_texts(self, stored, layout, error);
+    safetensors_api.close(stored);
+    return status;
+}
+
+static hl_status check_and_read(shard_file *self, const manifest_shard *shard, const shard_layout *layout,
+                                hl_error *error) {
+    if (self->file.count != shard->bytes) {
+        return hl_fail(error, HL_FAILED, "%s: holds %zu bytes, " MANIFEST_FILE " says %" PRIu64 DAMAGED,
+                       self->path, self->file.count, shard->bytes);
+    }
+    return read_tensors(self, layout, error);
+}
+
+hl_status shard_parse(const char *name, mapping file, const manifest_shard *shard, const shard_layout *layout,
+                      shard_file *out, hl_error *error) {
+    *out = (shard_file){.path = strdup(name),
+                        .file = file,
+                        .images = (size_t)shard->images,
+                        .skipped = (size_t)shard->skipped};
+    hl_status status = out->path ? check_and_read(out, shard, layout, error) : hl_no_memory(error, name);
+    if (status != HL_OK) {
+        out->file = (mapping){0}; /* the caller's still */
+        shard_close(out);
+    }
+    return status;
+}
+
+hl_status shard_open(const char *folder, const manifest_shard *shard, const shard_layout *layout,
+                     shard_file *out, hl_error *error) {
+    *out = (shard_file){0};
+    char name[MANIFEST_NAME_ROOM], *path;
+    manifest_shard_name(shard->number, name);
+    if (asprintf(&path, "%s/%s", folder, name) < 0) return hl_no_memory(error, folder);
+    mapping file;
+    hl_status status = mapping_open(path, &file, error);
+    if (status == HL_OK) {
+        status = shard_parse(path, file, shard, layout, out, error);
+        if (status != HL_OK) mapping_close(&file);
+    }
+    free(path);
+    return status;
+}
+
+void shard_close(shard_file *self) {
+    mapping_close(&self->file);
+    free(self->path);
+    free(self->data);
+    free(self->paths);
+    free(self->skips);
+    *self = (shard_file){0};
+}
+
+hl_status shard_verify(const shard_file *self, const manifest_shard *shard, hl_error *error) {
+    char found[CHECKSUM_ROOM];
+    hl_status status = mapping_checksum(&self->file, found, error);
+    if (status != HL_OK || strcmp(found, shard->checksum) == 0) return status;
+    return hl_fail(error, HL_FAILED, "%s: its checksum is %s, " MANIFEST_FILE " says %s" DAMAGED, self->path,
+                   found, shard->checksum);
+}

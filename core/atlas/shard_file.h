@@ -1,0 +1,34 @@
+/* One shard of an atlas, opened for reading. */
+#ifndef SHARD_FILE_H
+#define SHARD_FILE_H
+
+#include "core/atlas/manifest.h"
+#include "core/atlas/shard_layout.h"
+#include "core/io/mapping.h"
+
+/* An image that could not be read when the shard was made. */
+typedef struct shard_skip {
+    const char *path, *reason;
+} shard_skip;
+
+typedef struct shard_file {
+    char *path; /* of the file */
+    mapping file;
+    const void **data; /* by tensor of the layout, where it lies in the file */
+    size_t images, skipped;
+    const char **paths; /* of the images */
+    shard_skip *skips;
+} shard_file;
+
+/* Maps FOLDER's file of the shard and checks every tensor against the layout. */
+hl_status shard_open(const char *folder, const manifest_shard *shard, const shard_layout *layout,
+                     shard_file *out, hl_error *error);
+/* The same with bytes that lie in memory, at a multiple of 8. */
+hl_status shard_parse(const char *name, mapping file, const manifest_shard *shard, const shard_layout *layout,
+                      shard_file *out, hl_error *error);
+void shard_close(shard_file *self); /* accepts a zeroed one */
+
+/* Compares every byte with the checksum. */
+hl_status shard_verify(const shard_file *self, const manifest_shard *shard, hl_error *error);
+
+#endif

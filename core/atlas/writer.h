@@ -1,0 +1,37 @@
+/* The folder of an atlas that is being made or changed: one process at a time, always whole.
+ *
+ * A shard is written beside its final place, synced and renamed; then atlas.json is replaced in the same way.
+ * Whatever happens in between, the atlas is what atlas.json says, and files that it does not list are removed
+ * when the folder is next opened for writing. */
+#ifndef WRITER_H
+#define WRITER_H
+
+#include "core/atlas/shard_builder.h"
+
+typedef struct atlas_writer atlas_writer;
+
+/* Opens the atlas of this layout in `folder`, or makes one; locks it until it is closed. HL_USAGE when the
+ * folder holds an atlas of another layout or something else; HL_FAILED when another process has it.
+ * shard_size 0: as it was, or for a new atlas the default. */
+hl_status atlas_writer_open(const char *folder, const atlas_layout *layout, size_t shard_size,
+                            atlas_writer **out, hl_error *error);
+/* Leaves no folder behind when nothing was published in it. Accepts NULL. */
+void atlas_writer_close(atlas_writer *self);
+
+/* As it is now; what has been added or dropped included. */
+const manifest *atlas_writer_manifest(const atlas_writer *self);
+const shard_layout *atlas_writer_layout(const atlas_writer *self);
+
+/* Adds a shard and publishes it. */
+hl_status atlas_writer_append(atlas_writer *self, shard_builder *filled, const hl_host *host,
+                              hl_error *error);
+
+/* Puts a shard in the place of another, which is deleted; an empty one only deletes it. */
+hl_status atlas_writer_replace(atlas_writer *self, uint64_t number, shard_builder *filled,
+                               const hl_host *host, hl_error *error);
+
+/* Copies a shard file of another atlas, whose checksum must be right. Not there before `publish`. */
+hl_status atlas_writer_copy(atlas_writer *self, const atlas *from, size_t shard, hl_error *error);
+hl_status atlas_writer_publish(atlas_writer *self, hl_error *error);
+
+#endif

@@ -1,0 +1,133 @@
+/* `headlight merge`: shards of several atlases side by side in one. All are copied before atlas.json names
+ * the first, so a merge is there as a whole or not at all. */
+#include "core/atlas/writer.h"
+#include "core/host/library.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* An atlas that takes part, and its folder. */
+typedef struct member {
+    const char *folder;
+    atlas *opened;
+} member;
+
+typedef struct merge {
+    const hl_host *host;
+    member *inputs;
+    size_t count;
+    member old; /* what OUT already holds; `opened` may be NULL */
+    atlas_writer *writer;
+} merge;
+
+static hl_status open_inputs(merge *self, hl_error *error) {
+    const atlas_layout *first = NULL;
+    for (size_t i = 0; i < self->count; ++i) {
+        member *input = &self->inputs[i];
+        hl_status status = atlas_open(input->folder, &input->opened, error);
+        if (status != HL_OK) return status;
+        if (!first) first = atlas_layout_of(input->opened);
+        const char *difference = manifest_difference(first, atlas_layout_of(input->opened));
+        if (difference) {
+            return hl_fail(
+                error, HL_USAGE,
+                "%s and %s differ in %s, so their codes cannot stand in one atlas; make both with the "
+                "same model and options",
+                self->inputs[0].folder, input->folder, difference);
+        }
+    }
+    return HL_OK;
+}
+
+static hl_status open_output(merge *self, hl_error *error) {
+    const manifest *first = self->inputs[0].opened->manifest;
+    hl_status status =
+        atlas_writer_open(self->old.folder, &first->layout, (size_t)first->shard_size, &self->writer, error);
+    if (status != HL_OK || atlas_writer_manifest(self->writer)->shard_count == 0) return status;
+    return atlas_open(self->old.folder, &self->old.opened, error);
+}
+
+/* ---- paths that come twice ---- */
+
+typedef struct place {
+    const char *path, *folder; /* of the image, of its atlas */
+} place;
+
+static int compare_places(const void *left, const void *right) {
+    const place *a = left, *b = right;
+    int order = strcmp(a->path, b->path);
+    return order ? order : strcmp(a->folder, b->folder);
+}
+
+static size_t list_places(const member *of, place *places) {
+    size_t count = of->opened ? atlas_count(of->opened) : 0;
+    for (size_t i = 0; i < count; ++i) places[i] = (place){atlas_path(of->opened, i), of->folder};
+    return count;
+}
+
+static hl_status check_paths(const merge *self, hl_error *error) {
+    size_t total = self->old.opened ? atlas_count(self->old.opened) : 0, used;
+    for (size_t i = 0; i < self->count; ++i) total += atlas_count(self->inputs[i].opened);
+    place *places = calloc(total + 1, sizeof *places);
+    if (!places) return hl_no_memory(error, "the paths of all atlases");
+    used = list_places(&self->old, places);
+    for (size_t i = 0; i < self->count; ++i) used += list_places(&self->inputs[i], places + used);
+    qsort(places, used, sizeof *places, compare_places);
+    hl_status status = HL_OK;
+    for (size_t i = 1; i < used && status == HL_OK; ++i) {
+        if (strcmp(places[i - 1].path, places[i].path) != 0) continue;
+        status = hl_fail(error, HL_USAGE,
+                         "%s and %s both hold an image %s; an atlas has each path once: index one of the "
+                         "galleries from a folder above it",
+                         places[i - 1].folder, places[i].folder, places[i].path);
+    }
+    free(places);
+    return status;
+}
+
+/* ---- copying ---- */
+
+static hl_status copy_shards(const merge *self, hl_error *error) {
+    size_t total = 0, done = 0;
+    for (size_t i = 0; i < self->count; ++i) total += atlas_shard_count(self->inputs[i].opened);
+    hl_status status = HL_OK;
+    for (size_t i = 0; i < self->count; ++i) {
+        const atlas *from = self->inputs[i].opened;
+        for (size_t shard = 0; shard < atlas_shard_count(from) && status == HL_OK; ++shard) {
+            status = self->host->cancelled(self->host) ? hl_fail(error, HL_FAILED, "cancelled")
+                                                       : atlas_writer_copy(self->writer, from, shard, error);
+            host_progress(self->host, "copying", "shard", ++done, total);
+        }
+    }
+    return status == HL_OK ? atlas_writer_publish(self->writer, error) : status;
+}
+
+static void close_merge(merge *self) {
+    atlas_writer_close(self->writer);
+    atlas_close(self->old.opened);
+    for (size_t i = 0; self->inputs && i < self->count; ++i) atlas_close(self->inputs[i].opened);
+    free(self->inputs);
+}
+
+static hl_status run(merge *self, const char *const *folders, hl_error *error) {
+    self->inputs = calloc(self->count, sizeof *self->inputs);
+    if (!self->inputs) return hl_no_memory(error, "the list of atlases");
+    for (size_t i = 0; i < self->count; ++i) self->inputs[i].folder = folders[i];
+    hl_status status = open_inputs(self, error);
+    if (status == HL_OK) status = open_output(self, error);
+    if (status == HL_OK) status = check_paths(self, error);
+    return status == HL_OK ? copy_shards(self, error) : status;
+}
+
+hl_status hl_merge(hl_library *library, const char *out, const char *const *atlases, size_t count,
+                   hl_error *error) {
+    if (count == 0) return hl_fail(error, HL_USAGE, "name at least one atlas to copy from");
+    host *made;
+    hl_status status = host_open(&library->settings, &library->cancel, 1, &made, error);
+    if (status != HL_OK) return status;
+    merge self = {.host = &made->interface, .count = count, .old = {.folder = out}};
+    status = run(&self, atlases, error);
+    close_merge(&self);
+    host_close(made);
+    return status;
+}

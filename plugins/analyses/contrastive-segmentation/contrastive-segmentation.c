@@ -1,0 +1,135 @@
+/* Contrastive segmentation: where in an image a head sees one text rather than another, which is the
+ * difference of their heats. The host computes a heat and draws it; this file only says which are wanted. */
+#include "headlight/analysis.h"
+#include "headlight/plugin.h"
+#include <math.h>
+
+static const char *const scales[] = {"each", "shared", NULL};
+enum { SCALE_EACH, SCALE_SHARED };
+
+/* In the order of the table. */
+enum { IMAGES, TEXTS, HEADS, OPACITY, SCALE, MASK };
+
+static const hl_option options[] = {
+    {.name = "images", .type = HL_IMAGES, .help = "The image files to look at."},
+    {.name = "texts",
+     .type = HL_DIRECTIONS,
+     .min = 2,
+     .max = 2,
+     .help = "The two texts: the heat of the second is taken off the heat of the first."},
+    {.name = "heads",
+     .type = HL_HEADS,
+     .fallback = "[aggregate]",
+     .flags = HL_OPTION_AGGREGATE,
+     .help =
+         "Whose heat to show: a head (L3.H5), each head of a layer (L3), all of them one by one (all), or "
+         "the sum over all of them (aggregate)."},
+    {.name = "opacity",
+     .type = HL_REAL,
+     .fallback = "0.6",
+     .min = 0,
+     .max = 1,
+     .help = "How much of a picture is heat: 0 shows only the image, 1 only the colours."},
+    {.name = "scale",
+     .type = HL_CHOICE,
+     .fallback = "each",
+     .choices = scales,
+     .help = "Whether each picture's colours reach as far as its own heat, or all pictures of an image share "
+             "one span, so that their colours can be compared. Zero has the same colour in all of them."},
+    {.name = "mask",
+     .type = HL_BOOL,
+     .fallback = "false",
+     .help = "Whether to write, for each heat, the part of the image that is rather the first text as a mask "
+             "(PNG), and the heat as an array (.npy)."},
+};
+
+typedef struct contrast {
+    const hl_context *context;
+    const hl_direction *text, *minus;
+    const hl_value *heads;
+    double opacity;
+    bool shared_scale, mask;
+    size_t cells; /* of a heat */
+    float *heats; /* of the image in hand: heads x cells */
+    float *other; /* one heat of the second text */
+} contrast;
+
+static hl_status measure(const contrast *self, const hl_image *image, hl_error *error) {
+    const hl_context *context = self->context;
+    for (size_t head = 0; head < self->heads->count; ++head) {
+        const hl_selection *selection = self->heads->selections[head];
+        float *heat = self->heats + head * self->cells;
+        hl_status status = context->heat(context, image, selection, self->text, heat, error);
+        if (status == HL_OK) {
+            status = context->heat(context, image, selection, self->minus, self->other, error);
+        }
+        if (status != HL_OK) return status;
+        for (size_t cell = 0; cell < self->cells; ++cell) heat[cell] -= self->other[cell];
+    }
+    return HL_OK;
+}
+
+/* The largest distance from zero among `count` numbers. */
+static double reach(const float *numbers, size_t count) {
+    double largest = 0;
+    for (size_t i = 0; i < count; ++i) largest = fmax(largest, fabs((double)numbers[i]));
+    return largest;
+}
+
+static hl_status report(const contrast *self, const hl_image *image, size_t head, hl_result *result,
+                        hl_error *error) {
+    const hl_model_info *model = self->context->model;
+    const float *heat = self->heats + head * self->cells;
+    double end =
+        self->shared_scale ? reach(self->heats, self->heads->count * self->cells) : reach(heat, self->cells);
+    hl_item *item = result->item(result, HL_SCHEMA_HEAT);
+    result->text(item, "image", image->name);
+    result->text(item, "text", self->text->name);
+    result->text(item, "minus", self->minus->name);
+    result->text(item, "head", self->heads->selections[head]->name);
+    float *grid = result->grid(item, "grid", model->grid_rows, model->grid_cols);
+    if (!grid) return hl_no_memory(error, "a heat");
+    for (size_t cell = 0; cell < self->cells; ++cell) grid[cell] = heat[cell];
+    result->number(item, "opacity", self->opacity);
+    result->number(item, "low", 0 - end);
+    result->number(item, "high", end);
+    if (self->mask) result->number(item, "mask_threshold", 0);
+    return HL_OK;
+}
+
+static hl_status run(const hl_context *context, const hl_value *const *values, hl_result *result,
+                     hl_error *error) {
+    const hl_host *host = context->host;
+    contrast self = {
+        .context = context,
+        .text = values[TEXTS]->directions[0],
+        .minus = values[TEXTS]->directions[1],
+        .heads = values[HEADS],
+        .opacity = values[OPACITY]->real,
+        .shared_scale = values[SCALE]->integer == SCALE_SHARED,
+        .mask = values[MASK]->boolean,
+        .cells = (size_t)context->model->grid_rows * context->model->grid_cols,
+    };
+    self.heats = host->allocate(host, self.heads->count, self.cells * sizeof *self.heats);
+    self.other = host->allocate(host, self.cells, sizeof *self.other);
+    hl_status status = self.heats && self.other ? HL_OK : hl_no_memory(error, "the heats of an image");
+    for (size_t i = 0; i < values[IMAGES]->count && status == HL_OK; ++i) {
+        const hl_image *image = values[IMAGES]->images[i];
+        status = measure(&self, image, error);
+        for (size_t head = 0; head < self.heads->count && status == HL_OK; ++head) {
+            status = report(&self, image, head, result, error);
+        }
+    }
+    host->release(host, self.heats);
+    host->release(host, self.other);
+    return status;
+}
+
+static const hl_analysis_api api = {.size = sizeof api, .run = run};
+
+HL_EXPORT const hl_plugin headlight_plugin = {
+    HL_PLUGIN(HL_ANALYSIS, "contrastive-segmentation", "1.0.0",
+              "where in an image each head sees one text rather than another"),
+    HL_OPTIONS(options),
+    .api = &api,
+};

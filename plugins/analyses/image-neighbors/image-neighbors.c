@@ -1,0 +1,45 @@
+/* Image neighbours: which images of the gallery a head finds most like a query image. */
+#include "../shared/neighbors.h"
+#include "headlight/plugin.h"
+
+/* In the order of the table. */
+enum { IMAGES, HEADS, COUNT, METRIC, INCLUDE_QUERY };
+
+static const hl_option options[] = {
+    {.name = "images", .type = HL_IMAGES, .help = "The query images; they need not be in the gallery."},
+    {.name = "heads",
+     .type = HL_HEADS,
+     .help = "The heads to ask: a head (L3.H5), each head of a layer (L3), or all of them one by one (all)."},
+    {.name = "count",
+     .type = HL_INT,
+     .fallback = "8",
+     .min = 1,
+     .max = NEIGHBORS_MOST,
+     .help = "How many neighbours to show."},
+    {.name = "metric",
+     .type = HL_CHOICE,
+     .fallback = "dot",
+     .choices = neighbors_metrics,
+     .help = NEIGHBORS_METRIC_HELP},
+    {.name = "include-query",
+     .type = HL_BOOL,
+     .fallback = "false",
+     .help = "Whether a query image that is itself in the gallery may be its own neighbour."},
+};
+
+static hl_status run(const hl_context *context, const hl_value *const *values, hl_result *result,
+                     hl_error *error) {
+    hl_query settings = {.metric = NEIGHBORS_METRIC_OF(values[METRIC]),
+                         .count = (size_t)values[COUNT]->integer,
+                         .include_query = values[INCLUDE_QUERY]->boolean};
+    return neighbors_run(context, values[IMAGES], values[HEADS], settings, result, error);
+}
+
+static const hl_analysis_api api = {.size = sizeof api, .run = run, .needs = HL_NEEDS_GALLERY};
+
+HL_EXPORT const hl_plugin headlight_plugin = {
+    HL_PLUGIN(HL_ANALYSIS, "image-neighbors", "1.0.0",
+              "the gallery's images that a head finds most like an image"),
+    HL_OPTIONS(options),
+    .api = &api,
+};

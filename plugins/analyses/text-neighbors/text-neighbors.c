@@ -1,0 +1,40 @@
+/* Text neighbours: which images of the gallery a head moves furthest towards a text. */
+#include "../shared/neighbors.h"
+#include "headlight/plugin.h"
+
+/* In the order of the table. */
+enum { TEXTS, HEADS, COUNT, METRIC };
+
+static const hl_option options[] = {
+    {.name = "texts", .type = HL_DIRECTIONS, .help = "The texts to ask for."},
+    {.name = "heads",
+     .type = HL_HEADS,
+     .help = "The heads to ask: a head (L3.H5), each head of a layer (L3), or all of them one by one (all)."},
+    {.name = "count",
+     .type = HL_INT,
+     .fallback = "3",
+     .min = 1,
+     .max = NEIGHBORS_MOST,
+     .help = "How many neighbours to show."},
+    {.name = "metric",
+     .type = HL_CHOICE,
+     .fallback = "dot",
+     .choices = neighbors_metrics,
+     .help = NEIGHBORS_METRIC_HELP},
+};
+
+static hl_status run(const hl_context *context, const hl_value *const *values, hl_result *result,
+                     hl_error *error) {
+    hl_query settings = {.metric = NEIGHBORS_METRIC_OF(values[METRIC]),
+                         .count = (size_t)values[COUNT]->integer};
+    return neighbors_run(context, values[TEXTS], values[HEADS], settings, result, error);
+}
+
+static const hl_analysis_api api = {.size = sizeof api, .run = run, .needs = HL_NEEDS_GALLERY};
+
+HL_EXPORT const hl_plugin headlight_plugin = {
+    HL_PLUGIN(HL_ANALYSIS, "text-neighbors", "1.0.0",
+              "the gallery's images that a head moves furthest towards a text"),
+    HL_OPTIONS(options),
+    .api = &api,
+};

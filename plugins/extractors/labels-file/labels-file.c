@@ -1,0 +1,182 @@
+/* labels-file: properties of heads as somebody wrote them down, one file for each model:
+ *
+ *     {"heads": {"L11.H3": "locations", ...}, "properties": {"locations": ["L11.H3", ...], ...}}
+ *
+ * Where `properties` names a property, its list says which heads carry it; the other properties are the
+ * labels of `heads`. A table of aliases folds spellings: {"animals": ["Animal", "Animals"], ...}. */
+#include "headlight/extractor.h"
+#include "headlight/plugin.h"
+#include "parsing.h"
+
+#include <string.h>
+
+/* In the order of the table. */
+enum { PATH, ALIASES };
+
+static const hl_option options[] = {
+    {.name = "path", .type = HL_PATH, .help = "The file of labels, JSON or (.yaml, .yml) YAML."},
+    {.name = "aliases",
+     .type = HL_PATH,
+     .fallback = "~",
+     .help = "A table of spellings, each property's name with a list of what stands for it; JSON or YAML."},
+};
+
+typedef struct label_file {
+    const hl_model_info *model;
+    const char *path, *aliases_path;
+    cJSON *root, *aliases;           /* aliases NULL: there are none */
+    const cJSON *heads, *properties; /* NULL: the file has none */
+    bool *labelled;                  /* by component */
+    hl_label_sink *sink;
+    hl_error *error;
+} label_file;
+
+/* ---- what the files must be ---- */
+
+static hl_status wrong(const label_file *self, const char *path, const char *section, const char *key,
+                       const char *expected) {
+    return hl_fail(self->error, HL_FAILED, "%s: %s%s%s: expected %s", path, section, key ? "." : "",
+                   key ? key : "", expected);
+}
+
+/* A mapping of the root, or NULL. */
+static hl_status find_section(const label_file *self, const char *name, const cJSON **out) {
+    *out = cJSON_GetObjectItemCaseSensitive(self->root, name);
+    if (!*out || cJSON_IsObject(*out)) return HL_OK;
+    return wrong(self, self->path, name, NULL, "a mapping");
+}
+
+/* Lists of texts under names. */
+static hl_status check_lists(const label_file *self, const char *path, const char *section,
+                             const cJSON *mapping, const char *expected) {
+    const cJSON *list, *item;
+    cJSON_ArrayForEach(list, mapping) {
+        if (!cJSON_IsArray(list)) return wrong(self, path, section, list->string, expected);
+        cJSON_ArrayForEach(item, list) {
+            if (!cJSON_IsString(item)) return wrong(self, path, section, list->string, expected);
+        }
+    }
+    return HL_OK;
+}
+
+static hl_status check_labels(label_file *self) {
+    hl_status status = find_section(self, "heads", &self->heads);
+    if (status == HL_OK) status = find_section(self, "properties", &self->properties);
+    if (status != HL_OK) return status;
+    if (!self->heads && !self->properties) {
+        return wrong(self, self->path, "the file", NULL,
+                     "a mapping with \"heads\": {\"L0.H0\": PROPERTY, ...} or \"properties\"");
+    }
+    return check_lists(self, self->path, "properties", self->properties,
+                       "a list of heads, such as [\"L0.H0\"]");
+}
+
+static hl_status open_files(label_file *self) {
+    hl_status status = parsing_read(self->path, &self->root, self->error);
+    if (status == HL_OK) status = check_labels(self);
+    if (status != HL_OK || !self->aliases_path) return status;
+    status = parsing_read(self->aliases_path, &self->aliases, self->error);
+    if (status != HL_OK) return status;
+    if (!cJSON_IsObject(self->aliases)) {
+        return wrong(self, self->aliases_path, "the file", NULL, "a mapping of properties to spellings");
+    }
+    return check_lists(self, self->aliases_path, "the table", self->aliases,
+                       "a list of spellings, such as [\"Animal\"]");
+}
+
+/* ---- from the files to labels ---- */
+
+/* The property that a label stands for: itself where the table has none. */
+static const char *fold(const label_file *self, const char *label) {
+    const cJSON *spellings, *spelling;
+    cJSON_ArrayForEach(spellings, self->aliases) {
+        cJSON_ArrayForEach(spelling, spellings) {
+            if (strcmp(spelling->valuestring, label) == 0) return spellings->string;
+        }
+    }
+    return label;
+}
+
+/* Whether `properties` has a list of its own for it. */
+static bool is_listed(const label_file *self, const char *property) {
+    const cJSON *list;
+    cJSON_ArrayForEach(list, self->properties) {
+        if (strcmp(fold(self, list->string), property) == 0) return true;
+    }
+    return false;
+}
+
+static hl_status find_head(const label_file *self, const char *section, const char *name, uint32_t *out) {
+    const char *rows = (const char *)self->model->components;
+    for (*out = 0; *out < self->model->component_count; ++*out, rows += self->model->component_size) {
+        const hl_component *component = (const hl_component *)(const void *)rows;
+        if (component->kind == HL_HEAD && strcmp(component->name, name) == 0) return HL_OK;
+    }
+    return hl_fail(self->error, HL_USAGE,
+                   "%s: %s: the model %s has no head %s; expected the labels of this model", self->path,
+                   section, self->model->name, name);
+}
+
+static hl_status add(const label_file *self, const char *head, const char *property) {
+    const hl_label label = {.head = head, .property = property, .weight = 1, .evidence = self->path};
+    return self->sink->add(self->sink, &label, self->error);
+}
+
+static hl_status add_labels(const label_file *self) {
+    const cJSON *label;
+    cJSON_ArrayForEach(label, self->heads) {
+        uint32_t component;
+        hl_status status = find_head(self, "heads", label->string, &component);
+        if (status != HL_OK) return status;
+        if (!cJSON_IsString(label) || !*label->valuestring) {
+            return wrong(self, self->path, "heads", label->string, "the name of a property");
+        }
+        if (self->labelled[component]) {
+            return wrong(self, self->path, "heads", label->string, "one label, but there is a second");
+        }
+        self->labelled[component] = true;
+        const char *property = fold(self, label->valuestring);
+        status = is_listed(self, property) ? HL_OK : add(self, label->string, property);
+        if (status != HL_OK) return status;
+    }
+    return HL_OK;
+}
+
+static hl_status add_lists(const label_file *self) {
+    const cJSON *list, *head;
+    cJSON_ArrayForEach(list, self->properties) {
+        const char *property = fold(self, list->string);
+        cJSON_ArrayForEach(head, list) {
+            uint32_t component;
+            hl_status status = find_head(self, "properties", head->valuestring, &component);
+            if (status == HL_OK) status = add(self, head->valuestring, property);
+            if (status != HL_OK) return status;
+        }
+    }
+    return HL_OK;
+}
+
+static hl_status labels(const hl_host *host, const hl_model_info *model, const hl_value *const *values,
+                        hl_label_sink *sink, hl_error *error) {
+    label_file self = {.model = model,
+                       .path = values[PATH]->string,
+                       .aliases_path = values[ALIASES]->given ? values[ALIASES]->string : NULL,
+                       .labelled = host->allocate(host, model->component_count, sizeof(bool)),
+                       .sink = sink,
+                       .error = error};
+    hl_status status = self.labelled ? open_files(&self) : hl_no_memory(error, "labels");
+    if (status == HL_OK) status = add_labels(&self);
+    if (status == HL_OK) status = add_lists(&self);
+    host->release(host, self.labelled);
+    cJSON_Delete(self.root);
+    cJSON_Delete(self.aliases);
+    return status;
+}
+
+static const hl_extractor_api api = {.size = sizeof api, .step = HL_STEP_LABELS, .labels = labels};
+
+HL_EXPORT const hl_plugin headlight_plugin = {
+    HL_PLUGIN(HL_EXTRACTOR, "labels-file", "1.0.0", "properties of heads from a file of labels"),
+    HL_OPTIONS(options),
+    .api = &api,
+};

@@ -1,0 +1,95 @@
+/* `headlight bench` on a small model's shape, through the built command. */
+#include "tests/support.h"
+
+#include <cJSON.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A model folder that holds a configuration and no weights. */
+static int make_model(void **state) {
+    char *folder = make_folder(), *config = text("%s/open_clip_config.json", folder);
+    copy_file(TEST_GOLDEN "/configs/tiny-a.json", config);
+    free(config);
+    *state = folder;
+    return 0;
+}
+
+static int remove_model(void **state) {
+    remove_folder(*state);
+    return 0;
+}
+
+static double number(const cJSON *line, const char *key) {
+    const cJSON *value = cJSON_GetObjectItemCaseSensitive(line, key);
+    if (!cJSON_IsNumber(value)) fail_msg("\"%s\" is no number", key);
+    return value->valuedouble;
+}
+
+/* Checks one line by itself; returns the operations of a pass. */
+static double check_line(const char *text, double batch, const char *plugin) {
+    cJSON *line = cJSON_Parse(text);
+    assert_non_null(line);
+    double seconds = number(line, "seconds"), images = number(line, "images_per_second");
+    double gflops = number(line, "gflops");
+    assert_true(number(line, "batch") == batch);
+    assert_true(number(line, "threads") == 1);
+    assert_true(number(line, "runs") == 3);
+    assert_true(seconds > 0 && gflops > 0 && number(line, "peak_gflops") >= 0);
+    assert_true(fabs(images * seconds - batch) <= 1e-9 * batch);
+    assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(line, "plugin")), plugin);
+    assert_true(strlen(cJSON_GetStringValue(cJSON_GetObjectItem(line, "backend"))) > 0);
+    cJSON_Delete(line);
+    return gflops * seconds;
+}
+
+static void test_json(void **state) {
+    char *printed, *errors;
+    int status =
+        run_command(&printed, &errors, "bench", "--model", (const char *)*state, "--backend", "reference",
+                    "--batch", "1", "--batch", "3", "--threads", "1", "--runs", "3", "--json", NULL);
+    if (status != 0) fail_msg("%s", errors);
+    char *second = strchr(printed, '\n');
+    assert_non_null(second);
+    *second++ = '\0';
+    assert_ptr_equal(strchr(second, '\n'), second + strlen(second) - 1);
+    double one = check_line(printed, 1, "reference"), three = check_line(second, 3, "reference");
+    assert_true(fabs(three - 3 * one) <= 1e-9 * three);
+    free(printed);
+    free(errors);
+}
+
+static void test_table(void **state) {
+    char *printed, *errors;
+    int status =
+        run_command(&printed, &errors, "bench", "--model", (const char *)*state, "--backend", "reference",
+                    "--batch", "2", "--threads", "1", "--threads", "2", "--runs", "1", NULL);
+    if (status != 0) fail_msg("%s", errors);
+    assert_non_null(strstr(printed, "images/s"));
+    assert_non_null(strstr(printed, "reference: plain C in double precision, 1 thread\n"));
+    assert_non_null(strstr(printed, "reference: plain C in double precision, 2 threads\n"));
+    assert_non_null(strstr(printed, "\n     2        1 "));
+    assert_non_null(strstr(printed, "\n     2        2 "));
+    free(printed);
+    free(errors);
+}
+
+static void test_unknown_backend(void **state) {
+    char *printed, *errors;
+    assert_int_equal(run_command(&printed, &errors, "bench", "--model", (const char *)*state, "--backend",
+                                 "refrence", "--batch", "1", NULL),
+                     2);
+    assert_string_equal(printed, "");
+    assert_non_null(strstr(errors, "\"reference\""));
+    free(printed);
+    free(errors);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_json),
+        cmocka_unit_test(test_table),
+        cmocka_unit_test(test_unknown_backend),
+    };
+    return cmocka_run_group_tests_name("bench", tests, make_model, remove_model);
+}

@@ -1,0 +1,221 @@
+/* What model/clip-vit opens and what it refuses: configurations, and weights that do not belong to them. */
+#include "core/host/host.h"
+#include "core/host/registry.h"
+#include "headlight/model.h"
+#include "tests/support.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define COUNT(ARRAY) (sizeof(ARRAY) / sizeof *(ARRAY))
+#define TINY_A       TEST_GOLDEN "/tiny-a/model"
+#define WEIGHTS      "open_clip_model.safetensors"
+#define CONFIG       "open_clip_config.json"
+
+static atomic_bool cancel;
+static host *the_host;
+static registry *plugins;
+static hl_model_api api;
+
+static int open_plugin(void **state) {
+    (void)state;
+    hl_error error;
+    const hl_library_settings settings = {0};
+    assert_ok(host_open(&settings, &cancel, 1, &the_host, &error), error);
+    const char *const folders[] = {TEST_PLUGINS};
+    const registry_settings where = {.folders = folders, .folder_count = COUNT(folders)};
+    assert_ok(registry_open(&where, &plugins, &error), error);
+    const hl_plugin *plugin = registry_find(plugins, HL_MODEL, "clip-vit");
+    assert_non_null(plugin);
+    registry_table(plugin, &api, sizeof api);
+    return 0;
+}
+
+static int close_plugin(void **state) {
+    (void)state;
+    registry_close(plugins);
+    host_close(the_host);
+    return 0;
+}
+
+/* The configuration `from` with one piece of it changed. */
+static void write_config(const char *folder, const char *from, const char *what, const char *by) {
+    char *stored = read_file(from, NULL), *found = strstr(stored, what);
+    if (!found) fail_msg("%s does not hold %s", from, what);
+    char *changed = text("%.*s%s%s", (int)(found - stored), stored, by, found + strlen(what));
+    char *to = text("%s/%s", folder, CONFIG);
+    write_text(to, changed);
+    free(to);
+    free(changed);
+    free(stored);
+}
+
+static hl_status try_open(const char *folder, hl_error *error) {
+    const hl_model_source source = {.size = sizeof source, .path = folder};
+    hl_model *model = NULL;
+    hl_status status = api.open(&the_host->interface, &source, NULL, &model, error);
+    if (status == HL_OK) api.close(model);
+    return status;
+}
+
+/* tiny-a with one thing in its configuration changed. */
+static void assert_config_refused(const char *what, const char *by, hl_status expected, const char *named) {
+    hl_error error;
+    char *folder = make_folder();
+    copy_folder(TINY_A, folder);
+    write_config(folder, TINY_A "/" CONFIG, what, by);
+    hl_status status = try_open(folder, &error);
+    if (status != expected) fail_msg("%s: status %d, expected %d", by, status, expected);
+    if (!strstr(error.message, named)) fail_msg("\"%s\" does not name %s", error.message, named);
+    assert_non_null(strstr(error.message, folder));
+    remove_folder(folder);
+}
+
+static void a_configuration_of_other_weights_is_refused(void **state) {
+    (void)state;
+    static const char *const cases[][3] = {
+        {"\"layers\": 3", "\"layers\": 4", "visual.transformer.resblocks.3.ln_1.weight"},
+        {"\"layers\": 3", "\"layers\": 2", "visual.transformer.resblocks.2.ln_1.weight"},
+        {"\"layers\": 2", "\"layers\": 1", "transformer.resblocks.1.ln_1.weight"},
+        {"\"width\": 48", "\"width\": 32", "visual.class_embedding has shape [48], " CONFIG " makes it [32]"},
+        {"\"embed_dim\": 32", "\"embed_dim\": 33",
+         "visual.proj has shape [48, 32], " CONFIG " makes it [48, 33]"},
+        {"\"patch_size\": 8", "\"patch_size\": 4", "visual.positional_embedding has shape [17, 48]"},
+        {"\"vocab_size\": 2048", "\"vocab_size\": 2049", "token_embedding.weight"},
+        {"\"context_length\": 32", "\"context_length\": 77", "positional_embedding has shape [32, 32]"},
+        {"\"head_width\": 16", "\"head_width\": 16, \"mlp_ratio\": 2", "mlp.c_fc.weight has shape [192, 48]"},
+    };
+    for (size_t i = 0; i < COUNT(cases); ++i) {
+        assert_config_refused(cases[i][0], cases[i][1], HL_FAILED, "config disagrees with weights");
+        assert_config_refused(cases[i][0], cases[i][1], HL_FAILED, cases[i][2]);
+    }
+}
+
+static void what_is_not_supported_is_refused_by_name(void **state) {
+    (void)state;
+    static const struct {
+        const char *section, *key, *value;
+    } cases[] = {
+        {"vision_cfg", "timm_model_name", "\"vit_base\""},
+        {"vision_cfg", "attentional_pool", "true"},
+        {"vision_cfg", "pool_type", "\"avg\""},
+        {"vision_cfg", "ls_init_value", "1e-5"},
+        {"vision_cfg", "qkv_bias", "false"},
+        {"vision_cfg", "no_ln_pre", "true"},
+        {"vision_cfg", "pos_embed_type", "\"sin_cos_2d\""},
+        {"vision_cfg", "act_kwargs", "{\"approximate\": \"tanh\"}"},
+        {"vision_cfg", "layers", "[3, 4, 6, 3]"},
+        {"text_cfg", "hf_model_name", "\"roberta-base\""},
+        {"text_cfg", "no_causal_mask", "true"},
+        {"text_cfg", "pool_type", "\"last\""},
+        {"text_cfg", "embed_cls", "true"},
+        {"text_cfg", "proj_bias", "true"},
+        {"text_cfg", "ls_init_value", "0.1"},
+        {"text_cfg", "hf_tokenizer_name", "\"t5\""},
+    };
+    for (size_t i = 0; i < COUNT(cases); ++i) {
+        char *what = text("\"%s\": {", cases[i].section);
+        char *by = text("%s\"%s\": %s,", what, cases[i].key, cases[i].value);
+        char *named = text("model_cfg.%s.%s:", cases[i].section, cases[i].key);
+        assert_config_refused(what, by, HL_USAGE, named);
+        free(what);
+        free(by);
+        free(named);
+    }
+    assert_config_refused("\"embed_dim\"", "\"custom_text\": true, \"embed_dim\"", HL_USAGE,
+                          "model_cfg.custom_text");
+    assert_config_refused("\"preprocess_cfg\": {", "\"preprocess_cfg\": {\"resize_mode\": \"squash\",",
+                          HL_USAGE, "preprocess_cfg.resize_mode");
+}
+
+/* Keys at their usual values, and keys that have no say, change nothing. */
+static void harmless_keys_are_ignored(void **state) {
+    (void)state;
+    hl_error error;
+    char *folder = make_folder();
+    copy_folder(TINY_A, folder);
+    write_config(folder, TINY_A "/" CONFIG, "\"vision_cfg\": {",
+                 "\"custom_text\": false, \"init_logit_bias\": -10, \"vision_cfg\": {\"pool_type\": \"tok\","
+                 " \"timm_model_name\": null, \"ls_init_value\": null, \"attentional_pool\": false, "
+                 "\"qkv_bias\": true,"
+                 " \"patch_dropout\": 0.5, \"act_kwargs\": {}, \"mlp_ratio\": 4,");
+    hl_status status = try_open(folder, &error);
+    if (status) fail_msg("%s", error.message);
+    remove_folder(folder);
+}
+
+static void impossible_numbers_are_refused(void **state) {
+    (void)state;
+    static const char *const cases[][3] = {
+        {"\"width\": 48", "\"width\": 0", "vision_cfg.width"},
+        {"\"width\": 48", "\"width\": -48", "vision_cfg.width"},
+        {"\"width\": 48", "\"width\": 48.5", "vision_cfg.width"},
+        {"\"width\": 48", "\"width\": 1e300", "vision_cfg.width"},
+        {"\"width\": 48", "\"width\": \"48\"", "vision_cfg.width"},
+        {"\"width\": 48", "\"width\": 49", "vision_cfg.head_width"},
+        {"\"layers\": 3", "\"layers\": 4294967296", "vision_cfg.layers"},
+        {"\"layers\": 3", "\"mlp_ratio\": 1e30", "vision_cfg.mlp_ratio"},
+        {"\"patch_size\": 8", "\"patch_size\": 33", "vision_cfg.patch_size"},
+        {"\"heads\": 2", "\"heads\": 3", "text_cfg.heads"},
+        {"\"vocab_size\": 2048", "\"vocab_size\": 513", "text_cfg.vocab_size"},
+        {"\"embed_dim\": 32,", "", "model_cfg.embed_dim"},
+        {"\"quick_gelu\": true", "\"quick_gelu\": 1", "model_cfg.quick_gelu"},
+        {"\"mean\": [", "\"mean\": [1,", "preprocess_cfg.mean"},
+        {"\"std\": [", "\"std\": 1, \"x\": [", "preprocess_cfg.std"},
+        {"\"mean\": [", "\"size\": 224, \"mean\": [", "preprocess_cfg.size"},
+        {"\"text_cfg\"", "\"other\"", "model_cfg.text_cfg"},
+        {"\"model_cfg\"", "\"other\"", "model_cfg"},
+        {"\"model_cfg\": {", "\"model_cfg\": {{", "not valid JSON"},
+    };
+    for (size_t i = 0; i < COUNT(cases); ++i) {
+        assert_config_refused(cases[i][0], cases[i][1], HL_FAILED, cases[i][2]);
+    }
+}
+
+static int sure(const char *folder) {
+    return api.recognises(&the_host->interface, folder);
+}
+
+static void folders_are_recognised(void **state) {
+    (void)state;
+    hl_error error;
+    assert_true(sure(TINY_A) > 50);
+    assert_int_equal(sure(TEST_GOLDEN), 0);
+    assert_int_equal(sure("/nowhere"), 0);
+    char *folder = make_folder(), *path = text("%s/%s", folder, CONFIG);
+    write_config(folder, TINY_A "/" CONFIG, "\"vision_cfg\": {",
+                 "\"vision_cfg\": {\"timm_model_name\": \"x\",");
+    assert_true(sure(folder) > 0 && sure(folder) < 50);
+    assert_int_equal(try_open(TEST_GOLDEN, &error), HL_USAGE);
+    assert_non_null(strstr(error.message, CONFIG));
+    assert_int_equal(remove(path), 0);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(try_open(folder, &error), HL_USAGE);
+    free(path);
+    remove_folder(folder);
+}
+
+static void missing_weights_are_named(void **state) {
+    (void)state;
+    hl_error error;
+    char *folder = make_folder();
+    char *path = text("%s/%s", folder, CONFIG);
+    copy_file(TINY_A "/" CONFIG, path);
+    free(path);
+    assert_true(try_open(folder, &error) != HL_OK);
+    assert_non_null(strstr(error.message, WEIGHTS));
+    remove_folder(folder);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_configuration_of_other_weights_is_refused),
+        cmocka_unit_test(what_is_not_supported_is_refused_by_name),
+        cmocka_unit_test(harmless_keys_are_ignored),
+        cmocka_unit_test(impossible_numbers_are_refused),
+        cmocka_unit_test(folders_are_recognised),
+        cmocka_unit_test(missing_weights_are_named),
+    };
+    return cmocka_run_group_tests(tests, open_plugin, close_plugin);
+}

@@ -1,0 +1,10 @@
+/* One line about an atlas, for the commands that make or check one. */
+#ifndef SUMMARY_H
+#define SUMMARY_H
+
+#include "headlight/library.h"
+
+/* "400 images, 2 skipped, 3 shards" on stdout. */
+hl_status print_summary(const char *atlas, hl_error *error);
+
+#endif
