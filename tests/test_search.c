@@ -369,8 +369,8 @@ static void every_processor_gives_the_same_bits(void **state) {
     for (size_t i = 0; i < 2; ++i) {
         tables[i]->widen_f32(floats, ROWS, WIDTH, y, WIDTH);
         tables[i]->dots(y, ROWS, WIDTH, matrix, dots[i][0]);
-        tables[i]->add_dots_f32(floats, ROWS, WIDTH - 1, matrix,
-                                dots[i][1]); /* a width of no whole vectors */
+        /* a width that is no whole number of vectors */
+        tables[i]->add_dots_f32(floats, ROWS, WIDTH - 1, query, dots[i][1]); /* a width of no whole vectors */
         tables[i]->add_dots_f16(halves, ROWS, WIDTH - 1, query, dots[i][2]);
         tables[i]->product(y, ROWS, WIDTH, matrix, COLUMNS, products[i]);
     }

@@ -1,9 +1,11 @@
-/* RGB bytes -> PNG (stb_image_write). The bytes depend on the picture alone. */
+/* RGB bytes -> PNG: stb_image_write filters and frames, zlib compresses. The bytes depend on the picture
+ * alone. */
 #include "core/io/picture.h"
 
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 /* stb_image_write does not check all of its allocations. All of them are therefore cut from one block, which
  * is large enough for whatever the picture needs; only that block can fail, and that is checked. */
@@ -19,16 +21,20 @@ static void *arena_take(size_t bytes) {
     return arena.block + start;
 }
 
-static void *arena_grow(const void *old, size_t old_bytes, size_t bytes) {
-    void *grown = arena_take(bytes);
-    if (grown && old) memcpy(grown, old, old_bytes);
-    return grown;
+static unsigned char *compress_with_zlib(unsigned char *data, int bytes, int *compressed, int level) {
+    (void)level; /* zlib's default is nearly as small as the best and many times as fast */
+    uLongf size = compressBound((uLong)bytes);
+    unsigned char *out = arena_take(size);
+    if (!out || compress2(out, &size, data, (uLong)bytes, Z_DEFAULT_COMPRESSION) != Z_OK) return NULL;
+    *compressed = (int)size;
+    return out;
 }
 
 #define STBIW_MALLOC(bytes)                        arena_take((size_t)(bytes))
-#define STBIW_REALLOC_SIZED(old, old_bytes, bytes) arena_grow(old, (size_t)(old_bytes), (size_t)(bytes))
+#define STBIW_REALLOC_SIZED(old, old_bytes, bytes) NULL /* its own compressor alone would grow a block */
 #define STBIW_FREE(memory)                         ((void)(memory))
 #define STBIW_ASSERT(condition)                    ((void)0)
+#define STBIW_ZLIB_COMPRESS                        compress_with_zlib
 #define STBI_WRITE_NO_STDIO
 #define STB_IMAGE_WRITE_STATIC
 #define STB_IMAGE_WRITE_IMPLEMENTATION
@@ -38,10 +44,15 @@ static void *arena_grow(const void *old, size_t old_bytes, size_t bytes) {
 enum {
     RGB = 3,
     LARGEST = INT_MAX / 16, /* bytes; stb_image_write counts in int */
-    FIXED_ROOM = 8 << 20,   /* its hash table: 16384 lists of at most 2 x 8 places, grown by doubling */
-    ROOM_FOR_EACH_BYTE =
-        8 /* filtered 1; compressed at most 9/8, four times that while it grows, and the file */
+    SMALL_PARTS = 4096      /* chunk headers, rounding of blocks */
 };
+
+/* What stb_image_write takes from the arena: the filtered rows, a row being tried, the compressed rows, the
+ * file. */
+static size_t room_for(size_t row, size_t height) {
+    size_t filtered = row * height;
+    return filtered + row + 2 * compressBound((uLong)filtered) + SMALL_PARTS;
+}
 
 hl_status picture_encode_png(const picture *image, uint8_t **png, size_t *count, hl_error *error) {
     *png = NULL;
@@ -53,7 +64,7 @@ hl_status picture_encode_png(const picture *image, uint8_t **png, size_t *count,
                        image->width, image->height);
     }
     arena.used = 0;
-    arena.size = FIXED_ROOM + ROOM_FOR_EACH_BYTE * row * image->height;
+    arena.size = room_for(row, image->height);
     arena.block = malloc(arena.size);
     if (!arena.block) return hl_no_memory(error, "a PNG picture");
     int length = 0;

@@ -77,7 +77,7 @@ static bool names_item(const char *key) {
 
 static void fields(page *self, const cJSON *item) {
     const cJSON *field = NULL;
-    html_raw(&self->html, "<dl class=\"facts\">\n");
+    html_raw(&self->html, "<dl class=\"facts\">");
     cJSON_ArrayForEach(field, item) {
         if (names_item(field->string) || cJSON_IsArray(field)) continue;
         fact(self, field->string);
@@ -158,7 +158,7 @@ static void introduction(page *self, const char *title, const char *experiment) 
     html *out = &self->html;
     html_raw(out, "<header>\n<h1>");
     html_text(out, title);
-    html_raw(out, "</h1>\n<dl class=\"facts\">\n");
+    html_raw(out, "</h1>\n<dl class=\"facts\">");
     description(self, "model", page_get(self->root, "model"));
     description(self, "compute", page_get(self->root, "compute"));
     html_raw(out, "</dl>\n<details><summary>The experiment</summary><pre class=\"copy\">");
@@ -229,7 +229,7 @@ static void variants(page *self) {
 
 static void options(page *self, const cJSON *list) {
     const cJSON *option = NULL;
-    html_raw(&self->html, "<dl class=\"facts\">\n");
+    html_raw(&self->html, "<dl class=\"facts\">");
     cJSON_ArrayForEach(option, list) {
         if (cJSON_IsNull(option)) continue; /* left out */
         fact(self, option->string);

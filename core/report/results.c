@@ -89,7 +89,6 @@ static hl_item *sink_item(hl_result *result, const char *schema) {
     *item = (hl_item){.next = self->items, .owner = self, .number = ++self->item_count, .object = object};
     self->items = item;
     put(item, "schema", cJSON_CreateString(schema));
-    if (strcmp(schema, HL_SCHEMA_NEIGHBORS) == 0) neighbors_of(item); /* there even when none is found */
     return item;
 }
 
@@ -280,6 +279,10 @@ static void keep_row(hl_item *item, const pending_grid *grid, size_t row) {
 
 hl_status results_finish_analysis(results *self, hl_error *error) {
     for (hl_item *item = self->items; item; item = item->next) {
+        const cJSON *schema = cJSON_GetObjectItemCaseSensitive(item->object, "schema");
+        bool lists_neighbors =
+            cJSON_IsString(schema) && strcmp(schema->valuestring, HL_SCHEMA_NEIGHBORS) == 0;
+        if (lists_neighbors) neighbors_of(item); /* there even when none was found */
         for (pending_grid *grid = item->grids; grid; grid = grid->next) {
             for (size_t row = 0; row < grid->rows && self->status == HL_OK; row++) keep_row(item, grid, row);
         }

@@ -1,0 +1,29 @@
+/* Any bytes as a list and as a gallery.json: refused, or a list of paths. */
+#include "core/atlas/gallery.c"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
+
+typedef hl_status parser(const char *name, const uint8_t *bytes, size_t count, gallery *list,
+                         hl_error *error);
+
+static void read_with(parser *parse, const uint8_t *bytes, size_t count) {
+    hl_error error;
+    gallery *list = calloc(1, sizeof *list);
+    if (!list || !(list->folder = strdup("."))) abort();
+    if (parse("fuzz", bytes, count, list, &error) == HL_OK && list->count > 0) {
+        qsort(list->images, list->count, sizeof *list->images, compare_paths);
+        drop_repeated(list);
+        for (size_t i = 0; i < list->count; ++i) {
+            const gallery_image *image = &list->images[i];
+            if (!*image->path || gallery_find(list, image->path) != image) abort();
+        }
+    }
+    gallery_close(list);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
+    if (count == 0) return 0; /* empty files are refused before */
+    read_with(parse_list, bytes, count);
+    read_with(parse_document, bytes, count);
+    return 0;
+}

@@ -1,0 +1,130 @@
+/* Differences of variants: two results' trees, and what the rows say of them. */
+#include "core/report/compare.h"
+#include "tests/support.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static cJSON *parse(const char *json) {
+    cJSON *tree = cJSON_Parse(json);
+    if (!tree) fail_msg("not JSON: %s", json);
+    return tree;
+}
+
+/* Compares two lists of analyses; the rows. */
+static cJSON *compare(const char *first, const char *second) {
+    cJSON *one = parse(first), *other = parse(second), *rows = NULL;
+    compare_variant variants[] = {{"a", one}, {"b", other}};
+    hl_error error;
+    assert_ok(compare_variants(variants, 2, &rows, &error), error);
+    cJSON_Delete(one);
+    cJSON_Delete(other);
+    return rows;
+}
+
+static double number(const cJSON *row, const char *key) {
+    const cJSON *field = cJSON_GetObjectItem(row, key);
+    if (!cJSON_IsNumber(field)) fail_msg("no number %s", key);
+    return field->valuedouble;
+}
+
+static const char *words(const cJSON *row, const char *key) {
+    const char *field = cJSON_GetStringValue(cJSON_GetObjectItem(row, key));
+    return field ? field : "";
+}
+
+#define HEAT(TEXT, GRID)                                                                                     \
+    "{\"schema\":\"heat\",\"image\":\"a\",\"text\":\"" TEXT "\",\"head\":\"L0.H1\",\"grid\":" GRID "}"
+#define ANALYSIS(PLUGIN, ITEMS) "[{\"plugin\":\"" PLUGIN "\",\"results\":[" ITEMS "]}]"
+
+static void test_grids_differ_by_their_largest_difference(void **state) {
+    (void)state;
+    cJSON *rows =
+        compare(ANALYSIS("p", HEAT("x", "[[1,-4],[0,2]]") "," HEAT("y", "[[0,0],[0,0]]")),
+                ANALYSIS("p", HEAT("x", "[[1,-3.75],[0,2.125]]") "," HEAT("y", "[[0,0],[0.125,0]]")));
+    assert_int_equal(cJSON_GetArraySize(rows), 1);
+    const cJSON *row = rows->child;
+    assert_string_equal(words(row, "variant"), "b");
+    assert_string_equal(words(row, "plugin"), "p");
+    assert_true(number(row, "analysis") == 1);
+    assert_true(number(row, "results") == 2);
+    assert_true(number(row, "grid difference") == 0.25);
+    assert_true(number(row, "largest in grids") == 4);
+    assert_false(cJSON_HasObjectItem(row, "score difference"));
+    assert_false(cJSON_HasObjectItem(row, "remark"));
+    cJSON_Delete(rows);
+}
+
+#define NEIGHBORS(LIST)                                                                                      \
+    ANALYSIS("n", "{\"schema\":\"neighbors\",\"query\":\"q\",\"head\":\"L0.H1\",\"neighbors\":[" LIST "]}")
+#define AT(PATH, SCORE) "{\"path\":\"" PATH "\",\"score\":" SCORE "}"
+
+static void test_ranks_that_changed_are_counted(void **state) {
+    (void)state;
+    cJSON *rows = compare(NEIGHBORS(AT("a", "4") "," AT("b", "3") "," AT("c", "2") "," AT("d", "1")),
+                          NEIGHBORS(AT("a", "4.5") "," AT("c", "3") "," AT("b", "3.25") "," AT("e", "9")));
+    assert_string_equal(words(rows->child, "changed ranks"), "3 of 4");
+    assert_true(number(rows->child, "score difference") == 1);
+    assert_false(cJSON_HasObjectItem(rows->child, "grid difference"));
+    cJSON_Delete(rows);
+
+    rows = compare(NEIGHBORS(AT("a", "4") "," AT("b", "3")), NEIGHBORS(AT("a", "4")));
+    assert_string_equal(words(rows->child, "changed ranks"), "1 of 2");
+    assert_true(number(rows->child, "score difference") == 0);
+    cJSON_Delete(rows);
+
+    rows = compare(NEIGHBORS(AT("a", "4")), NEIGHBORS(AT("a", "4")));
+    assert_string_equal(words(rows->child, "changed ranks"), "0 of 1");
+    cJSON_Delete(rows);
+}
+
+static void expect_remark(const char *first, const char *second, const char *remark) {
+    cJSON *rows = compare(first, second);
+    assert_string_equal(words(rows->child, "remark"), remark);
+    assert_false(cJSON_HasObjectItem(rows->child, "grid difference"));
+    assert_false(cJSON_HasObjectItem(rows->child, "changed ranks"));
+    cJSON_Delete(rows);
+}
+
+static void test_what_cannot_be_compared_is_said(void **state) {
+    (void)state;
+    const char *heat = ANALYSIS("p", HEAT("x", "[[1,2],[3,4]]"));
+    expect_remark(heat, ANALYSIS("p", HEAT("x", "[[1,2,0],[3,4,0]]")), "grids of another shape");
+    expect_remark(heat, ANALYSIS("p", HEAT("x", "[[1,2]]")), "grids of another shape");
+    expect_remark(heat, ANALYSIS("p", HEAT("y", "[[1,2],[3,4]]")), "other results");
+    expect_remark(heat, ANALYSIS("p", ""), "other results");
+    expect_remark(heat, ANALYSIS("p", HEAT("x", "[[1,2],[3,4]]") "," HEAT("x", "[[1,2],[3,4]]")),
+                  "other results");
+    expect_remark(heat, ANALYSIS("q", HEAT("x", "[[1,2],[3,4]]")), "another analysis");
+    expect_remark("[]", heat, "another analysis");
+}
+
+static void test_every_variant_is_held_against_the_first(void **state) {
+    (void)state;
+    cJSON *trees[3] = {parse(ANALYSIS("p", HEAT("x", "[[0]]"))), parse(ANALYSIS("p", HEAT("x", "[[1]]"))),
+                       parse(ANALYSIS("p", HEAT("x", "[[3]]")))};
+    compare_variant variants[] = {{"a", trees[0]}, {"b", trees[1]}, {"c", trees[2]}};
+    cJSON *rows = NULL;
+    hl_error error;
+    assert_ok(compare_variants(variants, 3, &rows, &error), error);
+    assert_int_equal(cJSON_GetArraySize(rows), 2);
+    assert_true(number(cJSON_GetArrayItem(rows, 0), "grid difference") == 1);
+    assert_string_equal(words(cJSON_GetArrayItem(rows, 1), "variant"), "c");
+    assert_true(number(cJSON_GetArrayItem(rows, 1), "grid difference") == 3);
+    cJSON_Delete(rows);
+    assert_ok(compare_variants(variants, 1, &rows, &error), error);
+    assert_int_equal(cJSON_GetArraySize(rows), 0);
+    cJSON_Delete(rows);
+    for (int i = 0; i < 3; i++) cJSON_Delete(trees[i]);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_grids_differ_by_their_largest_difference),
+        cmocka_unit_test(test_ranks_that_changed_are_counted),
+        cmocka_unit_test(test_what_cannot_be_compared_is_said),
+        cmocka_unit_test(test_every_variant_is_held_against_the_first),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

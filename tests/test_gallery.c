@@ -1,0 +1,217 @@
+/* Galleries: folders with links, lists, gallery.json; order, repeats, and files that are damaged. */
+#include "core/atlas/gallery.h"
+#include "tests/support.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static gallery *open_well(const char *source) {
+    gallery *list;
+    hl_error error;
+    assert_ok(gallery_open(source, &list, &error), error);
+    return list;
+}
+
+static void assert_paths(const gallery *list, size_t count, const char *const *expected) {
+    assert_int_equal(list->count, count);
+    for (size_t i = 0; i < count; ++i) assert_string_equal(list->images[i].path, expected[i]);
+}
+
+static void put(const char *folder, const char *name, const char *content) {
+    char *path = text("%s/%s", folder, name);
+    write_text(path, content);
+    free(path);
+}
+
+static void put_folder(const char *folder, const char *name) {
+    char *path = text("%s/%s", folder, name);
+    assert_int_equal(mkdir(path, 0755), 0);
+    free(path);
+}
+
+static void put_link(const char *folder, const char *name, const char *target) {
+    char *path = text("%s/%s", folder, name);
+    assert_int_equal(symlink(target, path), 0);
+    free(path);
+}
+
+/* Byte order of whole paths, any case of the ending, nothing but images. */
+static void test_folder(void **state) {
+    (void)state;
+    char *folder = make_folder();
+    put_folder(folder, "b");
+    put_folder(folder, "b/deep");
+    put(folder, "b/deep/1.png", "x");
+    put(folder, "b/2.JPEG", "xy");
+    put(folder, "b.jpg", "xyz");
+    put(folder, "a.GIF", "x");
+    put(folder, "notes.txt", "x");
+    put(folder, "jpg", "x");
+    put(folder, "Z.bmp", "x");
+    char *slashed = text("%s//", folder), *file = text("%s/a.GIF", folder);
+    gallery *list = open_well(slashed);
+    assert_paths(list, 5, (const char *const[]){"Z.bmp", "a.GIF", "b.jpg", "b/2.JPEG", "b/deep/1.png"});
+    assert_string_equal(list->folder, folder);
+    assert_string_equal(list->images[1].file, file);
+    assert_int_equal(list->images[2].bytes, 3);
+    assert_null(list->images[0].facts);
+    gallery_close(list);
+    free(slashed);
+    free(file);
+    remove_folder(folder);
+}
+
+/* A folder is walked once, however it is linked; the shortest way to it gives its name. */
+static void test_links(void **state) {
+    (void)state;
+    char *folder = make_folder();
+    put_folder(folder, "a");
+    put_folder(folder, "a/far");
+    put_folder(folder, "z");
+    put(folder, "z/1.jpg", "x");
+    put(folder, "a/2.jpg", "x");
+    put_link(folder, "a/loop", "..");
+    put_link(folder, "a/far/self", ".");
+    put_link(folder, "a/again", "../z");
+    put_link(folder, "nowhere.jpg", "missing");
+    put_link(folder, "round.png", "round.png");
+    put_link(folder, "same.jpg", "z/1.jpg");
+    put_link(folder, "nowhere", "missing");
+    gallery *list = open_well(folder);
+    assert_paths(list, 5,
+                 (const char *const[]){"a/2.jpg", "nowhere.jpg", "round.png", "same.jpg", "z/1.jpg"});
+    assert_int_equal(list->images[1].bytes, -1);
+    assert_int_equal(list->images[1].modified, -1);
+    assert_int_equal(list->images[3].bytes, 1);
+    gallery_close(list);
+    remove_folder(folder);
+}
+
+/* Named pipes and the like are no images, and nobody waits for them. */
+static void test_special_files(void **state) {
+    (void)state;
+    char *folder = make_folder(), *pipe = text("%s/pipe.jpg", folder);
+    assert_int_equal(mkfifo(pipe, 0600), 0);
+    put(folder, "real.jpg", "x");
+    gallery *list = open_well(folder);
+    assert_paths(list, 1, (const char *const[]){"real.jpg"});
+    gallery_close(list);
+    hl_error error;
+    assert_int_equal(gallery_open(pipe, &list, &error), HL_USAGE);
+    free(pipe);
+    remove_folder(folder);
+}
+
+static void test_modified(void **state) {
+    (void)state;
+    char *folder = make_folder(), *path = text("%s/1.jpg", folder);
+    write_text(path, "x");
+    const struct timespec times[2] = {{1, 0}, {1234567890, 123456789}};
+    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+    gallery *list = open_well(folder);
+    assert_true(list->images[0].modified == INT64_C(1234567890123456789));
+    gallery_close(list);
+    free(path);
+    remove_folder(folder);
+}
+
+/* Order, repeats, empty lines, both kinds of line ends, a byte order mark, "./", absolute paths. */
+static void test_list(void **state) {
+    (void)state;
+    char *folder = make_folder(), *path = text("%s/list.txt", folder), *absolute = text("%s/abs.jpg", folder);
+    char *content = text("\xef\xbb\xbf%s\r\n\n./b.jpg\nno such.png\nb.jpg\n././a.jpg", "c.jpg");
+    char *whole = text("%s\n%s\n", content, absolute);
+    put(folder, "b.jpg", "xy");
+    write_text(path, whole);
+    gallery *list = open_well(path);
+    assert_paths(list, 5, (const char *const[]){absolute, "a.jpg", "b.jpg", "c.jpg", "no such.png"});
+    assert_string_equal(list->images[0].file, absolute);
+    assert_int_equal(list->images[2].bytes, 2);
+    assert_int_equal(list->images[3].bytes, -1);
+    assert_ptr_equal(gallery_find(list, "b.jpg"), &list->images[2]);
+    assert_null(gallery_find(list, "b.jp"));
+    gallery_close(list);
+    free(whole);
+    free(content);
+    free(absolute);
+    free(path);
+    remove_folder(folder);
+}
+
+static void test_document(void **state) {
+    (void)state;
+    gallery *list = open_well(TEST_SOURCE "/configs/mini/gallery.json");
+    assert_int_equal(list->count, 400);
+    assert_string_equal(list->folder, TEST_SOURCE "/configs/mini");
+    const gallery_image *image = gallery_find(list, "gallery/scene-001.jpg");
+    assert_non_null(image);
+    assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(image->facts, "mask")),
+                        "masks/scene-001.png");
+    assert_true(image->bytes > 1000);
+    assert_string_equal(image->file, TEST_SOURCE "/configs/mini/gallery/scene-001.jpg");
+    gallery_close(list);
+}
+
+typedef struct bad_file {
+    const char *name, *content, *said; /* said: part of the message */
+    hl_status status;
+} bad_file;
+
+static const bad_file BAD_FILES[] = {
+    {"a.json", "[{\"path\": \"a.jpg\"}", "byte", HL_FAILED},
+    {"a.json", "[{\"path\": \"a.jpg\"}] x", "byte", HL_FAILED},
+    {"a.json", "{\"path\": \"a.jpg\"}", "expected a list", HL_FAILED},
+    {"a.json", "[{\"path\": \"a.jpg\"}, {\"file\": \"b.jpg\"}]", "item 1", HL_FAILED},
+    {"a.json", "[{\"path\": 3}]", "item 0", HL_FAILED},
+    {"a.json", "[{\"path\": \"\"}]", "item 0", HL_FAILED},
+    {"a.json", "[[]]", "item 0", HL_FAILED},
+    {"a.json", "[{\"path\": \"a.jpg\"}, {\"path\": \"a.jpg\", \"caption\": \"b\"}]", "\"a.jpg\"", HL_FAILED},
+    {"a.JSON", "[]", "no image", HL_USAGE},
+    {"a.txt", "\n\n", "no image", HL_USAGE},
+    {"a.txt", "", "empty", HL_FAILED},
+};
+
+static void test_bad_files(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof BAD_FILES / sizeof *BAD_FILES; ++i) {
+        const bad_file *bad = &BAD_FILES[i];
+        char *folder = make_folder(), *path = text("%s/%s", folder, bad->name);
+        write_text(path, bad->content);
+        gallery *list;
+        hl_error error;
+        assert_int_equal(gallery_open(path, &list, &error), bad->status);
+        assert_null(list);
+        assert_non_null(strstr(error.message, path));
+        if (!strstr(error.message, bad->said)) fail_msg("%s: %s", bad->content, error.message);
+        free(path);
+        remove_folder(folder);
+    }
+}
+
+static void test_neither(void **state) {
+    (void)state;
+    gallery *list;
+    hl_error error;
+    assert_int_equal(gallery_open("/no/such/gallery", &list, &error), HL_USAGE);
+    assert_non_null(strstr(error.message, "/no/such/gallery"));
+    assert_int_equal(gallery_open(TEST_GOLDEN "/images/gray.png", &list, &error), HL_USAGE);
+    assert_non_null(strstr(error.message, "neither"));
+    char *folder = make_folder();
+    assert_int_equal(gallery_open(folder, &list, &error), HL_USAGE);
+    assert_non_null(strstr(error.message, "no image"));
+    remove_folder(folder);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_folder),        cmocka_unit_test(test_links),
+        cmocka_unit_test(test_special_files), cmocka_unit_test(test_modified),
+        cmocka_unit_test(test_list),          cmocka_unit_test(test_document),
+        cmocka_unit_test(test_bad_files),     cmocka_unit_test(test_neither),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
