@@ -9,7 +9,7 @@
 /* A model folder that holds a configuration and no weights. */
 static int make_model(void **state) {
     char *folder = make_folder(), *config = text("%s/open_clip_config.json", folder);
-    copy_file(TEST_GOLDEN "/configs/tiny-a.json", config);
+    copy_file(TEST_GOLDEN "/tiny-a/model/open_clip_config.json", config);
     free(config);
     *state = folder;
     return 0;

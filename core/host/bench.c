@@ -3,6 +3,7 @@
 #include "core/host/compute.h"
 #include "core/host/engine.h"
 #include "core/host/library.h"
+#include "core/host/median.h"
 #include "core/host/peak.h"
 
 #include <cJSON.h>
@@ -63,16 +64,6 @@ static hl_status run_pass(bench *self, size_t batch, hl_error *error) {
         model->api.release(self->traces[i]);
     }
     return status;
-}
-
-static int compare_seconds(const void *a, const void *b) {
-    double left = *(const double *)a, right = *(const double *)b;
-    return (left > right) - (left < right);
-}
-
-static double median(double *numbers, unsigned count) {
-    qsort(numbers, count, sizeof *numbers, compare_seconds);
-    return (numbers[(count - 1) / 2] + numbers[count / 2]) / 2;
 }
 
 static hl_status measure(bench *self, measurement *row, hl_error *error) {

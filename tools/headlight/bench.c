@@ -1,4 +1,4 @@
-/* headlight bench: how fast the image tower is on this machine. */
+/* headlight bench: how fast the image tower, and the search of an atlas, are on this machine. */
 #include "tools/headlight/commands.h"
 
 #include <stdlib.h>
@@ -6,13 +6,16 @@
 static struct {
     const char *model, *backend;
     number_list batches, threads;
-    unsigned runs;
-    bool json;
-} wish = {.runs = 5};
+    unsigned runs, images;
+    bool json, search;
+} wish = {.runs = 5, .images = 50000};
 
 static const argument table[] = {
-    {"--model", "DIR", ARGUMENT_TEXT, .required = true, .target = &wish.model,
+    {"--model", "DIR", ARGUMENT_TEXT, .target = &wish.model,
      .help = "a model's folder; only its configuration is read"},
+    {"--search", NULL, ARGUMENT_FLAG, .target = &wish.search, .help = "measure the search instead"},
+    {"--images", "N", ARGUMENT_NUMBER, .min = 1, .max = 100000000, .target = &wish.images,
+     .help = "images to search; default 50000"},
     {"--backend", "NAME", ARGUMENT_TEXT, .target = &wish.backend, .help = "the compute plugin; default auto"},
     {"--batch", "N", ARGUMENT_NUMBERS, .min = 1, .max = 4096, .target = &wish.batches,
      .help = "images in a pass; default 1 and 32"},
@@ -25,8 +28,23 @@ static const argument table[] = {
     {.name = NULL},
 };
 
-static hl_status run(hl_library *library, hl_error *error) {
-    static const unsigned all_cores = 0;
+static const unsigned all_cores = 0;
+
+static hl_status bench_search(hl_library *library, hl_error *error) {
+    if (wish.model || wish.backend || wish.batches.count > 0) {
+        return hl_fail(error, HL_USAGE, "--search goes without --model, --backend and --batch");
+    }
+    const unsigned *threads = wish.threads.count > 0 ? wish.threads.items : &all_cores;
+    size_t count = wish.threads.count > 0 ? wish.threads.count : 1;
+    hl_status status = HL_OK;
+    for (size_t i = 0; i < count && status == HL_OK; ++i) {
+        hl_search_bench_request request = {wish.images, threads[i], wish.runs, wish.json};
+        status = hl_bench_search(library, &request, stdout, error);
+    }
+    return status;
+}
+
+static hl_status bench_tower(hl_library *library, hl_error *error) {
     static const size_t usual_batches[] = {1, 32};
     size_t count = wish.batches.count, *batches = calloc(count + 1, sizeof *batches);
     if (!batches) return hl_no_memory(error, "the cases");
@@ -46,9 +64,16 @@ static hl_status run(hl_library *library, hl_error *error) {
     return status;
 }
 
+static hl_status run(hl_library *library, hl_error *error) {
+    if (wish.search) return bench_search(library, error);
+    if (!wish.model) return hl_fail(error, HL_USAGE, "--model DIR is missing (or --search)");
+    return bench_tower(library, error);
+}
+
 const subcommand bench_command = {
-    "bench", "measure the image tower with codes, on random weights",
-    "Measures how many images a second the image tower with codes makes of random "
-    "input, on random weights, for\n"
-    "every batch size and number of threads.",
+    "bench", "measure the image tower with codes, or the search",
+    "Measures how many images a second the image tower with codes makes of random input, on random weights,\n"
+    "for every batch size and number of threads. With --search: how long one head of an atlas of random\n"
+    "codes takes to answer, beside reading its bytes once; the atlas (6 KB an image) is made where TMPDIR\n"
+    "says.",
     table, run};

@@ -128,4 +128,17 @@ typedef struct hl_bench_request {
 HL_EXPORT hl_status hl_bench(hl_library *library, const hl_bench_request *request, FILE *out,
                              hl_error *error);
 
+/* `headlight bench --search`: how long the search takes for one head of an atlas of random codes, and how
+ * long reading the same bytes once does. The atlas, of 12 heads in 4 layers (6 KB an image), is made where
+ * TMPDIR says. */
+typedef struct hl_search_bench_request {
+    size_t images;
+    unsigned threads; /* 0: all cores */
+    unsigned runs;    /* how often each head is asked */
+    bool json;        /* one JSON object instead of a table */
+} hl_search_bench_request;
+
+HL_EXPORT hl_status hl_bench_search(hl_library *library, const hl_search_bench_request *request, FILE *out,
+                                    hl_error *error);
+
 #endif
