@@ -53,7 +53,7 @@ static hl_status open_text(const setting *made, const char *content, experiment 
     static char path[512];
     snprintf(path, sizeof path, "%s/a.yaml", made->folder);
     write_text(path, content);
-    return experiment_open(made->plugins, path, NULL, 0, plan, error);
+    return experiment_open(made->plugins, path, NULL, 0, NULL, plan, error);
 }
 
 #define HEAD   "headlight: 1\nmodel: {path: model}\n"
@@ -147,16 +147,34 @@ static void sets_change_an_experiment(void **state) {
     experiment *plan;
     hl_error error;
     const char *good[] = {"compute.backend=reference", "analyses.0.count=3", image};
-    assert_ok(experiment_open(made->plugins, path, good, 3, &plan, &error), error);
+    assert_ok(experiment_open(made->plugins, path, good, 3, NULL, &plan, &error), error);
     assert_string_equal(plan->compute.plugin->name, "reference");
     assert_int_equal(value_of(plan, "count")->integer, 3);
     experiment_close(plan);
     const char *bad[] = {"analyses.0.conut=3"};
-    assert_int_equal(experiment_open(made->plugins, path, bad, 1, &plan, &error), HL_USAGE);
+    assert_int_equal(experiment_open(made->plugins, path, bad, 1, NULL, &plan, &error), HL_USAGE);
     assert_string_equal(
         error.message, "--set analyses.0.conut=3: sample: unknown option \"conut\"; did you mean \"count\"?");
     free(path);
     free(image);
+}
+
+/* What the page's snippets begin with: all but the analyses, sets included, and it reads back as the same. */
+static void sections_are_written_out(void **state) {
+    const setting *made = *state;
+    char *path = text("%s/a.yaml", made->folder), *written;
+    write_text(path, "# a comment\nheadlight: 1\nanalyses: [{plugin: sample, title: x}]\n"
+                     "model: {path: model}\ncompute: {backend: auto, threads: 2}\noutput: \"a: b\"\n");
+    experiment *plan;
+    hl_error error;
+    const char *sets[] = {"compute.backend=reference"};
+    assert_ok(experiment_open(made->plugins, path, sets, 1, NULL, &plan, &error), error);
+    assert_ok(experiment_sections(plan, &written, &error), error);
+    assert_string_equal(written, "headlight: 1\nmodel: {path: model}\n"
+                                 "compute:\n  backend: reference\n  threads: 2\noutput: \"a: b\"\n");
+    free(written);
+    free(path);
+    experiment_close(plan);
 }
 
 /* Beginnings of lines are a.yaml:, which the test adds the folder to. */
@@ -408,10 +426,15 @@ static void a_table_becomes_a_page(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults_are_filled_in),    cmocka_unit_test(values_are_read),
-        cmocka_unit_test(sets_change_an_experiment), cmocka_unit_test(mistakes_are_named),
-        cmocka_unit_test(heads_become_selections),   cmocka_unit_test(absent_heads_are_named),
-        cmocka_unit_test(directions_get_vectors),    cmocka_unit_test(values_are_shown_as_they_were_written),
+        cmocka_unit_test(defaults_are_filled_in),
+        cmocka_unit_test(values_are_read),
+        cmocka_unit_test(sets_change_an_experiment),
+        cmocka_unit_test(sections_are_written_out),
+        cmocka_unit_test(mistakes_are_named),
+        cmocka_unit_test(heads_become_selections),
+        cmocka_unit_test(absent_heads_are_named),
+        cmocka_unit_test(directions_get_vectors),
+        cmocka_unit_test(values_are_shown_as_they_were_written),
         cmocka_unit_test(a_table_becomes_a_page),
     };
     return cmocka_run_group_tests(tests, open_setting, close_setting);

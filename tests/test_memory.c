@@ -98,10 +98,40 @@ static void run_survives(void **state) {
     remove_folder(folder);
 }
 
+/* The atlas is there already, so that what fails is the search and what it needs. */
+static void neighbors_survive(void **state) {
+    (void)state;
+    char *folder = make_folder(), *out = text("%s/out", folder), *file = text("%s/experiment.yaml", folder);
+    char *list = text("%s/list.txt", folder), *labels = text("%s/labels.yaml", folder);
+    write_text(list, TEST_GOLDEN "/gallery/g000.png\n" TEST_GOLDEN "/gallery/g001.png\n");
+    write_text(labels, "heads: {L1.H0: colors, L2.H1: colors}\n");
+    write_text(file, "headlight: 1\n"
+                     "model: {path: " TEST_GOLDEN "/tiny-a/model}\n"
+                     "compute: {backend: reference, threads: 1}\n"
+                     "gallery: {images: list.txt, atlas: atlas}\n"
+                     "properties: {extractor: labels-file, path: labels.yaml}\n"
+                     "analyses:\n"
+                     "  - {plugin: property-neighbors, images: [" TEST_GOLDEN "/images/rgb_tiny.png],\n"
+                     "     properties: [colors], metric: cosine}\n"
+                     "  - {plugin: text-neighbors, texts: [snow], heads: [L2.H2]}\n");
+    const char *command[] = {"run", file, "--out", out, NULL};
+    char *errors;
+    const char *first[] = {TEST_COMMAND, "run", file, "--out", out, NULL};
+    if (run_program(first, NULL, &errors) != 0) fail_msg("%s", errors);
+    free(errors);
+    fail_each(command, out, count_files(out));
+    free(file);
+    free(list);
+    free(labels);
+    free(out);
+    remove_folder(folder);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(decompose_survives),
         cmocka_unit_test(run_survives),
+        cmocka_unit_test(neighbors_survive),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -136,11 +136,11 @@ static hl_status check_layout(const atlas_writer *self, const atlas_layout *want
     const atlas_layout *found = &self->manifest->layout;
     const char *difference = manifest_difference(found, wanted);
     if (!difference) return HL_OK;
-    return hl_fail(
-        error, HL_USAGE,
-        "%s: holds an atlas of %s with fingerprint %s, this run's is of %s with %s: they differ in "
-        "%s; name another folder or delete this one",
-        self->folder, found->model, found->fingerprint, wanted->model, wanted->fingerprint, difference);
+    return hl_fail(error, HL_USAGE,
+                   "%s: the atlas there (model %s, fingerprint %s) differs from this run's (model %s, "
+                   "fingerprint %s) in %s; name another folder, or delete this one to make it anew",
+                   self->folder, found->model, found->fingerprint, wanted->model, wanted->fingerprint,
+                   difference);
 }
 
 static hl_status open_manifest(atlas_writer *self, const atlas_layout *layout, size_t shard_size,

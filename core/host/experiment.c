@@ -16,7 +16,8 @@ static const hl_option root_options[] = {
     {.name = "output", .type = HL_PATH, .fallback = "~", .help = "the folder that gets the report"},
 };
 static const hl_plugin root_section = SECTION("experiment", root_options);
-static const char *const root_sections[] = {"model", "compute", "gallery", "properties", "analyses", NULL};
+static const char *const root_sections[] = {"model",    "compute",  "gallery", "properties",
+                                            "analyses", "variants", NULL};
 
 static const hl_option model_options[] = {
     {.name = "path", .type = HL_PATH, .help = "the model's folder"},
@@ -45,8 +46,14 @@ static const hl_plugin properties_section = SECTION("properties", properties_opt
 
 static const hl_option analysis_options[] = {
     {.name = "plugin", .type = HL_STRING, .help = "the analysis plugin"},
+    {.name = "title", .type = HL_STRING, .fallback = "~", .help = "a heading for the report"},
 };
 static const hl_plugin analysis_section = SECTION("analysis", analysis_options);
+
+static const hl_option variant_options[] = {
+    {.name = "name", .type = HL_STRING, .help = "what reports call it: letters, digits, '-', '_' and '.'"},
+};
+static const hl_plugin variant_section = SECTION("variant", variant_options);
 
 static const char *const no_keys[] = {NULL};
 
@@ -157,16 +164,22 @@ static hl_status read_gallery(const section_reader *reader) {
     return status;
 }
 
-/* The section's own keys first: that the one which names the plugin is there and is text. */
+enum { MOST_KEYS = 4 };
+
+/* The section's own keys first: that the first, which names the plugin, is there and is text. */
 static hl_status read_named_step(const section_reader *reader, const yaml_node_t *node,
                                  const hl_plugin *section, hl_kind kind, experiment_step *step) {
-    const char *key = section->options[0].name;
-    const char *const keys[] = {key, NULL};
+    const char *keys[MOST_KEYS + 1] = {NULL};
+    for (size_t i = 0; i < section->option_count && i < MOST_KEYS; ++i) keys[i] = section->options[i].name;
     option_values *values;
     hl_status status = options_read(section, reader->plan->file, node, NULL, &values, reader->error);
     if (status != HL_OK) return status;
+    const hl_value *title = section->option_count > 1 ? options_values(values)[1] : NULL;
+    if (title && title->given && !(step->title = strdup(title->string))) {
+        status = hl_no_memory(reader->error, "an experiment");
+    }
     options_free(values);
-    return read_step(reader, node, kind, key, keys, step);
+    return status == HL_OK ? read_step(reader, node, kind, keys[0], keys, step) : status;
 }
 
 static hl_status read_properties(const section_reader *reader) {
@@ -206,9 +219,94 @@ static hl_status read_analyses(const section_reader *reader) {
     return status;
 }
 
+/* A name that can be a folder's. */
+static bool is_folder_name(const char *name) {
+    size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.");
+    return length > 0 && name[length] == '\0' && name[0] != '.';
+}
+
+static hl_status check_variant_name(const section_reader *reader, const yaml_node_t *node, size_t index) {
+    const experiment *plan = reader->plan;
+    const yaml_node_t *at = yaml_get(plan->file, node, "name");
+    if (!is_folder_name(plan->variants[index].name)) {
+        return yaml_fail(plan->file, at, reader->error,
+                         "a variant's name becomes a folder: use letters, digits, '-', '_' and '.'");
+    }
+    for (size_t i = 0; i < index; ++i) {
+        if (strcmp(plan->variants[i].name, plan->variants[index].name) == 0) {
+            return yaml_fail(plan->file, at, reader->error, "another variant is called \"%s\" already",
+                             plan->variants[i].name);
+        }
+    }
+    return HL_OK;
+}
+
+/* `set: {compute.backend: reference}` as the arguments that `--set` would take. */
+static hl_status read_variant_sets(const section_reader *reader, const yaml_node_t *set,
+                                   experiment_variant *variant) {
+    const yaml_file *file = reader->plan->file;
+    const yaml_node_t *key, *value;
+    size_t count = 0;
+    while (yaml_entry(file, set, count, &key, &value)) ++count;
+    variant->sets = calloc(count + 1, sizeof *variant->sets);
+    if (!variant->sets) return hl_no_memory(reader->error, "an experiment");
+    for (; variant->set_count < count; ++variant->set_count) {
+        yaml_entry(file, set, variant->set_count, &key, &value);
+        char **out = &variant->sets[variant->set_count];
+        if (value->type != YAML_SCALAR_NODE) {
+            return yaml_fail(file, value, reader->error,
+                             "expected one value, such as compute.backend: reference");
+        }
+        if (asprintf(out, "%s=%s", (const char *)key->data.scalar.value,
+                     (const char *)value->data.scalar.value) < 0) {
+            *out = NULL;
+            return hl_no_memory(reader->error, "an experiment");
+        }
+    }
+    return HL_OK;
+}
+
+static hl_status read_variant(const section_reader *reader, const yaml_node_t *node, size_t index) {
+    static const char *const keys[] = {"set", NULL};
+    const yaml_file *file = reader->plan->file;
+    experiment_variant *variant = &reader->plan->variants[index];
+    option_values *values;
+    hl_status status = options_read(&variant_section, file, node, keys, &values, reader->error);
+    if (status != HL_OK) return status;
+    variant->name = strdup(options_values(values)[0]->string);
+    options_free(values);
+    if (!variant->name) return hl_no_memory(reader->error, "an experiment");
+    status = check_variant_name(reader, node, index);
+    const yaml_node_t *set = yaml_get(file, node, "set");
+    if (status != HL_OK || !set) return status;
+    if (set->type == YAML_MAPPING_NODE) return read_variant_sets(reader, set, variant);
+    return yaml_fail(file, set, reader->error, "expected a mapping, such as {compute.backend: reference}");
+}
+
+static hl_status read_variants(const section_reader *reader) {
+    experiment *plan = reader->plan;
+    const yaml_node_t *node = section_node(reader, "variants");
+    if (!node) return HL_OK;
+    size_t count = 0;
+    while (yaml_item(plan->file, node, count)) ++count;
+    if (count == 0) {
+        return yaml_fail(
+            plan->file, node, reader->error,
+            "variants: expected a list such as [{name: a}, {name: b, set: {compute.backend: reference}}]");
+    }
+    plan->variants = calloc(count, sizeof *plan->variants);
+    if (!plan->variants) return hl_no_memory(reader->error, "an experiment");
+    plan->variant_count = count;
+    hl_status status = HL_OK;
+    for (size_t i = 0; i < count && status == HL_OK; ++i) {
+        status = read_variant(reader, yaml_item(plan->file, node, i), i);
+    }
+    return status;
+}
+
 static hl_status read_sections(const section_reader *reader) {
     static hl_status (*const sections[])(const section_reader *) = {
-        read_root, read_model, read_compute, read_gallery, read_properties, read_analyses,
+        read_root, read_model, read_compute, read_gallery, read_properties, read_analyses, read_variants,
     };
     hl_status status = HL_OK;
     for (size_t i = 0; i < sizeof sections / sizeof *sections && status == HL_OK; ++i)
@@ -217,12 +315,16 @@ static hl_status read_sections(const section_reader *reader) {
 }
 
 hl_status experiment_open(const registry *plugins, const char *path, const char *const *sets,
-                          size_t set_count, experiment **out, hl_error *error) {
+                          size_t set_count, const experiment_variant *variant, experiment **out,
+                          hl_error *error) {
     *out = NULL;
     experiment *plan = calloc(1, sizeof *plan);
     if (!plan) return hl_no_memory(error, "an experiment");
     plan->path = path;
     hl_status status = yaml_open(path, sets, set_count, &plan->file, error);
+    if (status == HL_OK && variant) {
+        status = yaml_change(plan->file, (const char *const *)variant->sets, variant->set_count, error);
+    }
     if (status == HL_OK)
         status = read_sections(&(section_reader){plugins, plan, yaml_root(plan->file), error});
     if (status != HL_OK) {
@@ -233,10 +335,21 @@ hl_status experiment_open(const registry *plugins, const char *path, const char 
     return HL_OK;
 }
 
+static void free_variant(experiment_variant *variant) {
+    for (size_t i = 0; i < variant->set_count; ++i) free(variant->sets[i]);
+    free(variant->sets);
+    free(variant->name);
+}
+
 void experiment_close(experiment *plan) {
     if (!plan) return;
-    for (size_t i = 0; i < plan->analysis_count; ++i) options_free(plan->analyses[i].values);
+    for (size_t i = 0; i < plan->analysis_count; ++i) {
+        options_free(plan->analyses[i].values);
+        free(plan->analyses[i].title);
+    }
     free(plan->analyses);
+    for (size_t i = 0; i < plan->variant_count; ++i) free_variant(&plan->variants[i]);
+    free(plan->variants);
     options_free(plan->model.values);
     options_free(plan->compute.values);
     options_free(plan->properties.values);

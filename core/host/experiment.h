@@ -10,7 +10,15 @@
 typedef struct experiment_step {
     const hl_plugin *plugin;
     option_values *values;
+    char *title; /* of an analysis, for people; NULL: none */
 } experiment_step;
+
+/* The same experiment with something changed: another backend, another model ... */
+typedef struct experiment_variant {
+    char *name;  /* also of its folder among the results */
+    char **sets; /* "path.to.key=value" each */
+    size_t set_count;
+} experiment_variant;
 
 /* The images that analyses may search. */
 typedef struct experiment_gallery {
@@ -31,11 +39,18 @@ typedef struct experiment {
     char *output;               /* resolved; NULL when the experiment names none */
     experiment_step *analyses;
     size_t analysis_count;
+    experiment_variant *variants; /* none: the experiment is run once, as it stands */
+    size_t variant_count;
 } experiment;
 
-/* Status 2 for whatever the file gets wrong. */
+/* Status 2 for whatever the file gets wrong. `variant`: one of those that the file names, whose changes are
+ * made after `sets`; it outlives *out. NULL: none. */
 hl_status experiment_open(const registry *plugins, const char *path, const char *const *sets,
-                          size_t set_count, experiment **out, hl_error *error);
+                          size_t set_count, const experiment_variant *variant, experiment **out,
+                          hl_error *error);
 void experiment_close(experiment *experiment); /* accepts NULL */
+
+/* All of it but the analyses and variants, as YAML that ends in a newline; free() it. */
+hl_status experiment_sections(const experiment *plan, char **out, hl_error *error);
 
 #endif

@@ -1,9 +1,11 @@
 /* `headlight run`: an experiment from its YAML file to its report. Each step hands its result to the next:
- * experiment -> model and backend -> analyses -> results -> files. */
+ * experiment -> model and backend -> analyses -> results -> files. An experiment with variants goes that way
+ * once for each of them, each into a folder of its own, and ends with a page that compares them. */
 #include "core/host/context.h"
 #include "core/host/experiment.h"
 #include "core/host/library.h"
 #include "core/host/properties.h"
+#include "core/report/compare.h"
 #include "core/report/results.h"
 
 #include <errno.h>
@@ -13,9 +15,11 @@
 
 enum { IMAGES_PER_PASS = 8 };
 
+/* One way through. */
 typedef struct run {
     hl_library *library;
     const hl_run_request *request;
+    const char *variant; /* its name and folder; NULL: the experiment as it stands */
     experiment *plan;
     host *host;
     engine *model;
@@ -26,8 +30,7 @@ typedef struct run {
     size_t image_count;
     context *context;
     results *results;
-    output *files;
-    char *experiment_text;
+    output *files; /* the caller's */
 } run;
 
 static const hl_value *const *values_of(const experiment_step *step) {
@@ -121,14 +124,6 @@ static const char *output_folder(const run *self) {
     return self->request->output ? self->request->output : self->plan->output;
 }
 
-static hl_status open_files(run *self, hl_error *error) {
-    const char *folder = output_folder(self);
-    if (folder) return output_open(folder, &self->files, error);
-    return hl_fail(error, HL_USAGE,
-                   "%s: names no folder for the results; add `output: FOLDER` or give --out FOLDER",
-                   self->plan->path);
-}
-
 static hl_status encode_texts(void *user, const char *const *texts, size_t count, float *out,
                               hl_error *error) {
     return engine_encode_texts(user, texts, count, out, NULL, error);
@@ -138,7 +133,8 @@ static hl_status encode_texts(void *user, const char *const *texts, size_t count
 static hl_status open_gallery(run *self, hl_error *error) {
     const experiment_gallery *plan = &self->plan->gallery;
     if (!plan->images) return HL_OK;
-    if (!plan->atlas && asprintf(&self->atlas, "%s/atlas", output_folder(self)) < 0) {
+    const char *between = self->variant ? "/" : "", *variant = self->variant ? self->variant : "";
+    if (!plan->atlas && asprintf(&self->atlas, "%s%s%s/atlas", output_folder(self), between, variant) < 0) {
         self->atlas = NULL;
         return hl_no_memory(error, "the atlas's path");
     }
@@ -193,6 +189,7 @@ static hl_status describe_run(run *self, hl_error *error) {
 /* An option's value as results.json shows it. */
 static cJSON *value_as_json(const hl_option *option, const hl_value *value, const char *const *written,
                             size_t written_count) {
+    if (!value->given) return cJSON_CreateNull();
     switch (option->type) {
     case HL_BOOL:
         return cJSON_CreateBool(value->boolean);
@@ -230,7 +227,11 @@ static hl_status start_analysis(run *self, const experiment_step *step, hl_resul
         cJSON_Delete(options);
         return status;
     }
-    return results_analysis(self->results, step->plugin->name, step->plugin->summary, options, sink, error);
+    status = results_analysis(self->results, step->plugin->name, step->plugin->summary, options, sink, error);
+    if (status != HL_OK || !step->title) return status;
+    const cJSON *analyses = cJSON_GetObjectItem(results_root(self->results), "analyses");
+    cJSON *analysis = cJSON_GetArrayItem(analyses, cJSON_GetArraySize(analyses) - 1);
+    return add_text(analysis, "title", step->title) ? HL_OK : hl_no_memory(error, "the results");
 }
 
 static hl_status analyse(run *self, const experiment_step *step, hl_error *error) {
@@ -245,22 +246,30 @@ static hl_status analyse(run *self, const experiment_step *step, hl_error *error
     return status == HL_OK ? results_finish_analysis(self->results, error) : status;
 }
 
-/* The experiment as it was written, for the page. */
-static hl_status read_experiment(run *self, hl_error *error) {
-    FILE *file = fopen(self->plan->path, "rb");
-    char *text = NULL;
-    size_t size = 0;
-    FILE *copy = file ? open_memstream(&text, &size) : NULL;
+static bool copy_text(const char *path, FILE *to) {
+    FILE *file = fopen(path, "rb");
+    if (!file) return false;
     char buffer[4096];
-    bool ok = copy != NULL;
+    bool ok = true;
     for (size_t got; ok && (got = fread(buffer, 1, sizeof buffer, file)) > 0;) {
-        ok = fwrite(buffer, 1, got, copy) == got;
+        ok = fwrite(buffer, 1, got, to) == got;
     }
-    if (file) ok = !ferror(file) && ok;
+    ok = !ferror(file) && ok;
+    fclose(file);
+    return ok;
+}
+
+/* The experiment as it was written, for the page, and what the command line changed. free() it. */
+static hl_status read_experiment(const hl_run_request *request, char **text, hl_error *error) {
+    *text = NULL;
+    size_t size = 0;
+    FILE *copy = open_memstream(text, &size);
+    bool ok = copy && copy_text(request->experiment, copy);
+    for (size_t i = 0; ok && i < request->set_count; ++i) {
+        ok = fprintf(copy, "# --set %s\n", request->sets[i]) > 0;
+    }
     if (copy) ok = fclose(copy) == 0 && ok;
-    if (file) fclose(file);
-    self->experiment_text = text;
-    return ok ? HL_OK : hl_fail(error, HL_FAILED, "%s: cannot be read any more", self->plan->path);
+    return ok ? HL_OK : hl_fail(error, HL_FAILED, "%s: cannot be read any more", request->experiment);
 }
 
 /* The YAML file's name without what every such file ends in. */
@@ -268,6 +277,25 @@ static char *experiment_title(const char *path) {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     const char *dot = strrchr(name, '.');
     return strndup(name, dot && dot > name ? (size_t)(dot - name) : strlen(name));
+}
+
+/* What the page says of the experiment as a whole. */
+typedef struct page_words {
+    char *title, *experiment, *sections;
+} page_words;
+
+static void free_words(page_words *words) {
+    free(words->title);
+    free(words->experiment);
+    free(words->sections);
+}
+
+static hl_status find_words(const hl_run_request *request, const experiment *plan, page_words *words,
+                            hl_error *error) {
+    words->title = experiment_title(request->experiment);
+    if (!words->title) return hl_no_memory(error, "the page's title");
+    hl_status status = read_experiment(request, &words->experiment, error);
+    return status == HL_OK ? experiment_sections(plan, &words->sections, error) : status;
 }
 
 static hl_status write_results(run *self, hl_error *error) {
@@ -279,23 +307,19 @@ static hl_status write_results(run *self, hl_error *error) {
                              .grid_rows = info->grid_rows,
                              .grid_cols = info->grid_cols,
                              .patch = info->patch};
-    char *title = experiment_title(self->plan->path);
-    if (!title) return hl_no_memory(error, "the page's title");
-    hl_status status = read_experiment(self, error);
+    page_words words = {NULL, NULL, NULL};
+    hl_status status = find_words(self->request, self->plan, &words, error);
+    output_enter(self->files, self->variant);
     if (status == HL_OK) {
-        status =
-            results_write(self->results, &images, title, self->experiment_text, NULL, self->files, error);
+        status = results_write(self->results, &images, words.title, words.experiment, words.sections,
+                               self->files, error);
     }
-    free(title);
-    if (status != HL_OK) return status;
-    status = output_commit(self->files, error);
-    self->files = NULL;
+    free_words(&words);
     return status;
 }
 
 static hl_status run_analyses(run *self, hl_error *error) {
-    hl_status status = open_files(self, error);
-    if (status == HL_OK) status = load(self, error);
+    hl_status status = load(self, error);
     if (status == HL_OK) status = results_open(&self->results, error);
     if (status == HL_OK) results_set_facts(self->results, context_facts, self->context);
     if (status == HL_OK) status = describe_run(self, error);
@@ -305,9 +329,8 @@ static hl_status run_analyses(run *self, hl_error *error) {
     return status == HL_OK ? write_results(self, error) : status;
 }
 
+/* Everything but the results. */
 static void close_run(run *self) {
-    output_abandon(self->files);
-    results_close(self->results);
     context_close(self->context);
     nearest_close(self->gallery);
     properties_close(self->properties);
@@ -316,25 +339,134 @@ static void close_run(run *self) {
     experiment_close(self->plan);
     free(self->atlas);
     free(self->images);
-    free(self->experiment_text);
 }
 
-static hl_status report_path(const run *self, char **report, hl_error *error) {
-    if (asprintf(report, "%s/report.html", output_folder(self)) >= 0) return HL_OK;
+/* Once through, or, without files, only the checks. `variant` may be NULL. *out gets the results,
+ * the caller's to close; NULL when there are none. */
+static hl_status run_once(hl_library *library, const hl_run_request *request,
+                          const experiment_variant *variant, output *files, results **out, hl_error *error) {
+    run self = {
+        .library = library, .request = request, .variant = variant ? variant->name : NULL, .files = files};
+    hl_status status = experiment_open(library->plugins, request->experiment, request->sets,
+                                       request->set_count, variant, &self.plan, error);
+    if (status == HL_OK) status = check(&self, error);
+    if (status == HL_OK && files) status = run_analyses(&self, error);
+    close_run(&self);
+    *out = self.results;
+    return status;
+}
+
+/* ---- variants ---- */
+
+static bool add_report(cJSON *reports, const char *name, const cJSON *root) {
+    cJSON *report = cJSON_CreateObject();
+    if (!report || !cJSON_AddItemToArray(reports, report)) {
+        cJSON_Delete(report);
+        return false;
+    }
+    const cJSON *model = cJSON_GetObjectItem(root, "model"), *compute = cJSON_GetObjectItem(root, "compute");
+    return add_text(report, "variant", name) &&
+           cJSON_AddItemToObject(report, "model", cJSON_Duplicate(model, true)) &&
+           cJSON_AddItemToObject(report, "compute", cJSON_Duplicate(compute, true));
+}
+
+/* The tree of the page that compares: "reports", one for each variant, and "variants", the differences. */
+static hl_status compare_all(const experiment *plan, results *const *each, cJSON *root, hl_error *error) {
+    cJSON_DeleteItemFromObject(root, "model");
+    cJSON_DeleteItemFromObject(root, "compute");
+    cJSON *reports = cJSON_AddArrayToObject(root, "reports"), *rows = NULL;
+    compare_variant *compared = calloc(plan->variant_count, sizeof *compared);
+    bool ok = reports && compared;
+    for (size_t i = 0; i < plan->variant_count && ok; ++i) {
+        const cJSON *tree = results_root(each[i]);
+        compared[i] = (compare_variant){plan->variants[i].name, cJSON_GetObjectItem(tree, "analyses")};
+        ok = add_report(reports, plan->variants[i].name, tree);
+    }
+    hl_status status = ok ? compare_variants(compared, plan->variant_count, &rows, error)
+                          : hl_no_memory(error, "the comparison");
+    free(compared);
+    if (status != HL_OK) return status;
+    if (cJSON_AddItemToObject(root, "variants", rows)) return HL_OK;
+    cJSON_Delete(rows);
+    return hl_no_memory(error, "the comparison");
+}
+
+static hl_status write_comparison(const hl_run_request *request, const experiment *plan, results *const *each,
+                                  output *files, hl_error *error) {
+    static const results_images nothing_to_draw = {0};
+    results *overview = NULL;
+    page_words words = {NULL, NULL, NULL};
+    hl_status status = results_open(&overview, error);
+    if (status == HL_OK) status = compare_all(plan, each, results_root(overview), error);
+    if (status == HL_OK) status = find_words(request, plan, &words, error);
+    output_enter(files, NULL);
+    if (status == HL_OK) {
+        status = results_write(overview, &nothing_to_draw, words.title, words.experiment, words.sections,
+                               files, error);
+    }
+    free_words(&words);
+    results_close(overview);
+    return status;
+}
+
+/* Without files: only the checks, of all of them. */
+static hl_status run_variants(hl_library *library, const hl_run_request *request, const experiment *plan,
+                              output *files, hl_error *error) {
+    results **each = calloc(plan->variant_count, sizeof *each);
+    if (!each) return hl_no_memory(error, "the variants' results");
+    hl_status status = HL_OK;
+    for (size_t i = 0; i < plan->variant_count && status == HL_OK; ++i) {
+        status = run_once(library, request, &plan->variants[i], files, &each[i], error);
+    }
+    if (status == HL_OK && files) status = write_comparison(request, plan, each, files, error);
+    for (size_t i = 0; i < plan->variant_count; ++i) results_close(each[i]);
+    free(each);
+    return status;
+}
+
+static hl_status open_files(const hl_run_request *request, const char *folder, output **files,
+                            hl_error *error) {
+    if (folder) return output_open(folder, files, error);
+    return hl_fail(error, HL_USAGE,
+                   "%s: names no folder for the results; add `output: FOLDER` or give --out FOLDER",
+                   request->experiment);
+}
+
+static hl_status run_plan(hl_library *library, const hl_run_request *request, const experiment *plan,
+                          output *files, hl_error *error) {
+    if (plan->variant_count) return run_variants(library, request, plan, files, error);
+    results *found = NULL;
+    hl_status status = run_once(library, request, NULL, files, &found, error);
+    results_close(found);
+    return status;
+}
+
+static hl_status run_and_write(hl_library *library, const hl_run_request *request, const experiment *plan,
+                               char **report, hl_error *error) {
+    const char *folder = request->output ? request->output : plan->output;
+    output *files = NULL;
+    hl_status status = run_plan(library, request, plan, NULL, error); /* what is wrong leaves no folder */
+    if (status == HL_OK) status = open_files(request, folder, &files, error);
+    if (status == HL_OK) status = run_plan(library, request, plan, files, error);
+    if (status != HL_OK) {
+        output_abandon(files);
+        return status;
+    }
+    status = output_commit(files, error);
+    if (status != HL_OK || !report || asprintf(report, "%s/report.html", folder) >= 0) return status;
     *report = NULL;
     return hl_no_memory(error, "the report's path");
 }
 
 hl_status hl_run(hl_library *library, const hl_run_request *request, char **report, hl_error *error) {
     if (report) *report = NULL;
-    run self = {.library = library, .request = request};
+    experiment *plan = NULL;
     hl_status status = experiment_open(library->plugins, request->experiment, request->sets,
-                                       request->set_count, &self.plan, error);
-    if (status == HL_OK) status = check(&self, error);
-    if (status == HL_OK && !request->check_only) {
-        status = run_analyses(&self, error);
-        if (status == HL_OK && report) status = report_path(&self, report, error);
+                                       request->set_count, NULL, &plan, error);
+    if (status == HL_OK) {
+        status = request->check_only ? run_plan(library, request, plan, NULL, error)
+                                     : run_and_write(library, request, plan, report, error);
     }
-    close_run(&self);
+    experiment_close(plan);
     return status;
 }

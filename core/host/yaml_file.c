@@ -9,12 +9,14 @@
 
 enum { LARGEST_FILE = 1 << 20, MOST_NODES = 10000, DEEPEST = 32 };
 
-/* A node that came from `sets[i]` has line i and this column in its mark, and so has no place in the file. */
-#define COLUMN_OF_SET SIZE_MAX
+/* A node that came from `sets[i]`, or from `changes[i]`, has line i and this column in its mark, and so has
+ * no place in the file. */
+#define COLUMN_OF_SET    SIZE_MAX
+#define COLUMN_OF_CHANGE (SIZE_MAX - 1)
 
 struct yaml_file {
     char *name;
-    const char *const *sets;
+    const char *const *sets, *const *changes;
     bool is_set; /* the text of one `--set`, whose places nobody wants to count */
     bool loaded; /* `document` is to be freed */
     yaml_document_t document;
@@ -29,6 +31,8 @@ static bool from_set(const yaml_node_t *node) {
 static void place_mark(const yaml_file *file, yaml_mark_t mark, char *out, size_t size) {
     if (mark.column == COLUMN_OF_SET) {
         snprintf(out, size, "--set %s", file->sets[mark.line]);
+    } else if (mark.column == COLUMN_OF_CHANGE) {
+        snprintf(out, size, "%s: variants: %s", file->name, file->changes[mark.line]);
     } else if (file->is_set) {
         snprintf(out, size, "%s", file->name);
     } else {
@@ -448,9 +452,9 @@ static hl_status put_at_path(const tree_change *change, char *path, int value) {
     return put(change, parent, key, value);
 }
 
-static hl_status apply_set(yaml_file *file, size_t index, hl_error *error) {
-    const char *argument = file->sets[index], *equals = strchr(argument, '=');
-    tree_change change = {file, {0, index, COLUMN_OF_SET}, error};
+static hl_status apply(yaml_file *file, const char *argument, yaml_mark_t mark, hl_error *error) {
+    const char *equals = strchr(argument, '=');
+    tree_change change = {file, mark, error};
     if (!equals || equals == argument) {
         return fail_mark(file, change.mark, error, "expected PATH=VALUE, such as compute.backend=reference");
     }
@@ -499,7 +503,9 @@ hl_status yaml_open(const char *path, const char *const *sets, size_t set_count,
     if (status == HL_OK) status = yaml_parse(path, bytes, count, &file, error);
     free(bytes);
     if (status == HL_OK) file->sets = sets;
-    for (size_t i = 0; i < set_count && status == HL_OK; ++i) status = apply_set(file, i, error);
+    for (size_t i = 0; i < set_count && status == HL_OK; ++i) {
+        status = apply(file, sets[i], (yaml_mark_t){0, i, COLUMN_OF_SET}, error);
+    }
     if (status == HL_OK && set_count > 0) status = check(file, error);
     if (status != HL_OK) {
         yaml_close(file);
@@ -507,6 +513,15 @@ hl_status yaml_open(const char *path, const char *const *sets, size_t set_count,
     }
     *out = file;
     return HL_OK;
+}
+
+hl_status yaml_change(yaml_file *file, const char *const *changes, size_t count, hl_error *error) {
+    file->changes = changes;
+    hl_status status = HL_OK;
+    for (size_t i = 0; i < count && status == HL_OK; ++i) {
+        status = apply(file, changes[i], (yaml_mark_t){0, i, COLUMN_OF_CHANGE}, error);
+    }
+    return status == HL_OK && count > 0 ? check(file, error) : status;
 }
 
 /* ---- Questions ---- */

@@ -17,7 +17,8 @@ typedef struct entry {
 
 struct output {
     char *folder;
-    char **made; /* folders, parents before children */
+    const char *subfolder; /* NULL: none */
+    char **made;           /* folders, parents before children */
     size_t made_count;
     entry *entries;
     size_t entry_count;
@@ -100,6 +101,10 @@ static hl_status create_temporary(output *out, entry *added, hl_error *error) {
     return added->file ? HL_OK : cannot_write(added->final, errno, error);
 }
 
+void output_enter(output *out, const char *subfolder) {
+    out->subfolder = subfolder;
+}
+
 hl_status output_file(output *out, const char *name, FILE **file, hl_error *error) {
     *file = NULL;
     entry *grown = realloc(out->entries, (out->entry_count + 1) * sizeof *grown);
@@ -107,7 +112,10 @@ hl_status output_file(output *out, const char *name, FILE **file, hl_error *erro
     out->entries = grown;
     entry *added = &grown[out->entry_count];
     *added = (entry){0};
-    if (asprintf(&added->final, "%s/%s", out->folder, name) < 0) return hl_no_memory(error, name);
+    const char *inner = out->subfolder ? out->subfolder : "", *slash = out->subfolder ? "/" : "";
+    if (asprintf(&added->final, "%s/%s%s%s", out->folder, inner, slash, name) < 0) {
+        return hl_no_memory(error, name);
+    }
     hl_status status = make_parents(out, added->final, error);
     if (status == HL_OK) status = create_temporary(out, added, error);
     if (status != HL_OK) {

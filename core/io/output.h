@@ -14,6 +14,10 @@ typedef struct output output;
 /* Makes `folder` (and its parents) if missing. */
 hl_status output_open(const char *folder, output **out, hl_error *error);
 
+/* From here on names are relative to this sub-folder; NULL: to the folder itself. The text outlives its use.
+ */
+void output_enter(output *out, const char *subfolder);
+
 /* A new file for writing, owned by the output. `name` is relative to the folder and may lie in a sub-folder.
  */
 hl_status output_file(output *out, const char *name, FILE **file, hl_error *error);

@@ -144,6 +144,7 @@ static void head(page *self, const char *title) {
 static void description(page *self, const char *name, const cJSON *object) {
     const cJSON *field = NULL;
     const char *between = "";
+    if (!object) return;
     fact(self, name);
     cJSON_ArrayForEach(field, object) {
         if (!cJSON_IsString(field)) continue;
@@ -215,6 +216,24 @@ static void contents(page *self, const cJSON *analyses) {
     html_raw(out, "</ol>\n</nav>\n");
 }
 
+/* The variants' own pages, each in the folder of its name. */
+static void reports(page *self) {
+    const cJSON *list = page_get(self->root, "reports"), *report = NULL;
+    if (!cJSON_GetArraySize(list)) return;
+    html_raw(&self->html, "<section>\n<h2>Reports</h2>\n<p>What each variant found.</p>\n");
+    cJSON_ArrayForEach(report, list) {
+        html_raw(&self->html, "<h3><a href=\"");
+        html_text(&self->html, canvas_text(report, "variant"));
+        html_raw(&self->html, "/report.html\">");
+        html_text(&self->html, canvas_text(report, "variant"));
+        html_raw(&self->html, "</a></h3>\n<dl class=\"facts\">");
+        description(self, "model", page_get(report, "model"));
+        description(self, "compute", page_get(report, "compute"));
+        html_raw(&self->html, "</dl>\n");
+    }
+    html_raw(&self->html, "</section>\n");
+}
+
 /* How far the variants' results lie apart (compare.h). */
 static void variants(page *self) {
     const cJSON *differences = page_get(self->root, "variants");
@@ -283,6 +302,7 @@ static void body(page *self, const char *title, const char *experiment) {
     html_raw(&self->html, "<body>\n");
     introduction(self, title, experiment);
     contents(self, analyses);
+    reports(self);
     variants(self);
     page_properties(self);
     cJSON_ArrayForEach(of, analyses) analysis(self, of, ++number);
