@@ -921,7 +921,7 @@ static void numbers_that_are_not_finite_are_an_error(void **state) {
 static void info_says_what_the_configuration_says(void **state) {
     (void)state;
     opened_model m = open_folder(TEST_GOLDEN "/tiny-b/model/", &backends[0], 1);
-    assert_string_equal(m.info->name, "model");
+    assert_string_equal(m.info->name, "tiny-b");
     assert_string_equal(m.info->summary, "ViT, 4 layers x 4 heads of width 24, patch 12, 48 pixels");
     assert_int_equal(m.info->embed_dim, 40);
     assert_int_equal(m.info->context, 24);

@@ -59,19 +59,19 @@ static hl_status make_components(hl_model *model, hl_error *error) {
     return HL_OK;
 }
 
-/* The folder's name, also of "model/" and of ".". */
+/* The folder's name, however the path is written. A folder called "model" says nothing: its parent's name
+ * does. */
 static char *folder_name(const char *path) {
-    size_t length = strlen(path);
-    while (length > 1 && path[length - 1] == '/') --length;
-    const char *slash = memrchr(path, '/', length);
-    const char *start = slash && length > 1 ? slash + 1 : path;
-    size_t count = length - (size_t)(start - path);
-    bool plain = count > 0 && !(count <= 2 && strspn(start, ".") >= count);
-    char *whole = plain ? NULL : realpath(path, NULL);
-    const char *last = whole ? strrchr(whole, '/') : NULL;
-    char *out = last && last[1] ? strdup(last + 1) : strndup(start, count);
+    char *whole = realpath(path, NULL);
+    if (!whole) return strdup(path);
+    char *slash = strrchr(whole, '/');
+    if (strcmp(slash, "/model") == 0 && slash != whole) {
+        *slash = '\0';
+        slash = strrchr(whole, '/');
+    }
+    char *name = strdup(slash[1] ? slash + 1 : whole);
     free(whole);
-    return out;
+    return name;
 }
 
 static hl_status make_texts(hl_model *model, const char *path, hl_error *error) {
