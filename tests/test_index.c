@@ -457,7 +457,7 @@ static void test_unreadable(void **state) {
     assert_int_equal(symlink(".", loop), 0);
     assert_int_equal(
         run_command(&printed, &errors, "index", "--model", MINI, "--images", images, "--out", out, NULL), 0);
-    assert_string_equal(printed, "3 images, 3 skipped, 1 shards\n");
+    assert_string_equal(printed, "3 images, 3 skipped, 1 shard\n");
     assert_non_null(strstr(errors, "aa.png"));
     assert_non_null(strstr(errors, "scene-001.jpg"));
     assert_non_null(strstr(errors, "zz.gif"));

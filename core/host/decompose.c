@@ -27,7 +27,6 @@ typedef struct decompose {
     const hl_model_info *info;
     size_t layers, heads, code_width; /* of the rectangle of heads */
     size_t tokens, cells, width, side;
-    uint32_t *summands; /* what is no head: the input first, then MLPs by layer */
     size_t image_count;
     npy_array given; /* --pixels */
     char **texts;
@@ -61,20 +60,6 @@ static hl_status find_rectangle(decompose *self, hl_error *error) {
     return HL_OK;
 }
 
-static hl_status order_summands(decompose *self, hl_error *error) {
-    const engine *model = self->model;
-    self->summands = calloc((size_t)model->other_count + 1, sizeof *self->summands);
-    if (!self->summands) return hl_no_memory(error, "the list of summands");
-    size_t used = 0;
-    for (int pass = 0; pass < 2; ++pass) {
-        for (uint32_t i = 0; i < model->other_count; ++i) {
-            bool input = engine_component(model, model->others[i])->kind == HL_INPUT;
-            if (input == (pass == 0)) self->summands[used++] = model->others[i];
-        }
-    }
-    return HL_OK;
-}
-
 static hl_status open_model(decompose *self, hl_library *library, hl_error *error) {
     const hl_decompose_request *request = self->request;
     engine_settings settings = {.source = {.size = sizeof(hl_model_source), .path = request->model},
@@ -94,8 +79,7 @@ static hl_status open_model(decompose *self, hl_library *library, hl_error *erro
     self->cells = self->tokens - self->info->prefix_tokens;
     self->width = self->info->embed_dim;
     self->side = self->info->preprocess.size;
-    status = find_rectangle(self, error);
-    return status == HL_OK ? order_summands(self, error) : status;
+    return find_rectangle(self, error);
 }
 
 static hl_status check_images(decompose *self, hl_error *error) {
@@ -298,7 +282,7 @@ static hl_status write_codes_and_heads(decompose *self, const hl_trace *trace, h
 static hl_status write_summands(decompose *self, const hl_trace *trace, hl_error *error) {
     hl_status status = HL_OK;
     for (uint32_t i = 0; i < self->model->other_count && status == HL_OK; ++i) {
-        uint32_t component = self->summands[i];
+        uint32_t component = self->model->others[i];
         size_t width = engine_code_width(engine_component(self->model, component));
         float *code = calloc(width + self->width, sizeof *code);
         if (!code) return hl_no_memory(error, "a code");
@@ -431,7 +415,6 @@ static void close_decompose(decompose *self) {
     for (size_t i = 0; i < self->text_count; ++i) free(self->texts[i]);
     free(self->texts);
     free(self->given.data);
-    free(self->summands);
     engine_close(self->model);
     host_close(self->host);
 }

@@ -64,11 +64,12 @@ static hl_status index_components(engine *self, hl_error *error) {
                            self->model_plugin->name, component->name, component->basis,
                            self->info->basis_count);
         }
-        if (component->kind == HL_HEAD) {
-            self->heads[self->head_count++] = i;
-        } else {
-            self->others[self->other_count++] = i;
-        }
+        if (component->kind == HL_HEAD) self->heads[self->head_count++] = i;
+        if (component->kind == HL_INPUT) self->others[self->other_count++] = i;
+    }
+    for (uint32_t i = 0; i < count; ++i) {
+        uint32_t kind = engine_component(self, i)->kind;
+        if (kind != HL_HEAD && kind != HL_INPUT) self->others[self->other_count++] = i;
     }
     return HL_OK;
 }

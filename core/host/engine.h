@@ -24,7 +24,7 @@ typedef struct engine {
     hl_session *session;
     size_t batch;                  /* of the session */
     uint32_t *heads, head_count;   /* indices of the components of kind HL_HEAD, in the table's order */
-    uint32_t *others, other_count; /* and of all others */
+    uint32_t *others, other_count; /* and of all others: the input first, then in the table's order */
     float **bases;                 /* by number; made when first asked for */
 } engine;
 

@@ -121,7 +121,7 @@ static hl_status encode(indexing *self, const decoded_batch *batch, hl_error *er
     hl_detail detail = self->layout.atlas.columns & ATLAS_FIRST ? HL_DETAIL_TOKENS : HL_DETAIL_CODES;
     hl_capture heads = {HL_SITE_HEAD, HL_ROWS_POOLED, (uint32_t)detail, self->layout.components,
                         self->layout.atlas.head_count};
-    hl_capture others = {HL_SITE_MLP, HL_ROWS_POOLED, HL_DETAIL_CODES, self->layout.others,
+    hl_capture others = {HL_SITE_MLP, HL_ROWS_POOLED, HL_DETAIL_CODES, self->model->others,
                          self->layout.atlas.mlps};
     const hl_capture *const captures[] = {&heads, &others};
     hl_request request = {.size = sizeof request,
@@ -137,7 +137,7 @@ static hl_status expand_others(indexing *self, size_t images, hl_error *error) {
     size_t width = layout->embed_dim;
     hl_status status = HL_OK;
     for (uint32_t k = 0; k < layout->mlps && status == HL_OK; ++k) {
-        uint32_t component = self->layout.others[k];
+        uint32_t component = self->model->others[k];
         size_t code = engine_code_width(engine_component(self->model, component));
         for (size_t i = 0; i < images && status == HL_OK; ++i) {
             status = self->model->api.code(self->traces[i], component, self->codes + i * code, error);
@@ -269,7 +269,7 @@ static hl_status allocate(indexing *self, hl_error *error) {
         if (code > largest) largest = code;
     }
     for (size_t i = 0; i < layout->mlps; ++i) {
-        size_t codes = batch * engine_code_width(engine_component(self->model, self->layout.others[i]));
+        size_t codes = batch * engine_code_width(engine_component(self->model, self->model->others[i]));
         if (codes > largest) largest = codes;
     }
     self->traces = calloc(batch, sizeof *self->traces);

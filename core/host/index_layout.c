@@ -148,21 +148,10 @@ static hl_status choose_heads(const engine *model, const char *layers, const atl
     return out->atlas.head_count > 0 ? HL_OK : no_such_layer(model, layers, error);
 }
 
-static hl_status order_others(const engine *model, index_layout *out, hl_error *error) {
-    out->others = calloc((size_t)model->other_count + 1, sizeof *out->others);
-    if (!out->others) return hl_no_memory(error, "the components that are no heads");
-    size_t used = 0;
-    for (int pass = 0; pass < 2; ++pass) {
-        for (uint32_t i = 0; i < model->other_count; ++i) {
-            bool input = engine_component(model, model->others[i])->kind == HL_INPUT;
-            if (input == (pass == 0)) out->others[used++] = model->others[i];
-        }
-    }
-    if (used == 0) {
-        return hl_fail(error, HL_USAGE, "column mlps: %s has heads only", model->info->name);
-    }
-    out->atlas.mlps = (uint32_t)used;
-    return HL_OK;
+static hl_status add_others(const engine *model, index_layout *out, hl_error *error) {
+    out->atlas.mlps = model->other_count;
+    if (model->other_count > 0) return HL_OK;
+    return hl_fail(error, HL_USAGE, "column mlps: %s has heads only", model->info->name);
 }
 
 static hl_status fill(const engine *model, const index_settings *settings, const atlas_layout *found,
@@ -174,7 +163,7 @@ static hl_status fill(const engine *model, const index_settings *settings, const
                                 .columns = settings->columns};
     if (found && (found->columns | settings->columns) == found->columns) out->atlas.columns = found->columns;
     hl_status status = choose_heads(model, settings->layers, found, out, error);
-    if (status == HL_OK && out->atlas.columns & ATLAS_MLPS) status = order_others(model, out, error);
+    if (status == HL_OK && out->atlas.columns & ATLAS_MLPS) status = add_others(model, out, error);
     return status == HL_OK ? index_fingerprint(model, settings->dtype, out->fingerprint, error) : status;
 }
 
@@ -202,6 +191,5 @@ hl_status index_layout_make(const engine *model, const index_settings *settings,
 void index_layout_free(index_layout *self) {
     free(self->heads);
     free(self->components);
-    free(self->others);
     *self = (index_layout){0};
 }

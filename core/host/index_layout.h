@@ -10,7 +10,6 @@ typedef struct index_layout {
     atlas_layout atlas;
     atlas_head *heads;
     uint32_t *components; /* of the model, by head of the atlas */
-    uint32_t *others; /* the components of the column ATLAS_MLPS, in its order: input first, then by layer */
     char fingerprint[33];
 } index_layout;
 

@@ -5,7 +5,8 @@ hl_status print_summary(const char *atlas, hl_error *error) {
     hl_atlas_summary holds;
     hl_status status = hl_summarise_atlas(atlas, &holds, error);
     if (status == HL_OK) {
-        printf("%zu images, %zu skipped, %zu shards\n", holds.images, holds.skipped, holds.shards);
+        printf("%zu image%s, %zu skipped, %zu shard%s\n", holds.images, holds.images == 1 ? "" : "s",
+               holds.skipped, holds.shards, holds.shards == 1 ? "" : "s");
     }
     return status;
 }
