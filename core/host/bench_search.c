@@ -177,16 +177,15 @@ static hl_status measure(search_bench *self, hl_error *error) {
 
 /* ---- what is printed ---- */
 
-static hl_status print_json(const search_bench *self, double query, double reading, FILE *out,
-                            hl_error *error) {
+static hl_status print_json(const search_bench *self, double query, double read, FILE *out, hl_error *error) {
     const hl_host *interface = &self->host->interface;
     cJSON *object = cJSON_CreateObject();
     bool complete = cJSON_AddNumberToObject(object, "images", (double)self->request->images) &&
                     cJSON_AddNumberToObject(object, "threads", interface->threads(interface)) &&
                     cJSON_AddNumberToObject(object, "runs", self->request->runs) &&
                     cJSON_AddNumberToObject(object, "query_seconds", query) &&
-                    cJSON_AddNumberToObject(object, "read_seconds", reading) &&
-                    cJSON_AddNumberToObject(object, "ratio", query / reading);
+                    cJSON_AddNumberToObject(object, "read_seconds", read) &&
+                    cJSON_AddNumberToObject(object, "ratio", query / read);
     char *line = complete ? cJSON_PrintUnformatted(object) : NULL;
     cJSON_Delete(object);
     if (!line) return hl_no_memory(error, "a line of JSON");
@@ -195,23 +194,23 @@ static hl_status print_json(const search_bench *self, double query, double readi
     return HL_OK;
 }
 
-static void print_table(const search_bench *self, double query, double reading, FILE *out) {
+static void print_table(const search_bench *self, double query, double read, FILE *out) {
     const hl_host *interface = &self->host->interface;
     fprintf(out, "one head of width %d over %zu images, f16, the best %d by dot product\n", WIDTH,
             self->request->images, NEIGHBORS);
     fprintf(out, "%8s %15s %17s %6s\n", "threads", "milliseconds", "reading its bytes", "ratio");
-    fprintf(out, "%8u %15.3f %17.3f %6.2f\n", interface->threads(interface), query * 1e3, reading * 1e3,
-            query / reading);
+    fprintf(out, "%8u %15.3f %17.3f %6.2f\n", interface->threads(interface), query * 1e3, read * 1e3,
+            query / read);
 }
 
 static hl_status print(const search_bench *self, FILE *out, hl_error *error) {
     size_t count = (size_t)self->request->runs * ALL_HEADS;
-    double query = median(self->query_seconds, count), reading = median(self->read_seconds, count);
+    double query = median(self->query_seconds, count), read = median(self->read_seconds, count);
     hl_status status = HL_OK;
     if (self->request->json) {
-        status = print_json(self, query, reading, out, error);
+        status = print_json(self, query, read, out, error);
     } else {
-        print_table(self, query, reading, out);
+        print_table(self, query, read, out);
     }
     if (status == HL_OK && fflush(out) != 0) {
         return hl_fail(error, HL_FAILED, "the measurements cannot be written: is the disk full?");
