@@ -17,7 +17,7 @@ enum { LAYERS = 2, HEADS = 3, COMPONENTS = LAYERS * (HEADS + 1) };
 
 static const hl_model_info *small_model(void) {
     static hl_component components[COMPONENTS];
-    static char names[COMPONENTS][16];
+    static char names[COMPONENTS][32];
     static hl_model_info info = {.size = sizeof info, .name = "small", .component_count = COMPONENTS};
     for (int32_t layer = 0, at = 0; layer < LAYERS; ++layer) {
         for (int32_t head = 0; head <= HEADS; ++head, ++at) {

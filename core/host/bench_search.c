@@ -94,7 +94,7 @@ static hl_status write_shards(search_bench *self, atlas_writer *writer, hl_error
 }
 
 static hl_status make_atlas(search_bench *self, hl_error *error) {
-    char names[ALL_HEADS][16];
+    char names[ALL_HEADS][32];
     atlas_head heads[ALL_HEADS];
     for (int i = 0; i < ALL_HEADS; ++i) {
         snprintf(names[i], sizeof names[i], "L%d.H%d", i / HEADS, i % HEADS);
