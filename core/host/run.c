@@ -441,6 +441,16 @@ static hl_status run_plan(hl_library *library, const hl_run_request *request, co
     return status;
 }
 
+/* Where the page will be, without detours, to be opened from anywhere. The folder is there already. */
+static hl_status find_report(const char *folder, char **report, hl_error *error) {
+    char *place = realpath(folder, NULL);
+    bool made = place && asprintf(report, "%s/report.html", place) >= 0;
+    free(place);
+    if (made) return HL_OK;
+    *report = NULL;
+    return hl_no_memory(error, "the report's path");
+}
+
 static hl_status run_and_write(hl_library *library, const hl_run_request *request, const experiment *plan,
                                char **report, hl_error *error) {
     const char *folder = request->output ? request->output : plan->output;
@@ -448,14 +458,17 @@ static hl_status run_and_write(hl_library *library, const hl_run_request *reques
     hl_status status = run_plan(library, request, plan, NULL, error); /* what is wrong leaves no folder */
     if (status == HL_OK) status = open_files(request, folder, &files, error);
     if (status == HL_OK) status = run_plan(library, request, plan, files, error);
+    if (status == HL_OK && report) status = find_report(folder, report, error);
     if (status != HL_OK) {
         output_abandon(files);
         return status;
     }
     status = output_commit(files, error);
-    if (status != HL_OK || !report || asprintf(report, "%s/report.html", folder) >= 0) return status;
-    *report = NULL;
-    return hl_no_memory(error, "the report's path");
+    if (status != HL_OK && report) {
+        free(*report);
+        *report = NULL;
+    }
+    return status;
 }
 
 hl_status hl_run(hl_library *library, const hl_run_request *request, char **report, hl_error *error) {
