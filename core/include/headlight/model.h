@@ -84,7 +84,8 @@ typedef struct hl_model_source {
 } hl_model_source;
 
 /* A pass is told beforehand what is wanted, as data. What a model cannot do fails with HL_USAGE, naming it,
- * before any work is done. */
+ * before any work is done. Reserved, as fields to come at the end of hl_request: attention of values to
+ * values, and a second stream beside the first (CLIP Surgery, Li et al. 2023). */
 typedef enum hl_site {
     HL_SITE_HEAD = 1, /* a head's output before the output projection: z = sum over tokens of a v */
     HL_SITE_MLP /* an MLP's output, and what enters the first layer: the components that are not heads */
