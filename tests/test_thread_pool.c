@@ -20,6 +20,7 @@ static void hit(void *argument, size_t index) {
 static void hit_all_of_ten(void *argument, size_t index) {
     job *self = argument;
     (void)index;
+    assert_int_equal(thread_pool_count(self->pool), 1);
     thread_pool_run(self->pool, COUNT, hit, self);
 }
 

@@ -48,14 +48,17 @@ static size_t largest_code(const engine *model) {
 
 /* The tower, and the codes of all heads. */
 static hl_status run_pass(bench *self, size_t batch, hl_error *error) {
-    const engine *model = self->model;
+    engine *model = self->model;
     const hl_capture heads = {HL_SITE_HEAD, HL_ROWS_POOLED, HL_DETAIL_CODES, NULL, 0};
     const hl_capture *const captures[] = {&heads};
     const hl_request request = {.size = sizeof request, .captures = captures, .capture_count = 1};
     if (self->host->interface.cancelled(&self->host->interface))
         return hl_fail(error, HL_FAILED, "cancelled");
-    hl_status status =
-        model->api.encode_images(model->session, self->pixels, batch, &request, self->traces, error);
+    hl_session *session;
+    hl_status status = engine_session(model, &session, error);
+    if (status == HL_OK) {
+        status = model->api.encode_images(session, self->pixels, batch, &request, self->traces, error);
+    }
     if (status != HL_OK) return status;
     for (size_t i = 0; i < batch; ++i) {
         for (uint32_t h = 0; h < model->head_count && status == HL_OK; ++h) {

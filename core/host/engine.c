@@ -148,9 +148,19 @@ static hl_status open_backend(engine *self, hl_error *error) {
 }
 
 hl_status engine_load(engine *self, hl_error *error) {
+    if (self->loaded) return HL_OK;
     hl_status status = open_backend(self, error);
     if (status == HL_OK) status = self->api.load(self->model, &self->compute, error);
-    if (status == HL_OK) status = self->api.open_session(self->model, self->batch, &self->session, error);
+    self->loaded = status == HL_OK;
+    return status;
+}
+
+hl_status engine_session(engine *self, hl_session **out, hl_error *error) {
+    hl_status status = HL_OK;
+    if (!self->session) {
+        status = self->api.open_session(self->model, self->batch, &self->session, error);
+    }
+    *out = self->session;
     return status;
 }
 
@@ -174,11 +184,13 @@ static hl_status check_cancelled(const engine *self, hl_error *error) {
 
 static hl_status encode_text_batch(engine *self, const char *const *texts, size_t count, float *out,
                                    int32_t *ids, hl_error *error) {
+    hl_session *session;
     hl_status status = check_cancelled(self, error);
+    if (status == HL_OK) status = engine_session(self, &session, error);
     for (size_t i = 0; i < count && status == HL_OK; ++i) {
         status = self->api.tokenize(self->model, texts[i], ids + i * self->info->context, error);
     }
-    return status == HL_OK ? self->api.encode_texts(self->session, ids, count, out, error) : status;
+    return status == HL_OK ? self->api.encode_texts(session, ids, count, out, error) : status;
 }
 
 hl_status engine_encode_texts(engine *self, const char *const *texts, size_t count, float *out, int32_t *ids,
@@ -202,14 +214,16 @@ hl_status engine_encode_texts(engine *self, const char *const *texts, size_t cou
 
 hl_status engine_encode_images(engine *self, const float *pixels, size_t count, hl_detail detail,
                                hl_trace **traces, hl_error *error) {
+    hl_session *session;
     hl_status status = check_cancelled(self, error);
+    if (status == HL_OK) status = engine_session(self, &session, error);
     if (status != HL_OK) return status;
     hl_capture heads = {HL_SITE_HEAD, HL_ROWS_POOLED, (uint32_t)detail, NULL, 0};
     hl_capture others = {HL_SITE_MLP, HL_ROWS_POOLED, HL_DETAIL_CODES, NULL, 0};
     const hl_capture *captures[] = {&heads, &others};
     hl_request request = {
         .size = sizeof request, .captures = captures, .capture_count = self->other_count ? 2 : 1};
-    return self->api.encode_images(self->session, pixels, count, &request, traces, error);
+    return self->api.encode_images(session, pixels, count, &request, traces, error);
 }
 
 /* Rows of a basis: the code width of any component that uses it. */

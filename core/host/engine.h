@@ -21,7 +21,8 @@ typedef struct engine {
     hl_model_api api;
     hl_model *model;
     const hl_model_info *info;
-    hl_session *session;
+    bool loaded;
+    hl_session *session;           /* opened when first asked for */
     size_t batch;                  /* of the session */
     uint32_t *heads, head_count;   /* indices of the components of kind HL_HEAD, in the table's order */
     uint32_t *others, other_count; /* and of all others: the input first, then in the table's order */
@@ -40,8 +41,10 @@ typedef struct engine_settings {
 /* Opens the model; checks all that can be checked without reading weights or opening a backend. */
 hl_status engine_open(host *host, const registry *plugins, const engine_settings *settings, engine **out,
                       hl_error *error);
-/* Opens the backend, prepares the weights, opens the session. */
+/* Opens the backend and prepares the weights, once. */
 hl_status engine_load(engine *self, hl_error *error);
+/* The engine's own session, for `batch` images or texts at once. [the thread that opened the engine] */
+hl_status engine_session(engine *self, hl_session **out, hl_error *error);
 void engine_close(engine *self); /* accepts NULL */
 
 const hl_component *engine_component(const engine *self, uint32_t index);

@@ -1,4 +1,4 @@
-/* Making an atlas: walks a gallery, decodes ahead, encodes in batches, writes shard after shard. */
+/* Making an atlas: walks a gallery, encodes in batches on all cores, writes shard after shard. */
 #ifndef INDEX_H
 #define INDEX_H
 
@@ -13,6 +13,7 @@ typedef struct index_settings {
     hl_dtype dtype;      /* HL_F16 or HL_F32 */
     uint32_t columns;    /* ATLAS_... */
     size_t shard_size;   /* images in a shard; 0: the default */
+    size_t batch;        /* images in one pass of one thread; 0: the default */
     size_t part, parts;  /* this process's share of the gallery: number `part` of `parts`; parts == 0: all */
 } index_settings;
 

@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-enum { IMAGES_PER_PASS = 32 };
-
 static hl_status parse_dtype(const char *text, hl_dtype *out, hl_error *error) {
     *out = text && strcmp(text, "f32") == 0 ? HL_F32 : HL_F16;
     if (!text || strcmp(text, "f16") == 0 || strcmp(text, "f32") == 0) return HL_OK;
@@ -50,8 +48,7 @@ static hl_status parse_columns(const char *text, uint32_t *out, hl_error *error)
 
 static hl_status run(hl_library *library, const hl_index_request *request, const index_settings *settings,
                      hl_error *error) {
-    engine_settings wanted = {.source = {.size = sizeof(hl_model_source), .path = request->model},
-                              .batch = request->batch ? request->batch : IMAGES_PER_PASS};
+    engine_settings wanted = {.source = {.size = sizeof(hl_model_source), .path = request->model}};
     host *made = NULL;
     engine *model = NULL;
     hl_status status = HL_OK;
@@ -74,6 +71,7 @@ hl_status hl_index(hl_library *library, const hl_index_request *request, hl_erro
                                .atlas = request->atlas,
                                .layers = request->layers,
                                .shard_size = request->shard_size,
+                               .batch = request->batch,
                                .part = request->part,
                                .parts = request->parts};
     hl_status status = parse_dtype(request->dtype, &settings.dtype, error);

@@ -106,7 +106,7 @@ void thread_pool_close(thread_pool *pool) {
 }
 
 unsigned thread_pool_count(const thread_pool *pool) {
-    return pool->workers + 1;
+    return inside_loop ? 1 : pool->workers + 1;
 }
 
 static void run_alone(size_t count, void (*work)(void *argument, size_t index), void *argument) {

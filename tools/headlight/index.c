@@ -28,7 +28,7 @@ static const argument table[] = {
     {"--shard", "I/N", ARGUMENT_TEXT, .target = &wish.share,
      .help = "only share I of N (from 0) of the gallery; auto: as MPI or Slurm say"},
     {"--batch", "N", ARGUMENT_NUMBER, .min = 1, .max = 4096, .target = &wish.batch,
-     .help = "images in a pass; default 32"},
+     .help = "images in one pass of one thread; default 8"},
     {"--backend", "NAME", ARGUMENT_TEXT, .target = &wish.backend, .help = "the compute plugin; default auto"},
     {"--threads", "N", ARGUMENT_NUMBER, .max = 1024, .target = &wish.threads, .help = "default 0: all cores"},
     {.name = NULL},

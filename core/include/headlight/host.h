@@ -30,7 +30,8 @@ struct hl_host {
      * thread] */
     bool (*cancelled)(const hl_host *host);
 
-    /* The threads that this run may keep busy, the caller's included: at least 1. The host owns them; a
+    /* The threads that `parallel` would use if called here and now, the caller's included: at least 1, and 1
+     * inside `work`, so that a session that has one thread to itself divides nothing. The host owns them; a
      * plugin starts none of its own. [any thread] */
     unsigned (*threads)(const hl_host *host);
 

@@ -92,7 +92,7 @@ typedef struct hl_index_request {
     const char *columns; /* "embedding,mlps,first"; NULL: none */
     size_t shard_size;   /* 0: the default */
     size_t part, parts;  /* this process's share of the gallery; parts == 0: all of it */
-    size_t batch;        /* images in a pass; 0: the default */
+    size_t batch;        /* images in one pass of one thread; 0: the default */
     const char *backend; /* NULL or "auto": the best */
     unsigned threads;    /* 0: all cores */
 } hl_index_request;
