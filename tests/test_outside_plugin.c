@@ -161,7 +161,7 @@ static void builds_with_cmake(void **state) {
     const workshop *shop = *state;
     char *build = text("%s/build", shop->folder), *out = text("%s/out-cmake", shop->folder);
     char *search = text("-DCMAKE_PREFIX_PATH=%s", shop->prefix);
-    RUN("cmake", "-S", shop->folder, "-B", build, search);
+    RUN("cmake", "-S", shop->folder, "-B", build, "-G", "Ninja", search);
     RUN("cmake", "--build", build);
     run_experiment(shop, build, out);
     free(search);

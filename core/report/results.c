@@ -31,6 +31,7 @@ struct results {
     results_facts *facts; /* NULL: there is no gallery */
     void *facts_user;
     const char *plugin; /* of the analysis that is being filled; in the tree */
+    cJSON *analysis;    /* the one that was started last */
     cJSON *list;        /* its "results"; NULL before the first analysis */
     hl_item *items;     /* of this analysis, newest first */
     size_t item_count;
@@ -248,9 +249,15 @@ hl_status results_analysis(results *self, const char *plugin, const char *summar
     if (!complete || !list) return hl_no_memory(error, "the results");
     free_items(self);
     self->plugin = name->valuestring;
+    self->analysis = analysis;
     self->list = list;
     *sink = &self->sink;
     return HL_OK;
+}
+
+hl_status results_set_title(results *self, const char *title, hl_error *error) {
+    if (!title || cJSON_AddStringToObject(self->analysis, "title", title)) return HL_OK;
+    return hl_no_memory(error, "the results");
 }
 
 static void keep_row(hl_item *item, const pending_grid *grid, size_t row) {

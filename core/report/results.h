@@ -30,6 +30,9 @@ void results_set_facts(results *results, results_facts *facts, void *user);
 hl_status results_analysis(results *results, const char *plugin, const char *summary, cJSON *options,
                            hl_result **sink, hl_error *error);
 
+/* For people, of the analysis that was started last; NULL: none. */
+hl_status results_set_title(results *results, const char *title, hl_error *error);
+
 /* To be called when the plugin has returned: takes its grids over. Fails when the sink did on the way: no
  * memory, a number that is not finite, a field given twice. */
 hl_status results_finish_analysis(results *results, hl_error *error);
