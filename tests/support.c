@@ -176,3 +176,13 @@ npy_array golden(const char *name_of_case, const char *name) {
     free(path);
     return array;
 }
+
+const char *const golden_images[GOLDEN_IMAGES] = {"rgb_wide.png",
+                                                  "rgb_tall.png",
+                                                  "rgb_tiny.png",
+                                                  "gray.png",
+                                                  "rgba_opaque.png",
+                                                  "palette.png",
+                                                  "n03998194_prayer_rug.jpg",
+                                                  "n01910747_jellyfish.jpg",
+                                                  "n02132136_brown_bear.jpg"};

@@ -13,6 +13,8 @@
 #include "core/io/npy.h"
 #include "headlight/error.h"
 
+#define COUNT(ARRAY) (sizeof(ARRAY) / sizeof *(ARRAY))
+
 /* A fresh folder below /tmp, removed with all that is in it by `remove_folder`. Static storage until the next
  * call is not shared: the caller owns the string and frees it through `remove_folder`. */
 char *make_folder(void);
@@ -44,6 +46,11 @@ int run_program(const char *const *arguments, char **printed, char **errors);
 double worst_error(const npy_array *expected, const npy_array *got);
 /* Reads tests/golden/CASE/NAME.npy. */
 npy_array golden(const char *name_of_case, const char *name);
+
+/* The images of golden arrays, in their order. The PNG images come first; other decoders than the one used
+ * for the arrays read the JPEG files slightly differently. */
+enum { GOLDEN_PNGS = 6, GOLDEN_IMAGES = 9 };
+extern const char *const golden_images[GOLDEN_IMAGES];
 
 /* Fails the test with the message when status is not HL_OK. */
 #define assert_ok(status, error)                                                                             \

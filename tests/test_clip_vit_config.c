@@ -1,55 +1,9 @@
 /* What model/clip-vit opens and what it refuses: configurations, and weights that do not belong to them. */
-#include "core/host/host.h"
-#include "core/host/registry.h"
-#include "headlight/model.h"
-#include "tests/support.h"
+#include "tests/clip_vit.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-#define COUNT(ARRAY) (sizeof(ARRAY) / sizeof *(ARRAY))
-#define TINY_A       TEST_GOLDEN "/tiny-a/model"
-#define WEIGHTS      "open_clip_model.safetensors"
-#define CONFIG       "open_clip_config.json"
-
-static atomic_bool cancel;
-static host *the_host;
-static registry *plugins;
-static hl_model_api api;
-
-static int open_plugin(void **state) {
-    (void)state;
-    hl_error error;
-    const hl_library_settings settings = {0};
-    assert_ok(host_open(&settings, &cancel, 1, &the_host, &error), error);
-    const char *const folders[] = {TEST_PLUGINS};
-    const registry_settings where = {.folders = folders, .folder_count = COUNT(folders)};
-    assert_ok(registry_open(&where, &plugins, &error), error);
-    const hl_plugin *plugin = registry_find(plugins, HL_MODEL, "clip-vit");
-    assert_non_null(plugin);
-    registry_table(plugin, &api, sizeof api);
-    return 0;
-}
-
-static int close_plugin(void **state) {
-    (void)state;
-    registry_close(plugins);
-    host_close(the_host);
-    return 0;
-}
-
-/* The configuration `from` with one piece of it changed. */
-static void write_config(const char *folder, const char *from, const char *what, const char *by) {
-    char *stored = read_file(from, NULL), *found = strstr(stored, what);
-    if (!found) fail_msg("%s does not hold %s", from, what);
-    char *changed = text("%.*s%s%s", (int)(found - stored), stored, by, found + strlen(what));
-    char *to = text("%s/%s", folder, CONFIG);
-    write_text(to, changed);
-    free(to);
-    free(changed);
-    free(stored);
-}
 
 static hl_status try_open(const char *folder, hl_error *error) {
     const hl_model_source source = {.size = sizeof source, .path = folder};
@@ -208,6 +162,30 @@ static void missing_weights_are_named(void **state) {
     remove_folder(folder);
 }
 
+static void info_says_what_the_configuration_says(void **state) {
+    (void)state;
+    opened_model m = open_folder(TINY_B "/", &backends[0], 1);
+    assert_string_equal(m.info->name, "tiny-b");
+    assert_string_equal(m.info->summary, "ViT, 4 layers x 4 heads of width 24, patch 12, 48 pixels");
+    assert_int_equal(m.info->embed_dim, 40);
+    assert_int_equal(m.info->context, 24);
+    assert_int_equal(m.info->patch, 12);
+    assert_int_equal(m.info->grid_rows * 10 + m.info->grid_cols, 44);
+    assert_int_equal(m.info->component_count, 1 + 4 * 5);
+    assert_int_equal(m.info->basis_count, 17);
+    assert_true(m.info->preprocess.mean[2] == 0.40821073F && m.info->preprocess.deviation[0] == 0.26862954F);
+    static const char *const names[] = {"input", "L0.H0", "L0.H1", "L0.H2", "L0.H3", "L0.MLP", "L1.H0"};
+    for (uint32_t i = 0; i < COUNT(names); ++i) assert_string_equal(component(&m, i)->name, names[i]);
+    const hl_component *head = component(&m, find_component(&m, "L3.H2")),
+                       *mlp = component(&m, find_component(&m, "L3.MLP"));
+    assert_true(head->kind == HL_HEAD && head->layer == 3 && head->index == 2 && head->has_tokens);
+    assert_true(head->width == 24 && head->scalar_count == 3 && head->basis == 14);
+    assert_true(mlp->kind == HL_MLP && mlp->layer == 3 && mlp->index == -1 && !mlp->has_tokens);
+    assert_true(mlp->width == 96 && mlp->scalar_count == 2 && mlp->basis == 16);
+    assert_true(component(&m, 0)->kind == HL_INPUT && component(&m, 0)->basis == 16);
+    close_model(&m);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_configuration_of_other_weights_is_refused),
@@ -216,6 +194,7 @@ int main(void) {
         cmocka_unit_test(impossible_numbers_are_refused),
         cmocka_unit_test(folders_are_recognised),
         cmocka_unit_test(missing_weights_are_named),
+        cmocka_unit_test(info_says_what_the_configuration_says),
     };
-    return cmocka_run_group_tests(tests, open_plugin, close_plugin);
+    return cmocka_run_group_tests(tests, open_clip_vit_and_backends, close_clip_vit);
 }

@@ -1,20 +1,15 @@
 /* Differences of variants: two results' trees, and what the rows say of them. */
 #include "core/report/compare.h"
+#include "tests/json.h"
 #include "tests/support.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static cJSON *parse(const char *json) {
-    cJSON *tree = cJSON_Parse(json);
-    if (!tree) fail_msg("not JSON: %s", json);
-    return tree;
-}
-
 /* Compares two lists of analyses; the rows. */
 static cJSON *compare(const char *first, const char *second) {
-    cJSON *one = parse(first), *other = parse(second), *rows = NULL;
+    cJSON *one = parse_json(first), *other = parse_json(second), *rows = NULL;
     compare_variant variants[] = {{"a", one}, {"b", other}};
     hl_error error;
     assert_ok(compare_variants(variants, 2, &rows, &error), error);
@@ -102,8 +97,9 @@ static void test_what_cannot_be_compared_is_said(void **state) {
 
 static void test_every_variant_is_held_against_the_first(void **state) {
     (void)state;
-    cJSON *trees[3] = {parse(ANALYSIS("p", HEAT("x", "[[0]]"))), parse(ANALYSIS("p", HEAT("x", "[[1]]"))),
-                       parse(ANALYSIS("p", HEAT("x", "[[3]]")))};
+    cJSON *trees[3] = {parse_json(ANALYSIS("p", HEAT("x", "[[0]]"))),
+                       parse_json(ANALYSIS("p", HEAT("x", "[[1]]"))),
+                       parse_json(ANALYSIS("p", HEAT("x", "[[3]]")))};
     compare_variant variants[] = {{"a", trees[0]}, {"b", trees[1]}, {"c", trees[2]}};
     cJSON *rows = NULL;
     hl_error error;

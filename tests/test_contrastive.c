@@ -1,90 +1,17 @@
 /* Contrastive segmentation from YAML to results.json and masks, through the built command and the real
  * plugins: against golden heats, and against the mini model's known truth. */
-#include "core/io/picture.h"
-#include "tests/support.h"
+#include "tests/experiment.h"
+#include "tests/mini.h"
 
-#include <cjson/cJSON.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- running experiments ---- */
-
-typedef struct outcome {
-    char *folder; /* holds the experiment and, in `out`, what it left */
-    char *errors;
-    int status;
-    cJSON *root; /* of results.json; NULL when there is none */
-} outcome;
-
-static outcome run_experiment(const char *model, const char *backend, const char *analyses) {
-    outcome got = {.folder = make_folder()};
-    char *yaml = text("headlight: 1\nmodel: {path: %s}\ncompute: {backend: %s, threads: 2}\noutput: out\n"
-                      "analyses:\n%s",
-                      model, backend, analyses);
-    char *path = text("%s/experiment.yaml", got.folder), *json_path = text("%s/out/results.json", got.folder);
-    write_text(path, yaml);
-    got.status = run_command(NULL, &got.errors, "run", path, NULL);
-    if (file_exists(json_path)) {
-        char *json = read_file(json_path, NULL);
-        got.root = cJSON_Parse(json);
-        assert_non_null(got.root);
-        free(json);
-    }
-    free(yaml);
-    free(path);
-    free(json_path);
-    return got;
-}
-
-static outcome run_well(const char *model, const char *backend, const char *analyses) {
-    outcome got = run_experiment(model, backend, analyses);
-    if (got.status != 0) fail_msg("%s", got.errors);
-    assert_non_null(got.root);
-    return got;
-}
-
-static void end(outcome *got) {
-    cJSON_Delete(got->root);
-    free(got->errors);
-    remove_folder(got->folder);
-}
-
-static const cJSON *results_of(const outcome *got, int analysis) {
-    const cJSON *analyses = cJSON_GetObjectItem(got->root, "analyses");
-    return cJSON_GetObjectItem(cJSON_GetArrayItem(analyses, analysis), "results");
-}
-
-static const char *field(const cJSON *item, const char *key) {
-    const char *value = cJSON_GetStringValue(cJSON_GetObjectItem(item, key));
-    assert_non_null(value);
-    return value;
-}
-
-static double number_of(const cJSON *item, const char *key) {
-    const cJSON *value = cJSON_GetObjectItem(item, key);
-    assert_true(cJSON_IsNumber(value));
-    return value->valuedouble;
-}
-
-static void read_grid(const cJSON *item, size_t side, float *heat) {
-    const cJSON *grid = cJSON_GetObjectItem(item, "grid"), *row, *number;
-    assert_int_equal(cJSON_GetArraySize(grid), side);
-    cJSON_ArrayForEach(row, grid) {
-        assert_int_equal(cJSON_GetArraySize(row), side);
-        cJSON_ArrayForEach(number, row) *heat++ = (float)number->valuedouble;
-    }
-}
-
 /* ---- golden heats ---- */
 
-/* The PNG images, which come first in order.txt; other decoders read the JPEG files slightly differently. */
-enum { PNGS = 6, GRID = 4, CELLS = GRID * GRID, FIRST = 0, SECOND = 2 }; /* rows of texts.txt */
+enum { GRID = 4, CELLS = GRID * GRID, FIRST = 0, SECOND = 2 }; /* rows of texts.txt */
 
-#define IMAGES                                                                                               \
-    "images: [" TEST_GOLDEN "/images/rgb_wide.png, " TEST_GOLDEN "/images/rgb_tall.png, " TEST_GOLDEN        \
-    "/images/rgb_tiny.png, " TEST_GOLDEN "/images/gray.png, " TEST_GOLDEN                                    \
-    "/images/rgba_opaque.png, " TEST_GOLDEN "/images/palette.png]"
+#define IMAGES   "images: [" GOLDEN_PNG_LIST "]"
 #define CONTRAST "  - {plugin: contrastive-segmentation, texts: [a red circle, snow], "
 
 /* heat(first text) - heat(second), of one head or, past the last, of all of them. */
@@ -107,7 +34,7 @@ typedef struct spread {
 static void compare_item(const cJSON *item, const double *expected, spread *found) {
     float heat[CELLS];
     double reach = 0;
-    read_grid(item, GRID, heat);
+    read_grid(item, GRID, GRID, heat);
     for (size_t cell = 0; cell < CELLS; ++cell) {
         found->largest = fmax(found->largest, fabs(expected[cell]));
         found->worst = fmax(found->worst, fabs((double)heat[cell] - expected[cell]));
@@ -137,7 +64,7 @@ static void compare_with_golden(const char *name, const char *backend, double to
         compare_item(item, expected, head < heads ? &single : &sum);
         free(selection);
     }
-    assert_int_equal(index, PNGS * (heads + 1));
+    assert_int_equal(index, GOLDEN_PNGS * (heads + 1));
     if (single.worst > tolerance * single.largest || sum.worst > tolerance * sum.largest) {
         fail_msg("%s, %s: off by %g and %g", name, backend, single.worst / single.largest,
                  sum.worst / sum.largest);
@@ -161,12 +88,12 @@ static void pictures_of_an_image_may_share_a_scale(void **state) {
     outcome got =
         run_well(TEST_GOLDEN "/tiny-a/model", "reference", CONTRAST IMAGES ", heads: L1, scale: shared}\n");
     const cJSON *results = results_of(&got, 0), *item;
-    assert_int_equal(cJSON_GetArraySize(results), PNGS * 3);
-    double reach[PNGS] = {0};
+    assert_int_equal(cJSON_GetArraySize(results), GOLDEN_PNGS * 3);
+    double reach[GOLDEN_PNGS] = {0};
     int index = 0;
     cJSON_ArrayForEach(item, results) {
         float heat[CELLS];
-        read_grid(item, GRID, heat);
+        read_grid(item, GRID, GRID, heat);
         double *of_image = &reach[index++ / 3];
         for (size_t cell = 0; cell < CELLS; ++cell) *of_image = fmax(*of_image, fabs((double)heat[cell]));
     }
@@ -191,7 +118,7 @@ static void masks_are_written(void **state) {
         cJSON_ArrayForEach(item, results_of(&got, analysis)) {
             float heat[CELLS];
             double mean = 0;
-            read_grid(item, GRID, heat);
+            read_grid(item, GRID, GRID, heat);
             for (size_t cell = 0; cell < CELLS; ++cell) mean += (double)heat[cell] / CELLS;
             double threshold = number_of(item, "mask_threshold");
             assert_true(analysis == 0 ? fpclassify(threshold) == FP_ZERO : fabs(threshold - mean) < 1e-9);
@@ -217,8 +144,7 @@ static void takes_exactly_two_texts(void **state) {
     for (size_t i = 0; i < 3; ++i) {
         char *yaml = text("  - {plugin: contrastive-segmentation, " IMAGES ", texts: %s}\n", texts[i]);
         outcome got = run_experiment(TEST_GOLDEN "/tiny-a/model", "reference", yaml);
-        assert_int_equal(got.status, 2);
-        assert_non_null(strstr(got.errors, "option \"texts\": expected a list of 2 texts"));
+        need_failure(&got, 2, "option \"texts\": expected a list of 2 texts");
         free(yaml);
         end(&got);
     }
@@ -226,52 +152,23 @@ static void takes_exactly_two_texts(void **state) {
 
 /* ---- the mini's truth ---- */
 
-enum { SIDE = 160, PATCHES = 8, PAIRS = 191 };
-
-/* The heat at one pixel: bilinear, half-pixel centres, clamped edges. */
-static double enlarge(const float *heat, size_t x, size_t y) {
-    double at[2] = {((double)x + 0.5) * PATCHES / SIDE - 0.5, ((double)y + 0.5) * PATCHES / SIDE - 0.5},
-           part[2];
-    size_t low[2], high[2];
-    for (int i = 0; i < 2; ++i) {
-        at[i] = fmin(fmax(at[i], 0), PATCHES - 1);
-        low[i] = (size_t)at[i];
-        high[i] = low[i] + 1 < PATCHES ? low[i] + 1 : low[i];
-        part[i] = at[i] - (double)low[i];
-    }
-    const float *above = heat + low[1] * PATCHES, *below = heat + high[1] * PATCHES;
-    double top = (1 - part[0]) * (double)above[low[0]] + part[0] * (double)above[high[0]];
-    double bottom = (1 - part[0]) * (double)below[low[0]] + part[0] * (double)below[high[0]];
-    return (1 - part[1]) * top + part[1] * bottom;
-}
+enum { PAIRS = 191 }; /* of two different objects */
 
 /* Share of the two objects' pixels on their own side of zero, balanced over the two. */
 static double score_scene(const cJSON *scene, const cJSON *item) {
-    float heat[PATCHES * PATCHES];
-    read_grid(item, PATCHES, heat);
-    char *path = text(TEST_SOURCE "/configs/mini/%s", field(scene, "mask"));
-    picture mask;
-    hl_error error;
-    assert_ok(picture_load(path, &mask, &error), error);
-    assert_int_equal(mask.width * mask.height, SIDE * SIDE);
+    float heat[HEAT_SIDE * HEAT_SIDE];
+    read_grid(item, HEAT_SIDE, HEAT_SIDE, heat);
+    picture mask = load_mask(scene);
     double pixels[3] = {0}, right[3] = {0};
-    for (size_t i = 0; i < SIDE * SIDE; ++i) {
+    for (size_t i = 0; i < SCENE_PIXELS; ++i) {
         size_t object = mask.rgb[3 * i];
-        double here = enlarge(heat, i % SIDE, i / SIDE);
+        double here = heat_at(heat, i % SCENE_SIDE, i / SCENE_SIDE);
         assert_true(object < 3);
         pixels[object] += 1;
         right[object] += object == 1 ? here > 0 : here < 0;
     }
     picture_free(&mask);
-    free(path);
     return (right[1] / pixels[1] + right[2] / pixels[2]) / 2;
-}
-
-/* "an orange ring" */
-static char *object_words(const cJSON *scene, const char *which) {
-    const cJSON *object = cJSON_GetObjectItem(scene, which);
-    const char *color = field(object, "colors");
-    return text("%s %s %s", strchr("aeiou", *color) ? "an" : "a", color, field(object, "shapes"));
 }
 
 static char *pair_analyses(const cJSON *gallery) {
@@ -280,9 +177,9 @@ static char *pair_analyses(const cJSON *gallery) {
     cJSON_ArrayForEach(scene, gallery) {
         if (!cJSON_IsObject(cJSON_GetObjectItem(scene, "other"))) continue;
         char *first = object_words(scene, "main"), *second = object_words(scene, "other");
-        char *longer = text("%s  - {plugin: contrastive-segmentation, images: [" TEST_SOURCE
-                            "/configs/mini/%s], texts: [%s, %s]}\n",
-                            yaml, field(scene, "path"), first, second);
+        char *longer =
+            text("%s  - {plugin: contrastive-segmentation, images: [" MINI_FOLDER "/%s], texts: [%s, %s]}\n",
+                 yaml, field(scene, "path"), first, second);
         free(first);
         free(second);
         free(yaml);
@@ -294,10 +191,9 @@ static char *pair_analyses(const cJSON *gallery) {
 /* 0.983 in configs/mini/README.md, to three decimals; JPEG decoders may move the third. */
 static void mini_tells_its_objects_apart(void **state) {
     (void)state;
-    char *json = read_file(TEST_SOURCE "/configs/mini/gallery.json", NULL);
-    cJSON *gallery = cJSON_Parse(json);
+    cJSON *gallery = read_scenes();
     char *yaml = pair_analyses(gallery);
-    outcome got = run_well(TEST_SOURCE "/configs/mini/model", "openblas", yaml);
+    outcome got = run_well(MINI, "openblas", yaml);
     double sum = 0;
     int pairs = 0;
     const cJSON *scene;
@@ -308,7 +204,6 @@ static void mini_tells_its_objects_apart(void **state) {
     assert_int_equal(pairs, PAIRS);
     if (fabs(sum / PAIRS - 0.983) > 0.0015) fail_msg("%g of the pixels on the right side", sum / PAIRS);
     free(yaml);
-    free(json);
     cJSON_Delete(gallery);
     end(&got);
 }

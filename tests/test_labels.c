@@ -109,18 +109,23 @@ static hl_status open_labels(const setting *made, const char *name, const char *
     return status;
 }
 
-/* `expected`: the components, separated by blanks. */
-static void expect_heads(const properties *known, const char *name, const char *expected) {
+/* `expected`: the components, separated by blanks, with weights as in "0 4*0.5". */
+static void expect_named(const properties *known, const char *asked, const char *name, const char *expected) {
     const hl_selection *heads;
     hl_error error;
-    assert_ok(properties_find(known, name, &heads, &error), error);
+    assert_ok(properties_find(known, asked, &heads, &error), error);
     assert_string_equal(heads->name, name);
     char got[256] = "";
     for (size_t i = 0; i < heads->count; ++i) {
         size_t used = strlen(got);
-        snprintf(got + used, sizeof got - used, "%s%u", i ? " " : "", heads->components[i]);
+        used += (size_t)snprintf(got + used, sizeof got - used, "%s%u", i ? " " : "", heads->components[i]);
+        if (heads->weights) snprintf(got + used, sizeof got - used, "*%g", heads->weights[i]);
     }
     assert_string_equal(got, expected);
+}
+
+static void expect_heads(const properties *known, const char *name, const char *expected) {
+    expect_named(known, name, name, expected);
 }
 
 static const char labels_json[] = "{\"model\": \"another\", \"source\": {\"deep\": [1, 2]},\n"
@@ -170,10 +175,71 @@ static void aliases_fold_spellings(void **state) {
     assert_ok(open_labels(*state, "a.json", labels, aliases, &known, &error), error);
     expect_heads(known, "animals", "0 1");
     expect_heads(known, "colors", "5"); /* the list of "Color" is that of "colors" */
-    const hl_selection *heads;
-    assert_int_equal(properties_find(known, "Animal", &heads, &error), HL_FAILED);
-    assert_string_equal(error.message, "no head carries the property \"Animal\"; there are: animals, colors");
     properties_close(known);
+}
+
+/* Those of the table, and no others; a property's own name comes first. */
+static void properties_have_several_spellings(void **state) {
+    properties *known;
+    hl_error error;
+    const char *labels = "{\"heads\": {\"L0.H0\": \"Animal\", \"L0.H2\": \"art\", \"L1.H1\": \"works\"}}";
+    const char *aliases = "{\"animals\": [\"Animal\", \"Animals\", \"Beast\"], \"colors\": [\"Color\"],"
+                          " \"Art\": [\"works\"], \"art\": [\"Beast\", \"Arts\", \"Art\"]}";
+    assert_ok(open_labels(*state, "a.json", labels, aliases, &known, &error), error);
+    expect_named(known, "animals", "animals", "0");
+    expect_named(known, "Animal", "animals", "0");
+    expect_named(known, "Animals", "animals", "0");
+    expect_named(known, "Beast", "animals", "0"); /* the first that it stands for */
+    expect_named(known, "Arts", "art", "2");
+    expect_named(known, "Art", "Art", "5");
+    expect_named(known, "works", "Art", "5");
+    static const char *const absent[] = {"Color", "colors", "animal", "ART", ""};
+    for (size_t i = 0; i < sizeof absent / sizeof *absent; ++i) {
+        const hl_selection *heads;
+        assert_int_equal(properties_find(known, absent[i], &heads, &error), HL_FAILED);
+        assert_null(heads);
+        char *message = text("no head carries the property \"%s\"; there are: Art, animals, art", absent[i]);
+        assert_string_equal(error.message, message);
+        free(message);
+    }
+    properties_close(known);
+}
+
+/* Weights of heads, in either format; where all are 1 there are none. */
+static void labels_have_weights(void **state) {
+    static const struct {
+        const char *name, *content;
+    } files[] = {
+        {"a.json", "{\"heads\": {\"L0.H0\": \"colors\", \"L0.H1\": \"places\"},"
+                   " \"properties\": {\"colors\": {\"L1.H0\": 0.5, \"L0.H1\": 1, \"L0.H2\": 1e-3},"
+                   "  \"ones\": {\"L1.H1\": 1, \"L1.H0\": 1.0}, \"Color\": [\"L1.H0\"],"
+                   "  \"Tints\": {\"L0.H0\": 0.75}, \"tints\": {\"L0.H0\": 0.25}}}"},
+        {"a.yaml", "heads: {L0.H0: colors, L0.H1: places}\n"
+                   "properties:\n"
+                   "  colors: {L1.H0: 0.5, L0.H1: 1, L0.H2: 1e-3}\n"
+                   "  ones:\n    L1.H1: 1\n    L1.H0: 1.0\n"
+                   "  Color: [L1.H0]\n"
+                   "  Tints: {L0.H0: \"0.75\"}\n"
+                   "  tints: {L0.H0: 0.25}\n"},
+    };
+    for (size_t i = 0; i < sizeof files / sizeof *files; ++i) {
+        properties *known;
+        hl_error error;
+        assert_ok(open_labels(*state, files[i].name, files[i].content, NULL, &known, &error), error);
+        expect_heads(known, "colors", "1*1 2*0.001 4*0.5");
+        expect_heads(known, "places", "1");
+        expect_heads(known, "ones", "4 5");
+        expect_heads(known, "Color", "4");
+        expect_heads(known, "tints", "0*0.25");
+        properties_close(known);
+        /* folded into one: of two weights the greater, whichever comes first */
+        assert_ok(open_labels(*state, files[i].name, files[i].content,
+                              "{\"colors\": [\"Color\"], \"tints\": [\"Tints\"]}", &known, &error),
+                  error);
+        expect_heads(known, "colors", "1*1 2*0.001 4*1");
+        expect_heads(known, "tints", "0*0.75");
+        properties_close(known);
+    }
 }
 
 static void heads_are_described(void **state) {
@@ -212,6 +278,33 @@ static void mistakes_are_named(void **state) {
          "properties.a: expected a list of heads", HL_FAILED},
         {"a.json", "{\"properties\": {\"a\": [1]}}", NULL, "properties.a: expected a list of heads",
          HL_FAILED},
+        {"a.json", "{\"properties\": {\"a\": {\"L0.MLP\": 1}}}", NULL,
+         "a.json: properties: the model small has no head L0.MLP", HL_USAGE},
+        {"a.json", "{\"properties\": {\"a\": 1}}", NULL,
+         "a.json: properties.a: expected a list of heads, such as [\"L0.H0\"], or weights, such as "
+         "{\"L0.H0\": 0.5}",
+         HL_FAILED},
+        {"a.json", "{\"properties\": {\"a\": {\"L0.H1\": 1, \"L0.H0\": 0}}}", NULL,
+         "a.json: properties.a.L0.H0: expected a weight above 0 and at most 1", HL_FAILED},
+        {"a.json", "{\"properties\": {\"a\": {\"L0.H0\": -0.5}}}", NULL,
+         "properties.a.L0.H0: expected a weight", HL_FAILED},
+        {"a.json", "{\"properties\": {\"a\": {\"L0.H0\": 1.0001}}}", NULL,
+         "properties.a.L0.H0: expected a weight", HL_FAILED},
+        {"a.json", "{\"properties\": {\"a\": {\"L0.H0\": true}}}", NULL,
+         "properties.a.L0.H0: expected a weight", HL_FAILED},
+        {"a.json", "{\"properties\": {\"a\": {\"L0.H0\": [1]}}}", NULL,
+         "properties.a.L0.H0: expected a weight", HL_FAILED},
+        {"a.json", "{\"properties\": {\"a\": {\"L0.H0\": 1e999}}}", NULL,
+         "properties.a.L0.H0: expected a weight", HL_FAILED},
+        {"a.yaml", "properties: {a: {L0.H0: }}\n", NULL, "properties.a.L0.H0: expected a weight", HL_FAILED},
+        {"a.yaml", "properties: {a: {L0.H0: half}}\n", NULL, "properties.a.L0.H0: expected a weight",
+         HL_FAILED},
+        {"a.yaml", "properties: {a: {L0.H0: 0.5 L0.H1}}\n", NULL, "properties.a.L0.H0: expected a weight",
+         HL_FAILED},
+        {"a.yaml", "properties: {a: {L0.H0: .nan}}\n", NULL, "properties.a.L0.H0: expected a weight",
+         HL_FAILED},
+        {"a.json", "{\"properties\": {\"a\": {\"L0.H0\": 0.5, \"L0.H0\": 0.5}}}", NULL,
+         "properties.a.L0.H0: expected one weight, but there is a second", HL_FAILED},
         {"a.json", "{\"model\": \"small\"}", NULL, "the file: expected a mapping with \"heads\"", HL_FAILED},
         {"a.json", "[]", NULL, "the file: expected a mapping with \"heads\"", HL_FAILED},
         {"a.json", "{\"heads\":\n {\"L0.H0\" \"a\"}}", NULL, "a.json:2:11: not JSON", HL_FAILED},
@@ -317,6 +410,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(labels_become_properties),
         cmocka_unit_test(aliases_fold_spellings),
+        cmocka_unit_test(properties_have_several_spellings),
+        cmocka_unit_test(labels_have_weights),
         cmocka_unit_test(heads_are_described),
         cmocka_unit_test(mistakes_are_named),
         cmocka_unit_test(files_must_be_there),

@@ -149,16 +149,18 @@ static void make_queries(world *made, const float *direction) {
     }
 }
 
-/* Score of an image: (mean over the parts of y . q), over the lengths for cosine. */
+/* Score of an image: (weighted mean over the parts of y . q), over the lengths for cosine. */
 static double expected_score(const world *made, const size_t *heads, size_t count, size_t image,
                              const search_request *request) {
-    double score = 0, mean[EMBED] = {0}, square = 0;
+    double score = 0, mean[EMBED] = {0}, square = 0, total = 0;
+    for (size_t i = 0; i < count; ++i) total += request->weights ? request->weights[i] : 1;
     for (size_t i = 0; i < count; ++i) {
+        double share = (request->weights ? request->weights[i] : 1) / total;
         const float *code = made->codes[heads[i]][image], *query = made->queries[heads[i]];
         for (size_t k = 0; k < code_width(heads[i]); ++k) {
-            score += (double)code[k] * (double)query[k] / (double)count;
+            score += share * (double)code[k] * (double)query[k];
             for (size_t j = 0; j < EMBED; ++j) {
-                mean[j] += (double)code[k] * (double)made->bases[heads[i]][k][j] / (double)count;
+                mean[j] += share * (double)code[k] * (double)made->bases[heads[i]][k][j];
             }
         }
     }
@@ -184,12 +186,20 @@ static int best_first(const void *a, const void *b) {
 typedef struct search_case {
     size_t heads[HEADS], count;
     bool cosine;
+    double weights[HEADS]; /* the first one 0: none */
 } search_case;
 
 static const search_case cases[] = {
-    {{0}, 1, false},      {{1}, 1, false},   {{0, 1, 2}, 3, false},
-    {{0}, 1, true},       {{1, 2}, 2, true}, /* 35 numbers: by the Gram matrix */
-    {{0, 1, 2}, 3, true},                    /* 51 numbers, more than 40 columns: by the contributions */
+    {.heads = {0}, .count = 1},
+    {.heads = {1}, .count = 1},
+    {.heads = {0, 1, 2}, .count = 3},
+    {.heads = {0, 1, 2}, .count = 3, .weights = {0.25, 3, 1}},
+    {.heads = {0}, .count = 1, .cosine = true},
+    {.heads = {2}, .count = 1, .cosine = true, .weights = {1e-6}},
+    {.heads = {1, 2}, .count = 2, .cosine = true}, /* 35 numbers: by the Gram matrix */
+    {.heads = {1, 2}, .count = 2, .cosine = true, .weights = {0.7, 0.3}},
+    {.heads = {0, 1, 2}, .count = 3, .cosine = true}, /* 51, more than 40 columns: by the contributions */
+    {.heads = {0, 1, 2}, .count = 3, .cosine = true, .weights = {1e6, 0.5, 2}},
 };
 enum { CASES = sizeof cases / sizeof *cases };
 
@@ -199,8 +209,12 @@ static search_request make_request(const world *made, const search_case *of, sea
         size_t head = of->heads[i];
         parts[i] = (search_part){head, made->queries[head], made->bases[head][0]};
     }
-    return (search_request){
-        .parts = parts, .part_count = of->count, .cosine = of->cosine, .query_length = 3, .count = count};
+    return (search_request){.parts = parts,
+                            .part_count = of->count,
+                            .weights = of->weights[0] > 0 ? of->weights : NULL,
+                            .cosine = of->cosine,
+                            .query_length = 3,
+                            .count = count};
 }
 
 static size_t search(const world *made, const search_request *request, unsigned threads, search_hit *hits) {
@@ -309,6 +323,27 @@ static void bits_do_not_depend_on_threads(void **state) {
     close_world(made);
 }
 
+static void equal_weights_change_nothing(void **state) {
+    (void)state;
+    static search_hit plain[IMAGES], weighted[IMAGES];
+    static const double twos[HEADS] = {2, 2, 2};
+    world *made = open_world(false);
+    make_queries(made, made->directions[2]);
+    for (size_t i = 0; i < CASES; ++i) {
+        search_part parts[HEADS];
+        search_request request = make_request(made, &cases[i], parts, IMAGES);
+        request.weights = NULL;
+        assert_int_equal(search(made, &request, 2, plain), IMAGES);
+        request.weights = twos;
+        assert_int_equal(search(made, &request, 2, weighted), IMAGES);
+        for (size_t rank = 0; rank < IMAGES; ++rank) {
+            double near = 1e-12 * fabs(plain[0].score);
+            assert_true(fabs(plain[rank].score - weighted[rank].score) <= near);
+        }
+    }
+    close_world(made);
+}
+
 static void is_cancelled(void **state) {
     (void)state;
     static const hl_library_settings settings;
@@ -384,6 +419,7 @@ int main(void) {
         cmocka_unit_test(f16_scores_are_the_formulas),
         cmocka_unit_test(equal_scores_come_in_the_order_of_paths),
         cmocka_unit_test(bits_do_not_depend_on_threads),
+        cmocka_unit_test(equal_weights_change_nothing),
         cmocka_unit_test(is_cancelled),
         cmocka_unit_test(every_f16_is_widened),
         cmocka_unit_test(every_processor_gives_the_same_bits),

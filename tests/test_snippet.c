@@ -1,17 +1,12 @@
 /* The experiments that the page offers to copy: they are YAML that says what was meant, and run by the built
  * command they make the very item that they stand at. */
 #include "core/report/snippet.h"
+#include "tests/json.h"
 #include "tests/support.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
-
-static cJSON *parse(const char *json) {
-    cJSON *tree = cJSON_Parse(json);
-    if (!tree) fail_msg("not JSON: %s", json);
-    return tree;
-}
 
 static char *make(const char *sections, const cJSON *analysis, const cJSON *item) {
     char *yaml = NULL;
@@ -22,7 +17,7 @@ static char *make(const char *sections, const cJSON *analysis, const cJSON *item
 
 static void expect(const char *options, const char *item, const char *expected) {
     char *json = text("{\"plugin\":\"p\",\"options\":%s}", options);
-    cJSON *analysis = parse(json), *of = parse(item);
+    cJSON *analysis = parse_json(json), *of = parse_json(item);
     char *yaml = make("", analysis, of);
     assert_string_equal(yaml, expected);
     free(yaml);
@@ -77,7 +72,7 @@ static void test_items_of_other_analyses_keep_all(void **state) {
 
 static void test_sections_come_first(void **state) {
     (void)state;
-    cJSON *analysis = parse("{\"plugin\":\"p\",\"options\":{}}"), *item = parse("{}");
+    cJSON *analysis = parse_json("{\"plugin\":\"p\",\"options\":{}}"), *item = parse_json("{}");
     char *yaml = make("headlight: 1\nmodel: {path: m}\n", analysis, item);
     assert_string_equal(yaml, "headlight: 1\nmodel: {path: m}\nanalyses:\n- plugin: p\n");
     free(yaml);
@@ -152,7 +147,7 @@ static void test_texts_read_back(void **state) {
                                         "L3.H5",
                                         "../a b/c-d_e.jpg"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        cJSON *analysis = parse("{\"plugin\":\"p\",\"options\":{}}"), *item = parse("{}");
+        cJSON *analysis = parse_json("{\"plugin\":\"p\",\"options\":{}}"), *item = parse_json("{}");
         cJSON *options = cJSON_GetObjectItem(analysis, "options");
         cJSON_AddItemToObject(options, "texts", cJSON_CreateStringArray(&texts[i], 1));
         cJSON_AddStringToObject(options, "note", texts[i]);
@@ -189,9 +184,8 @@ static cJSON *run_experiment(const char *folder, const char *name, const char *y
     write_text(path, yaml);
     int status = run_command(NULL, &errors, "run", path, "--out", out, NULL);
     if (status != 0) fail_msg("%s\n%s", errors, yaml);
-    char *results = text("%s/results.json", out), *json = read_file(results, NULL);
-    cJSON *root = parse(json);
-    free(json);
+    char *results = text("%s/results.json", out);
+    cJSON *root = read_json(results);
     free(results);
     free(errors);
     free(out);

@@ -1,42 +1,11 @@
 /* The tokenizer of model/clip-vit, through the plugin's table of functions: golden ids, odd Unicode, odd
  * merges files. No weights are needed: the models here are a configuration and merges. */
-#include "core/host/host.h"
-#include "core/host/registry.h"
-#include "headlight/model.h"
-#include "tests/support.h"
+#include "tests/clip_vit.h"
+#include "tests/json.h"
 
-#include <cjson/cJSON.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define COUNT(ARRAY) (sizeof(ARRAY) / sizeof *(ARRAY))
-
-static atomic_bool cancel;
-static host *the_host;
-static registry *plugins;
-static hl_model_api api;
-
-static int open_plugin(void **state) {
-    (void)state;
-    hl_error error;
-    const hl_library_settings settings = {0};
-    assert_ok(host_open(&settings, &cancel, 2, &the_host, &error), error);
-    const char *const folders[] = {TEST_PLUGINS};
-    const registry_settings where = {.folders = folders, .folder_count = COUNT(folders)};
-    assert_ok(registry_open(&where, &plugins, &error), error);
-    const hl_plugin *plugin = registry_find(plugins, HL_MODEL, "clip-vit");
-    assert_non_null(plugin);
-    registry_table(plugin, &api, sizeof api);
-    return 0;
-}
-
-static int close_plugin(void **state) {
-    (void)state;
-    registry_close(plugins);
-    host_close(the_host);
-    return 0;
-}
 
 /* A folder with a small model's configuration, whose weights are random and never made. */
 static char *make_model_folder(size_t vocabulary, size_t context) {
@@ -68,14 +37,6 @@ static void put(const char *folder, const char *name, const char *content) {
 
 /* ---- golden cases ---- */
 
-static cJSON *golden_cases(void) {
-    char *content = read_file(TEST_GOLDEN "/tokens.json", NULL);
-    cJSON *json = cJSON_Parse(content);
-    free(content);
-    assert_non_null(json);
-    return json;
-}
-
 /* start, the ids, end, zeros */
 static void check_case(const hl_model *model, const cJSON *item, int32_t end, size_t context) {
     hl_error error;
@@ -97,7 +58,7 @@ static void check_case(const hl_model *model, const cJSON *item, int32_t end, si
 }
 
 static void check_cases(const char *name, const char *merges, size_t vocabulary) {
-    cJSON *json = golden_cases();
+    cJSON *json = read_json(TEST_GOLDEN "/tokens.json");
     const cJSON *cases = cJSON_GetObjectItem(cJSON_GetObjectItem(json, "cases"), name), *item;
     assert_true(cJSON_GetArraySize(cases) > 40);
     const size_t contexts[] = {200, 77, 6, 2};
@@ -422,5 +383,5 @@ int main(void) {
         cmocka_unit_test(missing_merges_are_named),
         cmocka_unit_test(first_texts_may_come_at_once),
     };
-    return cmocka_run_group_tests(tests, open_plugin, close_plugin);
+    return cmocka_run_group_tests(tests, open_clip_vit, close_clip_vit);
 }

@@ -1,82 +1,11 @@
 /* Topic segmentation from YAML to results.json, through the built command and the real plugins: against
  * golden heats, against itself, and against the mini model's known truth. */
-#include "core/io/picture.h"
-#include "tests/support.h"
+#include "tests/experiment.h"
+#include "tests/mini.h"
 
-#include <cjson/cJSON.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* ---- running experiments ---- */
-
-typedef struct outcome {
-    char *folder; /* holds the experiment and, in `out`, what it left */
-    char *errors;
-    int status;
-    cJSON *root; /* of results.json; NULL when there is none */
-} outcome;
-
-/* Runs headlight with `model`, `backend` and the YAML text of the analyses. */
-static outcome run_experiment(const char *model, const char *backend, const char *analyses) {
-    outcome got = {.folder = make_folder()};
-    char *yaml = text(
-        "headlight: 1\nmodel: {path: %s}\ncompute: {backend: %s, threads: 2}\noutput: out\nanalyses:\n%s",
-        model, backend, analyses);
-    char *path = text("%s/experiment.yaml", got.folder), *json_path = text("%s/out/results.json", got.folder);
-    write_text(path, yaml);
-    got.status = run_command(NULL, &got.errors, "run", path, NULL);
-    if (file_exists(json_path)) {
-        char *json = read_file(json_path, NULL);
-        got.root = cJSON_Parse(json);
-        assert_non_null(got.root);
-        free(json);
-    }
-    free(yaml);
-    free(path);
-    free(json_path);
-    return got;
-}
-
-static outcome run_well(const char *model, const char *backend, const char *analyses) {
-    outcome got = run_experiment(model, backend, analyses);
-    if (got.status != 0) fail_msg("%s", got.errors);
-    assert_non_null(got.root);
-    return got;
-}
-
-static void end(outcome *got) {
-    cJSON_Delete(got->root);
-    free(got->errors);
-    remove_folder(got->folder);
-}
-
-static const cJSON *results_of(const outcome *got, int analysis) {
-    const cJSON *analyses = cJSON_GetObjectItem(got->root, "analyses");
-    return cJSON_GetObjectItem(cJSON_GetArrayItem(analyses, analysis), "results");
-}
-
-static const char *field(const cJSON *item, const char *key) {
-    const char *value = cJSON_GetStringValue(cJSON_GetObjectItem(item, key));
-    assert_non_null(value);
-    return value;
-}
-
-static double number_of(const cJSON *item, const char *key) {
-    const cJSON *value = cJSON_GetObjectItem(item, key);
-    assert_true(cJSON_IsNumber(value));
-    return value->valuedouble;
-}
-
-/* The item's grid into `heat`; it must have exactly rows x cols numbers. */
-static void read_grid(const cJSON *item, size_t rows, size_t cols, float *heat) {
-    const cJSON *grid = cJSON_GetObjectItem(item, "grid"), *row, *number;
-    assert_int_equal(cJSON_GetArraySize(grid), rows);
-    cJSON_ArrayForEach(row, grid) {
-        assert_int_equal(cJSON_GetArraySize(row), cols);
-        cJSON_ArrayForEach(number, row) *heat++ = (float)number->valuedouble;
-    }
-}
 
 /* ---- golden heats ---- */
 
@@ -87,19 +16,13 @@ typedef struct golden_case {
 
 static const golden_case tiny_a = {"tiny-a", TEST_GOLDEN "/tiny-a/model", 4};
 static const golden_case tiny_b = {"tiny-b", TEST_GOLDEN "/tiny-b/model", 4};
-static const golden_case mini = {"mini", TEST_SOURCE "/configs/mini/model", 8};
+static const golden_case mini = {"mini", MINI, 8};
 
-/* The PNG images, which come first in order.txt; other decoders read the JPEG files slightly differently. */
-enum { IMAGES = 6, TEXTS = 5 };
-static const char *const image_names[IMAGES] = {"rgb_wide.png", "rgb_tall.png",    "rgb_tiny.png",
-                                                "gray.png",     "rgba_opaque.png", "palette.png"};
+enum { IMAGES = GOLDEN_PNGS, TEXTS = 5 };
 
 static char *golden_analysis(const char *heads, const char *more) {
     return text("  - plugin: topic-segmentation\n"
-                "    images: [" TEST_GOLDEN "/images/rgb_wide.png, " TEST_GOLDEN
-                "/images/rgb_tall.png, " TEST_GOLDEN "/images/rgb_tiny.png, " TEST_GOLDEN
-                "/images/gray.png, " TEST_GOLDEN "/images/rgba_opaque.png, " TEST_GOLDEN
-                "/images/palette.png]\n"
+                "    images: [" GOLDEN_PNG_LIST "]\n"
                 "    texts: [a red circle, a photo of two blue stars on grass, snow, an image of a dog, "
                 "a small striped heart]\n"
                 "    heads: [%s]\n%s",
@@ -151,7 +74,7 @@ static npy_array heats_of_run(const cJSON *results, const npy_array *all, size_t
         assert_string_equal(field(item, "schema"), "heat");
         assert_string_equal(field(item, "head"), name);
         assert_string_equal(field(item, "text"), words[index / heads % TEXTS]);
-        assert_string_equal(strrchr(field(item, "image"), '/') + 1, image_names[image]);
+        assert_string_equal(strrchr(field(item, "image"), '/') + 1, golden_images[image]);
         read_grid(item, side, side, got.data + index++ * side * side);
         free(name);
     }
@@ -279,7 +202,7 @@ static void test_pictures(void **state) {
     const cJSON *item;
     size_t index = 0, squares = 0;
     cJSON_ArrayForEach(item, results_of(&got, 0)) {
-        picture image = load(TEST_GOLDEN "/images", image_names[index++ / TEXTS]);
+        picture image = load(TEST_GOLDEN "/images", golden_images[index++ / TEXTS]);
         picture drawn = load(out, field(item, "png"));
         assert_int_equal(drawn.width, image.width);
         assert_int_equal(drawn.height, image.height);
@@ -329,10 +252,10 @@ static void test_same_run_same_bytes(void **state) {
     end(&two);
 }
 
+/* Nothing is left behind. */
 static void expect_failure(int status, const char *analyses, const char *words) {
     outcome got = run_experiment(tiny_a.model, "reference", analyses);
-    assert_int_equal(got.status, status);
-    if (!strstr(got.errors, words)) fail_msg("expected \"%s\" in: %s", words, got.errors);
+    need_failure(&got, status, words);
     char *out = text("%s/out", got.folder);
     assert_true(!file_exists(out) || count_files(out) == 0);
     free(out);
@@ -353,7 +276,7 @@ static void test_wrong_options(void **state) {
         {"texts: [snow], heads: [L9.H0]}\n", "L9.H0"},
         {"heads: [L0.H0]}\n", "texts"},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         char *yaml = text("%s%s", image, cases[i][0]);
         expect_failure(2, yaml, cases[i][1]);
         free(yaml);
@@ -362,29 +285,10 @@ static void test_wrong_options(void **state) {
 
 /* ---- the mini's truth ---- */
 
-enum { SIDE = 160, PIXELS = SIDE * SIDE, CELLS = 8, SCENES = 400 };
-
 typedef struct scored {
     float heat;
     bool object;
 } scored;
-
-/* The heat at one pixel: bilinear, half-pixel centres, clamped edges. */
-static double enlarge(const float *heat, size_t x, size_t y) {
-    double at[2] = {((double)x + 0.5) * CELLS / SIDE - 0.5, ((double)y + 0.5) * CELLS / SIDE - 0.5}, part[2];
-    size_t low[2], high[2];
-    for (int i = 0; i < 2; i++) {
-        at[i] = fmin(fmax(at[i], 0), CELLS - 1);
-        low[i] = (size_t)at[i];
-        high[i] = low[i] + 1 < CELLS ? low[i] + 1 : low[i];
-        part[i] = at[i] - (double)low[i];
-    }
-    double top = (1 - part[0]) * (double)heat[low[1] * CELLS + low[0]] +
-                 part[0] * (double)heat[low[1] * CELLS + high[0]];
-    double bottom = (1 - part[0]) * (double)heat[high[1] * CELLS + low[0]] +
-                    part[0] * (double)heat[high[1] * CELLS + high[0]];
-    return (1 - part[1]) * top + part[1] * bottom;
-}
 
 static int hotter_first(const void *a, const void *b) {
     const scored *one = a, *two = b;
@@ -395,24 +299,23 @@ static int hotter_first(const void *a, const void *b) {
 static double average_precision(scored *pixels) {
     size_t objects = 0, hits = 0, hits_before = 0;
     double sum = 0;
-    qsort(pixels, PIXELS, sizeof *pixels, hotter_first);
-    for (size_t i = 0; i < PIXELS; i++) objects += pixels[i].object;
-    for (size_t i = 0; i < PIXELS; i++) {
+    qsort(pixels, SCENE_PIXELS, sizeof *pixels, hotter_first);
+    for (size_t i = 0; i < SCENE_PIXELS; i++) objects += pixels[i].object;
+    for (size_t i = 0; i < SCENE_PIXELS; i++) {
         hits += pixels[i].object;
-        if (i + 1 < PIXELS && pixels[i + 1].heat == pixels[i].heat) continue;
+        if (i + 1 < SCENE_PIXELS && pixels[i + 1].heat == pixels[i].heat) continue;
         sum += (double)(hits - hits_before) / (double)objects * (double)hits / (double)(i + 1);
         hits_before = hits;
     }
     return sum;
 }
 
-/* Mean of the object's and the background's intersection over union when heat above its mean is the object.
- */
+/* Mean of the object's and the background's intersection over union; heat above its mean is the object. */
 static double mean_iou(const scored *pixels) {
     double mean = 0;
     size_t both[2] = {0}, either[2] = {0};
-    for (size_t i = 0; i < PIXELS; i++) mean += (double)pixels[i].heat / PIXELS;
-    for (size_t i = 0; i < PIXELS; i++) {
+    for (size_t i = 0; i < SCENE_PIXELS; i++) mean += (double)pixels[i].heat / SCENE_PIXELS;
+    for (size_t i = 0; i < SCENE_PIXELS; i++) {
         bool hot = (double)pixels[i].heat > mean, object = pixels[i].object;
         both[0] += hot && object, either[0] += hot || object;
         both[1] += !hot && !object, either[1] += !hot || !object;
@@ -420,25 +323,15 @@ static double mean_iou(const scored *pixels) {
     return (double)both[0] / (double)either[0] / 2 + (double)both[1] / (double)either[1] / 2;
 }
 
-static cJSON *read_gallery(void) {
-    char *json = read_file(TEST_SOURCE "/configs/mini/gallery.json", NULL);
-    cJSON *gallery = cJSON_Parse(json);
-    assert_int_equal(cJSON_GetArraySize(gallery), SCENES);
-    free(json);
-    return gallery;
-}
-
 /* One analysis for each scene: its own "a COLOR SHAPE". */
 static char *scene_analyses(const cJSON *gallery) {
     char *yaml = text("%s", "");
     const cJSON *scene;
     cJSON_ArrayForEach(scene, gallery) {
-        const cJSON *group = cJSON_GetObjectItem(scene, "main");
-        const char *color = field(group, "colors");
-        char *longer = text("%s  - {plugin: topic-segmentation, images: [" TEST_SOURCE
-                            "/configs/mini/%s], texts: [%s %s %s]}\n",
-                            yaml, field(scene, "path"), strchr("aeiou", *color) ? "an" : "a", color,
-                            field(group, "shapes"));
+        char *words = object_words(scene, "main");
+        char *longer = text("%s  - {plugin: topic-segmentation, images: [" MINI_FOLDER "/%s], texts: [%s]}\n",
+                            yaml, field(scene, "path"), words);
+        free(words);
         free(yaml);
         yaml = longer;
     }
@@ -446,14 +339,12 @@ static char *scene_analyses(const cJSON *gallery) {
 }
 
 static void score_scene(const cJSON *scene, const cJSON *result, double *precision, double *iou) {
-    static scored pixels[PIXELS];
-    float heat[CELLS * CELLS];
-    read_grid(result, CELLS, CELLS, heat);
-    picture mask = load(TEST_SOURCE "/configs/mini", field(scene, "mask"));
-    assert_int_equal(mask.width, SIDE);
-    assert_int_equal(mask.height, SIDE);
-    for (size_t i = 0; i < PIXELS; i++) {
-        pixels[i] = (scored){(float)enlarge(heat, i % SIDE, i / SIDE), mask.rgb[3 * i] == 1};
+    static scored pixels[SCENE_PIXELS];
+    float heat[HEAT_SIDE * HEAT_SIDE];
+    read_grid(result, HEAT_SIDE, HEAT_SIDE, heat);
+    picture mask = load_mask(scene);
+    for (size_t i = 0; i < SCENE_PIXELS; i++) {
+        pixels[i] = (scored){(float)heat_at(heat, i % SCENE_SIDE, i / SCENE_SIDE), mask.rgb[3 * i] == 1};
     }
     picture_free(&mask);
     *iou += mean_iou(pixels) / SCENES;
@@ -463,7 +354,7 @@ static void score_scene(const cJSON *scene, const cJSON *result, double *precisi
 /* The figures in configs/mini/README.md, to three decimals; JPEG decoders may move the third. */
 static void test_mini_finds_its_objects(void **state) {
     (void)state;
-    cJSON *gallery = read_gallery();
+    cJSON *gallery = read_scenes();
     char *yaml = scene_analyses(gallery);
     outcome got = run_well(mini.model, "openblas", yaml);
     double precision = 0, iou = 0;

@@ -1,8 +1,8 @@
 /* `variants`: one experiment run several times, each with something changed, and compared. Through the built
  * command. */
+#include "tests/json.h"
 #include "tests/support.h"
 
-#include <cjson/cJSON.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,18 +34,10 @@ static void close_workshop(workshop *made) {
 }
 
 static cJSON *results_of(const workshop *made, const char *variant) {
-    char *path = text("%s/%sresults.json", made->out, variant), *content = read_file(path, NULL);
-    cJSON *tree = cJSON_Parse(content);
-    assert_non_null(tree);
-    free(content);
+    char *path = text("%s/%sresults.json", made->out, variant);
+    cJSON *tree = read_json(path);
     free(path);
     return tree;
-}
-
-static double number_of(const cJSON *object, const char *key) {
-    const cJSON *number = cJSON_GetObjectItemCaseSensitive(object, key);
-    assert_true(cJSON_IsNumber(number));
-    return number->valuedouble;
 }
 
 static void each_variant_has_a_report_and_all_are_compared(void **state) {

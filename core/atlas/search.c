@@ -16,9 +16,10 @@ typedef struct search {
     const hl_host *host;
     const search_request *request;
     const kernels *kernels;
-    size_t width; /* of a row of codes of all parts, zero padded */
-    /* For cosine: |sum of contributions| is |y bases|, width x embed_dim, or from y gram y, whichever has
-     * fewer columns; gram = bases bases^T. */
+    size_t width;        /* of a row of codes of all parts, zero padded */
+    double total_weight; /* of the parts */
+    /* For cosine: |weighted sum of contributions| is |y bases|, width x embed_dim, or from y gram y,
+     * whichever has fewer columns; gram = bases bases^T, and each part's basis is times its weight. */
     double *matrix;
     size_t columns;
     bool is_gram;
@@ -34,6 +35,10 @@ static size_t code_width(const atlas_head *head) {
     return (size_t)head->width + head->scalar_count;
 }
 
+static double weight_of(const search *self, size_t part) {
+    return self->request->weights ? self->request->weights[part] : 1;
+}
+
 static size_t padded(size_t width) {
     return (width + KERNEL_LANES - 1) / KERNEL_LANES * KERNEL_LANES;
 }
@@ -47,14 +52,15 @@ static double *new_matrix(const hl_host *host, size_t rows, size_t columns) {
 
 /* ---- what is asked ---- */
 
-/* The parts' bases below each other. */
+/* The parts' bases, each times its weight, below each other. */
 static double *stack_bases(const search *self, size_t columns) {
     double *bases = new_matrix(self->host, self->width, columns), *out = bases;
     for (size_t part = 0; bases && part < self->request->part_count; ++part) {
         const float *basis = self->request->parts[part].basis;
+        double weight = weight_of(self, part);
         size_t rows = code_width(head_of(self, part)), embed_dim = atlas_layout_of(self->atlas)->embed_dim;
         for (size_t row = 0; row < rows; ++row, out += columns, basis += embed_dim) {
-            for (size_t j = 0; j < embed_dim; ++j) out[j] = (double)basis[j];
+            for (size_t j = 0; j < embed_dim; ++j) out[j] = weight * (double)basis[j];
         }
     }
     return bases;
@@ -82,6 +88,7 @@ static bool prepare_lengths(search *self) {
 static bool prepare(search *self) {
     for (size_t part = 0; part < self->request->part_count; ++part) {
         self->width += code_width(head_of(self, part));
+        self->total_weight += weight_of(self, part);
     }
     self->width = padded(self->width);
     self->scores = new_matrix(self->host, 1, atlas_count(self->atlas));
@@ -133,19 +140,29 @@ static stored find_stored(const search *self, span images, size_t part) {
     return found;
 }
 
-/* The mean over the parts of y . q */
-static void score_span(const search *self, span images, double *scores) {
+/* Adds y . q of one part. */
+static void add_part(const search *self, span images, size_t part, double *scores) {
     const kernels *kernel = self->kernels;
-    size_t parts = self->request->part_count;
-    for (size_t part = 0; part < parts; ++part) {
-        stored from = find_stored(self, images, part);
-        const float *query = self->request->parts[part].query;
-        size_t width = from.head->width;
-        (from.half ? kernel->add_dots_f16 : kernel->add_dots_f32)(from.codes, images.rows, width, query,
-                                                                  scores);
-        kernel->add_dots_f32(from.scalars, images.rows, from.head->scalar_count, query + width, scores);
+    stored from = find_stored(self, images, part);
+    const float *query = self->request->parts[part].query;
+    size_t width = from.head->width;
+    (from.half ? kernel->add_dots_f16 : kernel->add_dots_f32)(from.codes, images.rows, width, query, scores);
+    kernel->add_dots_f32(from.scalars, images.rows, from.head->scalar_count, query + width, scores);
+}
+
+/* The same times the part's weight. */
+static void add_weighted_part(const search *self, span images, size_t part, double *scores) {
+    double own[BLOCK] = {0}, weight = weight_of(self, part);
+    add_part(self, images, part, own);
+    for (size_t r = 0; r < images.rows; ++r) scores[r] += weight * own[r];
+}
+
+/* The weighted mean over the parts of y . q */
+static void score_span(const search *self, span images, double *scores) {
+    for (size_t part = 0; part < self->request->part_count; ++part) {
+        (self->request->weights ? add_weighted_part : add_part)(self, images, part, scores);
     }
-    for (size_t r = 0; r < images.rows; ++r) scores[r] /= (double)parts;
+    for (size_t r = 0; r < images.rows; ++r) scores[r] /= self->total_weight;
 }
 
 /* The images' codes in all parts, a row each. */
@@ -165,14 +182,13 @@ static void gather(const search *self, span images, double *out) {
  * `products` are scratch. */
 static void divide_by_lengths(const search *self, span images, double *rows, double *products,
                               double *scores) {
-    double parts = (double)self->request->part_count;
     gather(self, images, rows);
     self->kernels->product(rows, images.rows, self->width, self->matrix, self->columns, products);
     for (size_t r = 0; r < images.rows; ++r) {
         const double *row = products + r * self->columns;
         double square;
         self->kernels->dots(row, 1, self->columns, self->is_gram ? rows + r * self->width : row, &square);
-        double lengths = sqrt(fmax(square, 0)) / parts * self->request->query_length;
+        double lengths = sqrt(fmax(square, 0)) / self->total_weight * self->request->query_length;
         scores[r] = lengths > 0 ? scores[r] / lengths : 0;
     }
 }

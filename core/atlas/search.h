@@ -1,5 +1,5 @@
-/* The search: which images of an atlas score best in one head or the mean over several. Reads only the heads
- * that it is asked for. Knows codes and queries, not where they come from. */
+/* The search: which images of an atlas score best in one head or the weighted mean over several. Reads only
+ * the heads that it is asked for. Knows codes and queries, not where they come from. */
 #ifndef SEARCH_H
 #define SEARCH_H
 
@@ -17,8 +17,9 @@ typedef struct search_hit {
 } search_hit;
 
 typedef struct search_request {
-    const search_part *parts; /* an image's score is the mean over the parts */
+    const search_part *parts; /* an image's score is the mean over the parts, sum(w y . q) / sum(w) */
     size_t part_count;
+    const double *weights; /* one for each part, above 0 and no larger than 1e6; NULL: all 1 */
     bool cosine;           /* divide by the length of the image's mean contribution ... */
     double query_length;   /* ... and by this */
     size_t count;          /* best first; equal scores in the order of their paths */

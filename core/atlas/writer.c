@@ -20,6 +20,7 @@ struct atlas_writer {
     manifest *manifest;
     shard_layout layout;
     bool published; /* there is an atlas.json */
+    int unwritable; /* why the folder cannot be locked and written, an errno; 0: it can */
 };
 
 static hl_status path_in(const char *folder, const char *name, char **out, hl_error *error) {
@@ -107,11 +108,18 @@ static bool is_current(int descriptor, const char *path) {
            locked.st_ino == named.st_ino;
 }
 
+static hl_status check_writable(const atlas_writer *self, hl_error *error) {
+    if (!self->unwritable) return HL_OK;
+    return hl_fail(error, HL_FAILED, "%s: is not up to date, and cannot be written: %s", self->folder,
+                   strerror(self->unwritable));
+}
+
 static hl_status lock_folder(atlas_writer *self, hl_error *error) {
     for (;;) {
         int descriptor = open(self->lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
         if (descriptor < 0) {
-            return hl_fail(error, HL_FAILED, "%s: cannot be written: %s", self->lock_path, strerror(errno));
+            self->unwritable = errno;
+            return self->published ? HL_OK : check_writable(self, error);
         }
         if (flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
             int reason = errno;
@@ -168,12 +176,13 @@ static hl_status open_folder(atlas_writer *self, const atlas_layout *layout, siz
     hl_status status = path_in(self->folder, LOCK_FILE, &self->lock_path, error);
     if (status == HL_OK) status = find_manifest(self, error);
     if (status == HL_OK && !self->published) status = for_each_name(self, refuse_foreign, error);
-    if (status == HL_OK) status = make_folder(self->folder, error);
+    if (status == HL_OK && !self->published) status = make_folder(self->folder, error);
     if (status == HL_OK) status = lock_folder(self, error);
     if (status == HL_OK) status = find_manifest(self, error); /* now nobody else changes it */
     if (status == HL_OK) status = open_manifest(self, layout, shard_size, error);
     if (status == HL_OK) status = shard_layout_make(&self->manifest->layout, &self->layout, error);
-    return status == HL_OK ? for_each_name(self, remove_leftover, error) : status;
+    if (status != HL_OK || self->unwritable) return status;
+    return for_each_name(self, remove_leftover, error);
 }
 
 hl_status atlas_writer_open(const char *folder, const atlas_layout *layout, size_t shard_size,
@@ -226,17 +235,23 @@ static uint64_t next_number(const manifest *of) {
 }
 
 hl_status atlas_writer_publish(atlas_writer *self, hl_error *error) {
-    hl_status status = sync_folder(self->folder, error);
+    hl_status status = check_writable(self, error);
+    if (status == HL_OK) status = sync_folder(self->folder, error);
     if (status == HL_OK) status = manifest_write(self->manifest, self->folder, error);
     if (status == HL_OK) self->published = true;
     return status == HL_OK ? sync_folder(self->folder, error) : status;
+}
+
+hl_status atlas_writer_found(atlas_writer *self, hl_error *error) {
+    return self->published ? HL_OK : atlas_writer_publish(self, error);
 }
 
 static hl_status write_shard(atlas_writer *self, shard_builder *filled, const hl_host *host,
                              manifest_shard *shard, hl_error *error) {
     *shard = (manifest_shard){.number = next_number(self->manifest)};
     output *out;
-    hl_status status = output_open(self->folder, &out, error);
+    hl_status status = check_writable(self, error);
+    if (status == HL_OK) status = output_open(self->folder, &out, error);
     if (status != HL_OK) return status;
     status = shard_builder_write(filled, host, out, shard, error);
     if (status == HL_OK) return output_commit(out, error);
@@ -308,7 +323,8 @@ hl_status atlas_writer_copy(atlas_writer *self, const atlas *from, size_t shard,
     manifest_shard_name(copied.number, name);
     output *out;
     FILE *file;
-    hl_status status = output_open(self->folder, &out, error);
+    hl_status status = check_writable(self, error);
+    if (status == HL_OK) status = output_open(self->folder, &out, error);
     if (status != HL_OK) return status;
     status = output_file(out, name, &file, error);
     if (status == HL_OK) status = copy_bytes(&from->shards[shard], copied.checksum, out, file, error);

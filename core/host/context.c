@@ -208,17 +208,25 @@ static hl_status find_query(context *self, const float *direction, uint32_t comp
     return HL_OK;
 }
 
+static hl_status add_heat(context *self, const hl_trace *trace, uint32_t component,
+                          const hl_direction *direction, double *sums, hl_error *error) {
+    const float *query = NULL;
+    hl_status status = check_component(self, component, error);
+    if (status == HL_OK) status = find_query(self, direction->vector, component, &query, error);
+    if (status != HL_OK) return status;
+    return engine_add_heat(self->model, trace, component, query, sums, self->scratch, error);
+}
+
+/* `own`: room for one component's heat, of as many cells; only used with weights. */
 static hl_status add_heats(context *self, const hl_trace *trace, const hl_selection *selection,
-                           const hl_direction *direction, double *sums, hl_error *error) {
+                           const hl_direction *direction, size_t cells, double *sums, double *own,
+                           hl_error *error) {
     hl_status status = HL_OK;
+    const double *weights = selection->weights;
     for (size_t i = 0; i < selection->count && status == HL_OK; ++i) {
-        uint32_t component = selection->components[i];
-        const float *query = NULL;
-        status = check_component(self, component, error);
-        if (status == HL_OK) status = find_query(self, direction->vector, component, &query, error);
-        if (status == HL_OK) {
-            status = engine_add_heat(self->model, trace, component, query, sums, self->scratch, error);
-        }
+        if (weights) memset(own, 0, cells * sizeof *own);
+        status = add_heat(self, trace, selection->components[i], direction, weights ? own : sums, error);
+        for (size_t j = 0; weights && j < cells; ++j) sums[j] += weights[i] * own[j];
     }
     return status;
 }
@@ -230,9 +238,9 @@ static hl_status heat(const hl_context *interface, const hl_image *image, const 
     const hl_trace *trace = NULL;
     hl_status status = find_trace(self, image, &trace, error);
     if (status != HL_OK) return status;
-    double *sums = calloc(cells, sizeof *sums);
+    double *sums = calloc(2 * cells, sizeof *sums);
     if (!sums) return hl_no_memory(error, "a heat");
-    status = add_heats(self, trace, selection, direction, sums, error);
+    status = add_heats(self, trace, selection, direction, cells, sums, sums + cells, error);
     for (size_t i = 0; i < cells; ++i) grid[i] = (float)sums[i];
     free(sums);
     return status;

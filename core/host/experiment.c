@@ -35,7 +35,11 @@ static const char *const atlas_types[] = {"f16", "f32", NULL};
 static const hl_option gallery_options[] = {
     {.name = "images", .type = HL_PATH, .help = "a folder, a list or a gallery.json"},
     {.name = "atlas", .type = HL_PATH, .fallback = "~", .help = "the atlas's folder"},
-    {.name = "dtype", .type = HL_CHOICE, .fallback = "f16", .choices = atlas_types, .help = "of the atlas"},
+    {.name = "dtype",
+     .type = HL_CHOICE,
+     .fallback = "~",
+     .choices = atlas_types,
+     .help = "of the atlas; default: what is there, else f16"},
 };
 static const hl_plugin gallery_section = SECTION("gallery", gallery_options);
 
@@ -156,7 +160,8 @@ static hl_status read_gallery(const section_reader *reader) {
     const hl_value *images = options_values(values)[0], *atlas = options_values(values)[1];
     gallery->images = strdup(images->string);
     if (atlas->given) gallery->atlas = strdup(atlas->string);
-    gallery->dtype = options_values(values)[2]->integer == 0 ? HL_F16 : HL_F32;
+    const hl_value *dtype = options_values(values)[2];
+    if (dtype->given) gallery->dtype = dtype->integer == 0 ? HL_F16 : HL_F32;
     if (!gallery->images || (atlas->given && !gallery->atlas)) {
         status = hl_no_memory(reader->error, "an experiment");
     }

@@ -22,9 +22,9 @@ typedef struct experiment_variant {
 
 /* The images that analyses may search. */
 typedef struct experiment_gallery {
-    char *images; /* a folder, a list or a gallery.json, resolved; NULL: the experiment names no gallery */
-    char *atlas;  /* resolved; NULL: a folder `atlas` among the results */
-    hl_dtype dtype;
+    char *images;   /* a folder, a list or a gallery.json, resolved; NULL: the experiment names no gallery */
+    char *atlas;    /* resolved; NULL: a folder `atlas` among the results */
+    hl_dtype dtype; /* 0: as the atlas there, else f16 */
 } experiment_gallery;
 
 typedef struct experiment {

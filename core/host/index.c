@@ -27,20 +27,20 @@ typedef struct indexing {
     atlas_writer *writer;
     const gallery_image **pending; /* to encode */
     size_t pending_count;
+    size_t dropped; /* images of the atlas */
 } indexing;
 
 /* ---- what the atlas already has ---- */
 
-/* Whether the gallery still has this very file, and no other row of the atlas stands for it. */
-static bool still_there(const indexing *self, const char *path, int64_t bytes, int64_t modified) {
+/* Whether to keep a row: the gallery still has this very file, and no other row stands for it. */
+static bool hold(const indexing *self, const char *path, int64_t bytes, int64_t modified) {
     const gallery_image *image = gallery_find(self->gallery, path);
-    if (!image || image->bytes != bytes || image->modified != modified) return false;
+    if (!image) return self->settings->keep_others;
+    if (image->bytes != bytes || image->modified != modified) return false;
     size_t index = (size_t)(image - self->gallery->images);
-    return index >= self->first && index < self->last && !self->held[index];
-}
-
-static void hold(const indexing *self, const char *path) {
-    self->held[gallery_find(self->gallery, path) - self->gallery->images] = true;
+    if (index < self->first || index >= self->last || self->held[index]) return false;
+    self->held[index] = true;
+    return true;
 }
 
 static int64_t number_in(const shard_file *shard, size_t tensor, size_t row) {
@@ -48,7 +48,7 @@ static int64_t number_in(const shard_file *shard, size_t tensor, size_t row) {
 }
 
 /* Marks the rows to keep, images first, then skipped ones; returns how many. */
-static size_t mark_rows(const indexing *self, const shard_file *shard, bool *keep) {
+static size_t mark_rows(indexing *self, const shard_file *shard, bool *keep) {
     const shard_layout *layout = atlas_writer_layout(self->writer);
     size_t kept = 0;
     for (size_t i = 0; i < shard->images + shard->skipped; ++i) {
@@ -57,10 +57,12 @@ static size_t mark_rows(const indexing *self, const shard_file *shard, bool *kee
         const char *path = skip ? shard->skips[row].path : shard->paths[row];
         int64_t bytes = number_in(shard, skip ? layout->skipped_bytes : layout->bytes, row);
         int64_t modified = number_in(shard, skip ? layout->skipped_modified : layout->modified, row);
-        keep[i] = still_there(self, path, bytes, modified);
-        if (!keep[i]) continue;
-        hold(self, path);
-        ++kept;
+        keep[i] = hold(self, path, bytes, modified);
+        if (keep[i]) {
+            ++kept;
+        } else if (!skip) {
+            ++self->dropped;
+        }
     }
     return kept;
 }
@@ -82,8 +84,7 @@ static hl_status rewrite(const indexing *self, const shard_file *shard, uint64_t
     return status;
 }
 
-static hl_status update_shard(const indexing *self, const shard_file *shard, uint64_t number,
-                              hl_error *error) {
+static hl_status update_shard(indexing *self, const shard_file *shard, uint64_t number, hl_error *error) {
     size_t rows = shard->images + shard->skipped;
     bool *keep = calloc(rows + 1, sizeof *keep);
     if (!keep) return hl_no_memory(error, "the rows of a shard");
@@ -93,8 +94,16 @@ static hl_status update_shard(const indexing *self, const shard_file *shard, uin
     return status;
 }
 
+static void log_dropped(const indexing *self) {
+    const hl_host *interface = self->model->interface;
+    if (self->dropped == 0) return;
+    interface->log(interface, HL_LOG_WARNING, "%s: dropped %zu image%s that %s, or changed since",
+                   self->settings->atlas, self->dropped, self->dropped == 1 ? "" : "s",
+                   self->settings->parts > 0 ? "this share of the gallery lacks" : "the gallery lacks");
+}
+
 /* Drops what has vanished or changed. */
-static hl_status update_shards(const indexing *self, hl_error *error) {
+static hl_status update_shards(indexing *self, hl_error *error) {
     const hl_host *interface = self->model->interface;
     if (atlas_writer_manifest(self->writer)->shard_count == 0) return HL_OK;
     atlas *old;
@@ -106,6 +115,7 @@ static hl_status update_shards(const indexing *self, hl_error *error) {
         }
     }
     atlas_close(old);
+    log_dropped(self);
     return status;
 }
 
@@ -136,8 +146,9 @@ static hl_status run_encoder(const indexing *self, shard_filler *filler, hl_erro
     return encoder_run(self->model, &settings, error);
 }
 
+/* A share may have no images: then an empty atlas stands for it. */
 static hl_status encode_pending(const indexing *self, hl_error *error) {
-    if (self->pending_count == 0) return HL_OK;
+    if (self->pending_count == 0) return atlas_writer_found(self->writer, error);
     shard_filler_settings settings = {.model = self->model,
                                       .layout = &self->layout,
                                       .writer = self->writer,

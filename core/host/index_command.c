@@ -7,8 +7,10 @@
 #include <string.h>
 
 static hl_status parse_dtype(const char *text, hl_dtype *out, hl_error *error) {
-    *out = text && strcmp(text, "f32") == 0 ? HL_F32 : HL_F16;
-    if (!text || strcmp(text, "f16") == 0 || strcmp(text, "f32") == 0) return HL_OK;
+    *out = 0;
+    if (!text) return HL_OK;
+    *out = strcmp(text, "f32") == 0 ? HL_F32 : HL_F16;
+    if (strcmp(text, "f16") == 0 || strcmp(text, "f32") == 0) return HL_OK;
     return hl_fail(error, HL_USAGE, "dtype \"%s\": expected f16 or f32", text);
 }
 

@@ -37,7 +37,8 @@ static void add_preprocess(checksum *sum, const hl_preprocess *preprocess) {
     }
 }
 
-hl_status index_fingerprint(const engine *model, hl_dtype dtype, char out[33], hl_error *error) {
+/* 32 hex digits and NUL over everything that codes depend on. */
+static hl_status make_fingerprint(const engine *model, hl_dtype dtype, char out[33], hl_error *error) {
     if (!model->api.digest) {
         return hl_fail(
             error, HL_USAGE,
@@ -94,12 +95,18 @@ static hl_status parse_layers(const char *text, layer_range *out, hl_error *erro
                    text);
 }
 
-static hl_status no_such_layer(const engine *model, const char *layers, hl_error *error) {
+/* -1: no layer has heads */
+static int32_t last_layer(const engine *model) {
     int32_t last = -1;
     for (uint32_t i = 0; i < model->head_count; ++i) {
         int32_t layer = engine_component(model, model->heads[i])->layer;
         if (layer > last) last = layer;
     }
+    return last;
+}
+
+static hl_status no_such_layer(const engine *model, const char *layers, hl_error *error) {
+    int32_t last = last_layer(model);
     if (last < 0) {
         return hl_fail(error, HL_USAGE, "%s has no heads that an atlas could hold", model->info->name);
     }
@@ -134,6 +141,7 @@ static hl_status choose_heads(const engine *model, const char *layers, const atl
     layer_range range;
     hl_status status = parse_layers(layers, &range, error);
     if (status != HL_OK) return status;
+    if (range.last != LONG_MAX && range.last > last_layer(model)) return no_such_layer(model, layers, error);
     out->heads = calloc((size_t)model->head_count + 1, sizeof *out->heads);
     out->components = calloc((size_t)model->head_count + 1, sizeof *out->components);
     if (!out->heads || !out->components) return hl_no_memory(error, "the heads of the atlas");
@@ -154,17 +162,22 @@ static hl_status add_others(const engine *model, index_layout *out, hl_error *er
     return hl_fail(error, HL_USAGE, "column mlps: %s has heads only", model->info->name);
 }
 
+static hl_dtype choose_dtype(const index_settings *settings, const atlas_layout *found) {
+    if (settings->dtype) return settings->dtype;
+    return found ? found->dtype : HL_F16;
+}
+
 static hl_status fill(const engine *model, const index_settings *settings, const atlas_layout *found,
                       index_layout *out, hl_error *error) {
     out->atlas = (atlas_layout){.model = model->info->name,
                                 .fingerprint = out->fingerprint,
                                 .embed_dim = model->info->embed_dim,
-                                .dtype = settings->dtype,
+                                .dtype = choose_dtype(settings, found),
                                 .columns = settings->columns};
     if (found && (found->columns | settings->columns) == found->columns) out->atlas.columns = found->columns;
     hl_status status = choose_heads(model, settings->layers, found, out, error);
     if (status == HL_OK && out->atlas.columns & ATLAS_MLPS) status = add_others(model, out, error);
-    return status == HL_OK ? index_fingerprint(model, settings->dtype, out->fingerprint, error) : status;
+    return status == HL_OK ? make_fingerprint(model, out->atlas.dtype, out->fingerprint, error) : status;
 }
 
 /* The manifest of an atlas that is already there, or NULL. */

@@ -1,5 +1,5 @@
-/* See nearest.h. With a direction t a head's query is q = B t, with an image it is q = B c, c being the mean
- * contribution of the image's heads; the rest is the search's business. */
+/* See nearest.h. With a direction t a head's query is q = B t, with an image it is q = B c, c being the
+ * weighted mean contribution of the image's heads; the rest is the search's business. */
 #include "core/host/nearest.h"
 
 #include "core/atlas/search.h"
@@ -22,6 +22,7 @@ struct nearest {
     gallery *gallery;     /* NULL before the first query */
     atlas *atlas;         /* the same */
     identity *identities; /* of the atlas's images */
+    bool *absent;         /* by image of the atlas: the gallery lacks it */
 };
 
 hl_status nearest_open(engine *model, const nearest_settings *settings, nearest **out, hl_error *error) {
@@ -36,9 +37,11 @@ static void close_gallery(nearest *self) {
     gallery_close(self->gallery);
     atlas_close(self->atlas);
     free(self->identities);
+    free(self->absent);
     self->gallery = NULL;
     self->atlas = NULL;
     self->identities = NULL;
+    self->absent = NULL;
 }
 
 void nearest_close(nearest *self) {
@@ -62,18 +65,23 @@ static identity identify(const char *file) {
 static hl_status identify_images(nearest *self, hl_error *error) {
     size_t count = atlas_count(self->atlas);
     self->identities = calloc(count + 1, sizeof *self->identities);
-    if (!self->identities) return hl_no_memory(error, "a gallery");
+    self->absent = calloc(count + 1, sizeof *self->absent);
+    if (!self->identities || !self->absent) return hl_no_memory(error, "a gallery");
     for (size_t i = 0; i < count; ++i) {
         const gallery_image *image = gallery_find(self->gallery, atlas_path(self->atlas, i));
+        self->absent[i] = !image;
         if (image) self->identities[i] = identify(image->file);
     }
     return HL_OK;
 }
 
+/* An atlas may hold more than this gallery; what took days to make is not dropped for a question. */
 static hl_status open_gallery(nearest *self, hl_error *error) {
-    if (self->identities) return HL_OK;
-    index_settings settings = {
-        .gallery = self->settings.gallery, .atlas = self->settings.atlas, .dtype = self->settings.dtype};
+    if (self->atlas) return HL_OK;
+    index_settings settings = {.gallery = self->settings.gallery,
+                               .atlas = self->settings.atlas,
+                               .dtype = self->settings.dtype,
+                               .keep_others = true};
     hl_status status = index_gallery(self->model, &settings, error);
     if (status == HL_OK) status = gallery_open(settings.gallery, &self->gallery, error);
     if (status == HL_OK) status = atlas_open(settings.atlas, &self->atlas, error);
@@ -92,6 +100,7 @@ typedef struct question {
     float *direction;   /* t, or the query image's mean contribution: embed_dim numbers */
     float *queries;     /* of all parts, one after the other */
     search_part *parts; /* one for each head of the selection */
+    double *weights;    /* of these, as shares of the largest; NULL: all 1 */
     bool *leave_out;    /* by image of the atlas */
     search_hit *hits;
     size_t room; /* hits */
@@ -108,17 +117,29 @@ static bool allocate(question *self) {
     self->direction = calloc(searched->model->info->embed_dim, sizeof *self->direction);
     self->queries = calloc(numbers + 1, sizeof *self->queries);
     self->parts = calloc(selection->count, sizeof *self->parts);
+    self->weights = selection->weights ? calloc(selection->count, sizeof *self->weights) : NULL;
     self->leave_out = calloc(images + 1, sizeof *self->leave_out);
     self->hits = calloc(self->room + 1, sizeof *self->hits);
-    return self->direction && self->queries && self->parts && self->leave_out && self->hits;
+    return self->direction && self->queries && self->parts && (self->weights || !selection->weights) &&
+           self->leave_out && self->hits;
 }
 
 static void release(question *self) {
     free(self->direction);
     free(self->queries);
     free(self->parts);
+    free(self->weights);
     free(self->leave_out);
     free(self->hits);
+}
+
+/* A mean is the same for all multiples of its weights; these are none whose squares vanish. */
+static void share_weights(question *self) {
+    const hl_selection *selection = self->query->selection;
+    double largest = 0;
+    if (!self->weights) return;
+    for (size_t i = 0; i < selection->count; ++i) largest = fmax(largest, selection->weights[i]);
+    for (size_t i = 0; i < selection->count; ++i) self->weights[i] = selection->weights[i] / largest;
 }
 
 /* mean(c_query) over the selection's heads */
@@ -126,14 +147,16 @@ static hl_status mean_contribution(question *self, const hl_context *context, hl
     const hl_selection *selection = self->query->selection;
     size_t width = context->model->embed_dim;
     float *one = calloc(width, sizeof *one);
-    double *sums = calloc(width, sizeof *sums);
+    double *sums = calloc(width, sizeof *sums), total = 0;
     hl_status status = one && sums ? HL_OK : hl_no_memory(error, "a query");
     for (size_t i = 0; i < selection->count && status == HL_OK; ++i) {
         status = context->contribution(context, self->query->image, selection->components[i], one, error);
-        for (size_t j = 0; j < width && status == HL_OK; ++j) sums[j] += (double)one[j];
+        double weight = self->weights ? self->weights[i] : 1;
+        for (size_t j = 0; j < width && status == HL_OK; ++j) sums[j] += weight * (double)one[j];
+        total += weight;
     }
     for (size_t j = 0; j < width && status == HL_OK; ++j) {
-        self->direction[j] = (float)(sums[j] / (double)selection->count);
+        self->direction[j] = (float)(sums[j] / total);
     }
     free(one);
     free(sums);
@@ -189,23 +212,29 @@ static hl_status make_parts(question *self, hl_error *error) {
     return status;
 }
 
-static void leave_query_out(question *self) {
+/* What the gallery lacks, and the query image itself. */
+static void find_left_out(question *self) {
     const nearest *searched = self->searched;
-    identity asked = identify(self->query->image->path);
-    for (size_t i = 0; i < atlas_count(searched->atlas); ++i) {
+    size_t count = atlas_count(searched->atlas);
+    const hl_query *query = self->query;
+    memcpy(self->leave_out, searched->absent, count * sizeof *self->leave_out);
+    identity asked = {.known = false};
+    if (query->image && !query->include_query) asked = identify(query->image->path);
+    for (size_t i = 0; i < count && asked.known; ++i) {
         identity image = searched->identities[i];
-        self->leave_out[i] =
-            asked.known && image.known && image.device == asked.device && image.file == asked.file;
+        if (image.known && image.device == asked.device && image.file == asked.file)
+            self->leave_out[i] = true;
     }
 }
 
 static hl_status search(question *self, hl_neighbor *neighbors, size_t *found, hl_error *error) {
     const nearest *searched = self->searched;
     const hl_query *query = self->query;
-    if (query->image && !query->include_query) leave_query_out(self);
+    find_left_out(self);
     search_request request = {
         .parts = self->parts,
         .part_count = query->selection->count,
+        .weights = self->weights,
         .cosine = query->metric == HL_COSINE,
         .query_length = length_of(self->direction, searched->model->info->embed_dim),
         .count = self->room,
@@ -228,6 +257,13 @@ static hl_status check_query(const nearest *self, const hl_query *query, hl_erro
         bool is_head = index < self->model->info->component_count &&
                        engine_component(self->model, index)->kind == HL_HEAD;
         if (!is_head) return hl_fail(error, HL_FAILED, "the analysis asks for neighbours in what is no head");
+        double weight = query->selection->weights ? query->selection->weights[i] : 1;
+        if (!(weight > 0 && isfinite(weight))) {
+            return hl_fail(error, HL_FAILED,
+                           "the analysis asks for neighbours with a weight of %g; expected "
+                           "more than 0",
+                           weight);
+        }
     }
     return HL_OK;
 }
@@ -240,6 +276,7 @@ hl_status nearest_find(nearest *self, const hl_context *context, const hl_query 
     if (status != HL_OK) return status;
     question asked = {.searched = self, .query = query};
     status = allocate(&asked) ? HL_OK : hl_no_memory(error, "a query");
+    if (status == HL_OK) share_weights(&asked);
     if (status == HL_OK) status = find_direction(&asked, context, error);
     if (status == HL_OK) status = make_parts(&asked, error);
     if (status == HL_OK) status = search(&asked, neighbors, found, error);

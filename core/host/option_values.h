@@ -8,7 +8,8 @@
 typedef struct option_row {
     const hl_option *option;
     hl_value value;
-    const char **written;       /* as the user wrote it: one text, or one for each item of a list */
+    const char **written;       /* as the user wrote it: one text, or one for each item of a list; once bound,
+                                   a property by its own name */
     const yaml_node_t **places; /* of each; NULL when this is the default */
     size_t count;
     hl_direction *directions; /* whose vectors are filled in later */
@@ -42,6 +43,23 @@ typedef struct head_selector {
     bool aggregate;
 } head_selector;
 bool option_selector(const char *text, head_selector *out);
+
+/* Whether an entry of such an option is a sum: one set of heads, [WEIGHT*]L3.H5 + [WEIGHT*]L2 ... */
+bool option_is_sum(const char *text);
+
+#define OPTION_LARGEST_WEIGHT 1e6
+
+typedef struct head_term {
+    double weight; /* above 0; 1 where none is written */
+    head_selector heads;
+} head_term;
+
+/* Takes the first term off a sum. *text becomes what follows its `+`, NULL after the last term. The error is
+ * the end of a sentence: "expected ..., got ...". */
+hl_status option_term(const char **text, head_term *out, hl_error *error);
+
+/* A finite decimal number, whatever the program's locale calls the decimal point. */
+bool option_real(const char *text, double *out);
 
 bool option_is_list(const hl_option *option);
 bool option_is_bounded(const hl_option *option);

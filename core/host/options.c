@@ -111,8 +111,7 @@ static bool parse_whole(const char *text, int64_t *out) {
     return errno == 0;
 }
 
-/* Decimal, whatever the program's locale calls the decimal point. */
-static bool parse_real(const char *text, double *out) {
+bool option_real(const char *text, double *out) {
     if (!*text || text[strspn(text, "+-.0123456789eE")]) return false;
     locale_t plain = newlocale(LC_NUMERIC_MASK, "C", 0);
     if (!plain) return false;
@@ -168,7 +167,7 @@ static hl_status read_scalar(const value_reader *reader, const yaml_node_t *node
                     within(row->option, (double)value->integer);
             break;
         case HL_REAL:
-            right = is_plain(node) && parse_real(text, &value->real) && within(row->option, value->real);
+            right = is_plain(node) && option_real(text, &value->real) && within(row->option, value->real);
             break;
         case HL_CHOICE:
             if (!read_choice(row->option, text, value)) return fail_choice(reader, node);
@@ -226,9 +225,27 @@ static hl_status read_directions(const value_reader *reader) {
     return row->value.directions ? HL_OK : options_no_memory(reader->error);
 }
 
+static hl_status check_sum(const value_reader *reader, const yaml_node_t *node) {
+    const hl_option *option = reader->row->option;
+    if (!(option->flags & HL_OPTION_SETS)) {
+        return yaml_fail(reader->source, node, reader->error,
+                         "option \"%s\": takes heads one by one, no sums; write L3.H5, L3 or all",
+                         option->name);
+    }
+    head_term term;
+    hl_error detail;
+    for (const char *rest = scalar(node); rest;) {
+        if (option_term(&rest, &term, &detail) == HL_OK) continue;
+        return yaml_fail(reader->source, node, reader->error, "option \"%s\": in the sum \"%.200s\": %s",
+                         option->name, scalar(node), detail.message);
+    }
+    return HL_OK;
+}
+
 static hl_status check_selector(const value_reader *reader, const yaml_node_t *node) {
     const hl_option *option = reader->row->option;
     head_selector found;
+    if (option_is_sum(scalar(node))) return check_sum(reader, node);
     bool known = option_selector(scalar(node), &found);
     if (known && found.aggregate && !(option->flags & HL_OPTION_AGGREGATE)) {
         return yaml_fail(reader->source, node, reader->error,

@@ -25,11 +25,12 @@ hl_status options_check(const hl_plugin *plugin, hl_error *error);
 /* What an option takes, as the middle of a sentence: "a whole number from 1 to 64". */
 void options_expected(const hl_option *option, char *out, size_t size);
 
-/* HL_HEADS: turns the selectors into selections of the model's components. Status 2 for a head that it lacks.
- */
+/* HL_HEADS: turns the selectors and sums into selections of the model's components. Status 2 for a head that
+ * it lacks, and for one that is twice in a sum. */
 hl_status options_bind_heads(option_values *values, const hl_model_info *model, hl_error *error);
 
-/* HL_PROPERTIES: gives each property its heads. `find` NULL: the experiment says nothing of properties, so
+/* HL_PROPERTIES: gives each property its heads; from then on it goes by the selection's name, which outlives
+ * the values' use. `find` NULL: the experiment says nothing of properties, so
  * that asking for one is wrong. */
 typedef hl_status options_find_property(const void *user, const char *name, const hl_selection **out,
                                         hl_error *error);

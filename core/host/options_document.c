@@ -13,8 +13,17 @@ bool option_is_list(const hl_option *option) {
     return option->type >= HL_STRINGS;
 }
 
-static const char *type_words(const hl_option *option) {
+/* By which of the two flags are set. */
+static const char *heads_words(const hl_option *option) {
     bool aggregate = option->flags & HL_OPTION_AGGREGATE;
+    if (option->flags & HL_OPTION_SETS) {
+        return aggregate ? "heads (L3.H5, L3, all, aggregate or a sum such as 0.7*L3.H5 + L2.H1)"
+                         : "heads (L3.H5, L3, all or a sum such as 0.7*L3.H5 + L2.H1)";
+    }
+    return aggregate ? "heads (L3.H5, L3, all or aggregate)" : "heads (L3.H5, L3 or all)";
+}
+
+static const char *type_words(const hl_option *option) {
     switch (option->type) {
     case HL_BOOL:
         return "true or false";
@@ -34,7 +43,7 @@ static const char *type_words(const hl_option *option) {
     case HL_IMAGES:
         return "image files";
     case HL_HEADS:
-        return aggregate ? "heads (L3.H5, L3, all or aggregate)" : "heads (L3.H5, L3 or all)";
+        return heads_words(option);
     case HL_PROPERTIES:
         return "properties";
     }

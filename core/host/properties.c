@@ -2,15 +2,21 @@
 #include "core/host/properties.h"
 
 #include "core/host/registry.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct property {
     char *name;
-    bool *carried; /* by component */
+    double *carried; /* by component: the label's weight, or 0 */
     hl_selection heads;
     uint32_t *components; /* the selection's */
+    double *weights;      /* the selection's */
 } property;
+
+typedef struct alias {
+    char *spelling, *property;
+} alias;
 
 struct properties {
     hl_label_sink sink; /* first: the one is cast to the other */
@@ -18,6 +24,8 @@ struct properties {
     const char *extractor;
     property *list;
     size_t count;
+    alias *aliases;
+    size_t alias_count;
 };
 
 static const hl_component *component_at(const hl_model_info *model, uint32_t index) {
@@ -42,7 +50,7 @@ static property *add_property(properties *self, const char *name) {
     self->list = grown;
     property *added = &grown[self->count];
     *added = (property){.name = strdup(name),
-                        .carried = calloc((size_t)self->model->component_count + 1, sizeof(bool))};
+                        .carried = calloc((size_t)self->model->component_count + 1, sizeof(double))};
     if (added->name && added->carried) {
         self->count++;
         return added;
@@ -73,27 +81,46 @@ static hl_status add_label(hl_label_sink *sink, const hl_label *label, hl_error 
     property *known = find_property(self, label->property);
     if (!known) known = add_property(self, label->property);
     if (!known) return hl_no_memory(error, "properties");
-    known->carried[component] = true;
+    known->carried[component] = fmax(known->carried[component], label->weight);
     return HL_OK;
+}
+
+static hl_status add_alias(hl_label_sink *sink, const char *spelling, const char *name, hl_error *error) {
+    properties *self = (properties *)sink;
+    alias *grown = reallocarray(self->aliases, self->alias_count + 1, sizeof *grown);
+    if (!grown) return hl_no_memory(error, "spellings of properties");
+    self->aliases = grown;
+    alias *added = &grown[self->alias_count++];
+    *added = (alias){strdup(spelling), strdup(name)};
+    return added->spelling && added->property ? HL_OK : hl_no_memory(error, "spellings of properties");
 }
 
 static int compare_names(const void *a, const void *b) {
     return strcmp(((const property *)a)->name, ((const property *)b)->name);
 }
 
-/* Once all labels are there, so that no selection moves any more. */
-static hl_status make_selections(properties *self, hl_error *error) {
-    if (self->count > 0) qsort(self->list, self->count, sizeof *self->list, compare_names);
-    for (size_t i = 0; i < self->count; ++i) {
-        property *made = &self->list[i];
-        made->components = calloc(self->model->component_count, sizeof *made->components);
-        if (!made->components) return hl_no_memory(error, "properties");
-        made->heads = (hl_selection){made->name, made->components, 0};
-        for (uint32_t component = 0; component < self->model->component_count; ++component) {
-            if (made->carried[component]) made->components[made->heads.count++] = component;
-        }
+static hl_status make_selection(property *self, uint32_t component_count, hl_error *error) {
+    self->components = calloc(component_count, sizeof *self->components);
+    self->weights = calloc(component_count, sizeof *self->weights);
+    if (!self->components || !self->weights) return hl_no_memory(error, "properties");
+    self->heads = (hl_selection){.name = self->name, .components = self->components};
+    for (uint32_t i = 0; i < component_count; ++i) {
+        if (self->carried[i] <= 0) continue;
+        if (self->carried[i] < 1) self->heads.weights = self->weights;
+        self->weights[self->heads.count] = self->carried[i];
+        self->components[self->heads.count++] = i;
     }
     return HL_OK;
+}
+
+/* Once all labels are there, so that no selection moves any more. */
+static hl_status make_selections(properties *self, hl_error *error) {
+    hl_status status = HL_OK;
+    if (self->count > 0) qsort(self->list, self->count, sizeof *self->list, compare_names);
+    for (size_t i = 0; i < self->count && status == HL_OK; ++i) {
+        status = make_selection(&self->list[i], self->model->component_count, error);
+    }
+    return status;
 }
 
 static hl_status ask(properties *self, const hl_host *host, const hl_plugin *extractor,
@@ -113,7 +140,7 @@ hl_status properties_open(const hl_host *host, const hl_plugin *extractor, const
     *out = NULL;
     properties *self = calloc(1, sizeof *self);
     if (!self) return hl_no_memory(error, "properties");
-    self->sink = (hl_label_sink){.size = sizeof self->sink, .add = add_label};
+    self->sink = (hl_label_sink){.size = sizeof self->sink, .add = add_label, .alias = add_alias};
     self->model = model;
     self->extractor = extractor->name;
     hl_status status = ask(self, host, extractor, values, error);
@@ -131,8 +158,14 @@ void properties_close(properties *self) {
         free(self->list[i].name);
         free(self->list[i].carried);
         free(self->list[i].components);
+        free(self->list[i].weights);
+    }
+    for (size_t i = 0; i < self->alias_count; ++i) {
+        free(self->aliases[i].spelling);
+        free(self->aliases[i].property);
     }
     free(self->list);
+    free(self->aliases);
     free(self);
 }
 
@@ -150,9 +183,20 @@ static hl_status fail_absent(const properties *self, const char *name, hl_error 
                    self->count > 0 ? names : "none");
 }
 
+/* The property that the spelling stands for; NULL: none that a head carries. */
+static const property *find_spelling(const properties *self, const char *spelling) {
+    for (size_t i = 0; i < self->alias_count; ++i) {
+        if (strcmp(self->aliases[i].spelling, spelling) == 0) {
+            return find_property(self, self->aliases[i].property);
+        }
+    }
+    return NULL;
+}
+
 hl_status properties_find(const properties *self, const char *name, const hl_selection **out,
                           hl_error *error) {
     const property *known = find_property(self, name);
+    if (!known) known = find_spelling(self, name);
     *out = known ? &known->heads : NULL;
     return known ? HL_OK : fail_absent(self, name, error);
 }
@@ -163,7 +207,7 @@ static char *names_of(const properties *self, uint32_t component) {
     size_t size = 0;
     FILE *out = open_memstream(&names, &size);
     for (size_t i = 0; out && i < self->count; ++i) {
-        if (self->list[i].carried[component])
+        if (self->list[i].carried[component] > 0)
             fprintf(out, "%s%s", ftell(out) > 0 ? ", " : "", self->list[i].name);
     }
     if (out && fclose(out) == 0) return names;

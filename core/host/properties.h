@@ -14,7 +14,8 @@ hl_status properties_open(const hl_host *host, const hl_plugin *extractor, const
                           const hl_model_info *model, properties **out, hl_error *error);
 void properties_close(properties *self); /* accepts NULL */
 
-/* The property's heads in the component table's order; owned by `self`. HL_FAILED, with a list of those that
+/* The property's heads in the component table's order, with their weights; owned by `self`. `name` may be
+ * another spelling of it, the selection's name is the property's own. HL_FAILED, with a list of those that
  * there are, when no head carries it. */
 hl_status properties_find(const properties *self, const char *name, const hl_selection **out,
                           hl_error *error);

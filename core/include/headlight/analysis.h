@@ -14,8 +14,8 @@ typedef enum hl_metric {
 } hl_metric;
 
 /* A question to the gallery: which images are nearest, in what the selection's heads write? Each image is
- * compared by the mean of its contributions over the selection's heads: with a direction t its score is
- * mean(c) . t, with a query image mean(c_query) . mean(c). */
+ * compared by the weighted mean of its contributions over the selection's heads, mean(c) = sum(w c) / sum(w):
+ * with a direction t its score is mean(c) . t, with a query image mean(c_query) . mean(c). */
 typedef struct hl_query {
     const hl_image *image;         /* exactly one of these two; the other is NULL */
     const hl_direction *direction; /* */
@@ -51,8 +51,9 @@ struct hl_context {
     hl_status (*contribution)(const hl_context *context, const hl_image *image, uint32_t component,
                               float *out, hl_error *error);
 
-    /* Heat of a direction t: c . t of every token of the grid, summed over the selection's heads, constants
-     * included; grid_rows x grid_cols, top row first. (Gandelsman et al. 2024, section 5.1.) */
+    /* Heat of a direction t: c . t of every token of the grid, summed over the selection's heads, each times
+     * its weight (a sum, not a mean: twice the weight is twice the heat), constants included; grid_rows x
+     * grid_cols, top row first. (Gandelsman et al. 2024, section 5.1.) */
     hl_status (*heat)(const hl_context *context, const hl_image *image, const hl_selection *selection,
                       const hl_direction *direction, float *grid, hl_error *error);
 

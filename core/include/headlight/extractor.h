@@ -16,10 +16,11 @@
 
 typedef enum hl_step { HL_STEP_DESCRIPTIONS = 1, HL_STEP_LABELS, HL_STEP_VERDICTS } hl_step;
 
+/* Of several labels with the same head and property the greatest weight counts. */
 typedef struct hl_label {
     const char *head;     /* "L11.H3" */
     const char *property; /* "colors" */
-    double weight;        /* from 0 to 1 */
+    double weight;        /* from 0, which says that the head does not carry it, to 1 */
     const char *evidence; /* what it rests on, for people; may be NULL */
 } hl_label;
 
@@ -28,6 +29,10 @@ typedef struct hl_label_sink hl_label_sink;
 struct hl_label_sink {
     uint32_t size;
     hl_status (*add)(hl_label_sink *sink, const hl_label *label, hl_error *error);
+
+    /* A further spelling under which an experiment may ask for the property, whether or not a head carries
+     * it. A property's own name comes before spellings, and of equal spellings the first one counts. */
+    hl_status (*alias)(hl_label_sink *sink, const char *spelling, const char *property, hl_error *error);
 };
 
 typedef struct hl_extractor_api {

@@ -88,7 +88,7 @@ HL_EXPORT hl_status hl_decompose(hl_library *library, const hl_decompose_request
 typedef struct hl_index_request {
     const char *model, *images, *atlas;
     const char *layers;  /* "all", "L8-L11"; NULL: all */
-    const char *dtype;   /* "f16" or "f32"; NULL: f16 */
+    const char *dtype;   /* "f16" or "f32"; NULL: as the atlas there, else f16 */
     const char *columns; /* "embedding,mlps,first"; NULL: none */
     size_t shard_size;   /* 0: the default */
     size_t part, parts;  /* this process's share of the gallery; parts == 0: all of it */

@@ -20,12 +20,13 @@ typedef enum hl_type {
     HL_STRINGS,    /* a list of texts                               -> strings, count */
     HL_IMAGES,     /* a list of image files                         -> images, count */
     HL_DIRECTIONS, /* a list of texts                               -> directions, count */
-    HL_HEADS,      /* a list of L3.H5, L3, all, aggregate           -> selections, count */
+    HL_HEADS,      /* a list of L3.H5, L3, all, aggregate, and sums -> selections, count */
     HL_PROPERTIES  /* a list of properties, such as colors          -> selections, count */
 } hl_type;
 
 enum {
-    HL_OPTION_AGGREGATE = 1u << 0 /* HL_HEADS: `aggregate`, the sum over all heads, makes sense here */
+    HL_OPTION_AGGREGATE = 1u << 0, /* HL_HEADS: `aggregate`, the sum over all heads, makes sense here */
+    HL_OPTION_SETS = 1u << 1       /* HL_HEADS: weighted sets, "0.7*L3.H5 + L2", make sense here */
 };
 
 typedef struct hl_option {
@@ -53,12 +54,14 @@ typedef struct hl_direction {
     const float *vector; /* embed_dim numbers, unit norm */
 } hl_direction;
 
-/* One thing to report on: a single head, or a set whose sum is asked for (`aggregate`). A list such as [L3]
- * has become one selection for each head of the layer before a plugin sees it. */
+/* One thing to report on: a single head, or a set that is asked as one: `aggregate`, a property, a sum. A
+ * list such as [L3] has become one selection for each head of the layer before a plugin sees it; more than
+ * one component comes only where a flag of the option lets it, and with properties. */
 typedef struct hl_selection {
-    const char *name;           /* "L3.H5", "aggregate" or "colors"; what results show */
+    const char *name;           /* "L3.H5", "aggregate", "colors", "0.7*L3.H5 + L2"; what results show */
     const uint32_t *components; /* indices into hl_model_info.components */
     size_t count;
+    const double *weights; /* one for each component, above 0; NULL: all 1 */
 } hl_selection;
 
 /* Only the fields named beside the option's type are set. Owned by the host, valid as long as the call that

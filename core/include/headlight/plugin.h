@@ -22,7 +22,7 @@
 #include "option.h"
 
 #define HL_ABI_MAJOR 1
-#define HL_ABI_MINOR 0
+#define HL_ABI_MINOR 1
 
 #define HL_EXPORT __attribute__((visibility("default")))
 

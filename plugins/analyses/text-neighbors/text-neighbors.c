@@ -9,7 +9,10 @@ static const hl_option options[] = {
     {.name = "texts", .type = HL_DIRECTIONS, .help = "The texts to ask for."},
     {.name = "heads",
      .type = HL_HEADS,
-     .help = "The heads to ask: a head (L3.H5), each head of a layer (L3), or all of them one by one (all)."},
+     .flags = HL_OPTION_SETS,
+     .help =
+         "The heads to ask: a head (L3.H5), each head of a layer (L3), all of them one by one (all), or a "
+         "set of heads as one, by the weighted mean of what they write (0.7*L3.H5 + L2.H1)."},
     {.name = "count",
      .type = HL_INT,
      .fallback = "3",

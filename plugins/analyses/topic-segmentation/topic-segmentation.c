@@ -20,10 +20,10 @@ static const hl_option options[] = {
     {.name = "heads",
      .type = HL_HEADS,
      .fallback = "[aggregate]",
-     .flags = HL_OPTION_AGGREGATE,
-     .help =
-         "Whose heat to show: a head (L3.H5), each head of a layer (L3), all of them one by one (all), or "
-         "the sum over all of them (aggregate)."},
+     .flags = HL_OPTION_AGGREGATE | HL_OPTION_SETS,
+     .help = "Whose heat to show: a head (L3.H5), each head of a layer (L3), all of them one by one (all), "
+             "the sum over all of them (aggregate), or over a set of heads, each times its weight (0.7*L3.H5 "
+             "+ L2.H1)."},
     {.name = "baseline",
      .type = HL_CHOICE,
      .fallback = "none",

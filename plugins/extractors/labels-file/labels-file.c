@@ -1,9 +1,11 @@
 /* labels-file: properties of heads as somebody wrote them down, one file for each model:
  *
- *     {"heads": {"L11.H3": "locations", ...}, "properties": {"locations": ["L11.H3", ...], ...}}
+ *     {"heads": {"L11.H3": "locations", ...},
+ *      "properties": {"locations": ["L11.H3", ...], "colors": {"L10.H2": 0.8, ...}}}
  *
- * Where `properties` names a property, its list says which heads carry it; the other properties are the
- * labels of `heads`. A table of aliases folds spellings: {"animals": ["Animal", "Animals"], ...}. */
+ * Where `properties` names a property, its list, or its mapping from heads to weights, says which heads carry
+ * it; the other properties are the labels of `heads`. A table of aliases folds spellings, of these files and
+ * of experiments: {"animals": ["Animal", "Animals"], ...}. */
 #include "headlight/extractor.h"
 #include "headlight/plugin.h"
 #include "parsing.h"
@@ -46,15 +48,51 @@ static hl_status find_section(const label_file *self, const char *name, const cJ
     return wrong(self, self->path, name, NULL, "a mapping");
 }
 
-/* Lists of texts under names. */
-static hl_status check_lists(const label_file *self, const char *path, const char *section,
-                             const cJSON *mapping, const char *expected) {
-    const cJSON *list, *item;
-    cJSON_ArrayForEach(list, mapping) {
-        if (!cJSON_IsArray(list)) return wrong(self, path, section, list->string, expected);
-        cJSON_ArrayForEach(item, list) {
-            if (!cJSON_IsString(item)) return wrong(self, path, section, list->string, expected);
+static bool is_list_of_texts(const cJSON *value) {
+    const cJSON *item;
+    if (!cJSON_IsArray(value)) return false;
+    cJSON_ArrayForEach(item, value) {
+        if (!cJSON_IsString(item)) return false;
+    }
+    return true;
+}
+
+/* A number, or, as YAML has it, the text of one; 0 for anything else. */
+static double weight_of(const cJSON *value) {
+    if (!cJSON_IsString(value)) return cJSON_IsNumber(value) ? value->valuedouble : 0;
+    cJSON *read = cJSON_ParseWithOpts(value->valuestring, NULL, true);
+    double weight = cJSON_IsNumber(read) ? read->valuedouble : 0;
+    cJSON_Delete(read);
+    return weight;
+}
+
+static hl_status check_weights(const label_file *self, const cJSON *mapping) {
+    char section[256];
+    snprintf(section, sizeof section, "properties.%s", mapping->string);
+    const cJSON *item;
+    cJSON_ArrayForEach(item, mapping) {
+        double weight = weight_of(item);
+        if (!(weight > 0 && weight <= 1)) {
+            return wrong(self, self->path, section, item->string, "a weight above 0 and at most 1");
         }
+        if (cJSON_GetObjectItemCaseSensitive(mapping, item->string) != item) {
+            return wrong(self, self->path, section, item->string, "one weight, but there is a second");
+        }
+    }
+    return HL_OK;
+}
+
+static hl_status check_properties(const label_file *self) {
+    const cJSON *heads;
+    cJSON_ArrayForEach(heads, self->properties) {
+        hl_status status = HL_OK;
+        if (cJSON_IsObject(heads)) {
+            status = check_weights(self, heads);
+        } else if (!is_list_of_texts(heads)) {
+            status = wrong(self, self->path, "properties", heads->string,
+                           "a list of heads, such as [\"L0.H0\"], or weights, such as {\"L0.H0\": 0.5}");
+        }
+        if (status != HL_OK) return status;
     }
     return HL_OK;
 }
@@ -67,8 +105,20 @@ static hl_status check_labels(label_file *self) {
         return wrong(self, self->path, "the file", NULL,
                      "a mapping with \"heads\": {\"L0.H0\": PROPERTY, ...} or \"properties\"");
     }
-    return check_lists(self, self->path, "properties", self->properties,
-                       "a list of heads, such as [\"L0.H0\"]");
+    return check_properties(self);
+}
+
+static hl_status check_aliases(const label_file *self) {
+    if (!cJSON_IsObject(self->aliases)) {
+        return wrong(self, self->aliases_path, "the file", NULL, "a mapping of properties to spellings");
+    }
+    const cJSON *spellings;
+    cJSON_ArrayForEach(spellings, self->aliases) {
+        if (is_list_of_texts(spellings)) continue;
+        return wrong(self, self->aliases_path, "the table", spellings->string,
+                     "a list of spellings, such as [\"Animal\"]");
+    }
+    return HL_OK;
 }
 
 static hl_status open_files(label_file *self) {
@@ -76,12 +126,7 @@ static hl_status open_files(label_file *self) {
     if (status == HL_OK) status = check_labels(self);
     if (status != HL_OK || !self->aliases_path) return status;
     status = parsing_read(self->aliases_path, &self->aliases, self->error);
-    if (status != HL_OK) return status;
-    if (!cJSON_IsObject(self->aliases)) {
-        return wrong(self, self->aliases_path, "the file", NULL, "a mapping of properties to spellings");
-    }
-    return check_lists(self, self->aliases_path, "the table", self->aliases,
-                       "a list of spellings, such as [\"Animal\"]");
+    return status == HL_OK ? check_aliases(self) : status;
 }
 
 /* ---- from the files to labels ---- */
@@ -97,11 +142,11 @@ static const char *fold(const label_file *self, const char *label) {
     return label;
 }
 
-/* Whether `properties` has a list of its own for it. */
+/* Whether `properties` says itself which heads carry it. */
 static bool is_listed(const label_file *self, const char *property) {
-    const cJSON *list;
-    cJSON_ArrayForEach(list, self->properties) {
-        if (strcmp(fold(self, list->string), property) == 0) return true;
+    const cJSON *heads;
+    cJSON_ArrayForEach(heads, self->properties) {
+        if (strcmp(fold(self, heads->string), property) == 0) return true;
     }
     return false;
 }
@@ -117,8 +162,8 @@ static hl_status find_head(const label_file *self, const char *section, const ch
                    section, self->model->name, name);
 }
 
-static hl_status add(const label_file *self, const char *head, const char *property) {
-    const hl_label label = {.head = head, .property = property, .weight = 1, .evidence = self->path};
+static hl_status add(const label_file *self, const char *head, const char *property, double weight) {
+    const hl_label label = {.head = head, .property = property, .weight = weight, .evidence = self->path};
     return self->sink->add(self->sink, &label, self->error);
 }
 
@@ -136,20 +181,43 @@ static hl_status add_labels(const label_file *self) {
         }
         self->labelled[component] = true;
         const char *property = fold(self, label->valuestring);
-        status = is_listed(self, property) ? HL_OK : add(self, label->string, property);
+        status = is_listed(self, property) ? HL_OK : add(self, label->string, property, 1);
+        if (status != HL_OK) return status;
+    }
+    return HL_OK;
+}
+
+/* A property's list, or its mapping from heads to weights. */
+static hl_status add_list(const label_file *self, const cJSON *heads) {
+    const char *property = fold(self, heads->string);
+    bool weighted = cJSON_IsObject(heads);
+    const cJSON *item;
+    cJSON_ArrayForEach(item, heads) {
+        uint32_t component;
+        const char *head = weighted ? item->string : item->valuestring;
+        hl_status status = find_head(self, "properties", head, &component);
+        if (status == HL_OK) status = add(self, head, property, weighted ? weight_of(item) : 1);
         if (status != HL_OK) return status;
     }
     return HL_OK;
 }
 
 static hl_status add_lists(const label_file *self) {
-    const cJSON *list, *head;
-    cJSON_ArrayForEach(list, self->properties) {
-        const char *property = fold(self, list->string);
-        cJSON_ArrayForEach(head, list) {
-            uint32_t component;
-            hl_status status = find_head(self, "properties", head->valuestring, &component);
-            if (status == HL_OK) status = add(self, head->valuestring, property);
+    const cJSON *heads;
+    cJSON_ArrayForEach(heads, self->properties) {
+        hl_status status = add_list(self, heads);
+        if (status != HL_OK) return status;
+    }
+    return HL_OK;
+}
+
+/* So that an experiment may ask for a property by any of its spellings. */
+static hl_status add_aliases(const label_file *self) {
+    const cJSON *spellings, *spelling;
+    cJSON_ArrayForEach(spellings, self->aliases) {
+        cJSON_ArrayForEach(spelling, spellings) {
+            hl_status status =
+                self->sink->alias(self->sink, spelling->valuestring, spellings->string, self->error);
             if (status != HL_OK) return status;
         }
     }
@@ -167,6 +235,7 @@ static hl_status labels(const hl_host *host, const hl_model_info *model, const h
     hl_status status = self.labelled ? open_files(&self) : hl_no_memory(error, "labels");
     if (status == HL_OK) status = add_labels(&self);
     if (status == HL_OK) status = add_lists(&self);
+    if (status == HL_OK) status = add_aliases(&self);
     host->release(host, self.labelled);
     cJSON_Delete(self.root);
     cJSON_Delete(self.aliases);

@@ -1,0 +1,42 @@
+/* The four operations that a tower consists of, as scenes; their rows are what tables of cases list. */
+#ifndef TESTS_LAYERS_H
+#define TESTS_LAYERS_H
+
+#include "tests/operation.h"
+
+typedef enum residual_place { NO_RESIDUAL, APART, IN_PLACE } residual_place;
+
+typedef struct linear_case {
+    size_t rows, in, out;
+    hl_activation activation;
+    bool bias;
+    residual_place residual;
+} linear_case;
+
+test_scene linear_scene(const linear_case *row, const float *data, const float *bias);
+
+typedef struct patch_case {
+    size_t batch, channels, height, width, patch, out, prefix;
+    bool position, bias;
+} patch_case;
+
+test_scene patch_scene(const patch_case *row, const float *data, const float *bias);
+
+typedef struct norm_case {
+    size_t rows, cols;
+    float centre; /* of the rows' values, which spread over [-1, 1] around it */
+    bool in_place, statistics;
+} norm_case;
+
+test_scene norm_scene(const norm_case *row);
+
+typedef struct attention_case {
+    size_t batch, heads, key_width, value_width, q_rows, k_rows;
+    hl_mask mask;
+    float scale;
+    size_t probe_count, probes[3];
+} attention_case;
+
+test_scene attention_scene(const attention_case *row);
+
+#endif

@@ -1,0 +1,60 @@
+#include "tests/report.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+picture make_picture(size_t width, size_t height) {
+    picture image = {width, height, malloc(width * height * 3)};
+    assert_non_null(image.rgb);
+    for (size_t i = 0; i < width * height * 3; i++) image.rgb[i] = (uint8_t)(i * 37 % 251);
+    return image;
+}
+
+const uint8_t *pixel_at(const picture *image, size_t x, size_t y) {
+    return image->rgb + 3 * (y * image->width + x);
+}
+
+static double linear(uint8_t byte) {
+    double x = byte / 255.0;
+    return x <= 0.04045 ? x / 12.92 : pow((x + 0.055) / 1.055, 2.4);
+}
+
+/* The published matrices. */
+lab to_lab(const uint8_t *rgb) {
+    double r = linear(rgb[0]), g = linear(rgb[1]), b = linear(rgb[2]);
+    double l = cbrt(0.4122214708 * r + 0.5363325363 * g + 0.0514459929 * b);
+    double m = cbrt(0.2119034982 * r + 0.6806995451 * g + 0.1073969566 * b);
+    double s = cbrt(0.0883024619 * r + 0.2817188376 * g + 0.6299787005 * b);
+    return (lab){0.2104542553 * l + 0.7936177850 * m - 0.0040720468 * s,
+                 1.9779984951 * l - 2.4285922050 * m + 0.4505937099 * s,
+                 0.0259040371 * l + 0.7827717662 * m - 0.8086757660 * s};
+}
+
+results *open_results(hl_result **sink) {
+    results *all = NULL;
+    hl_error error;
+    assert_ok(results_open(&all, &error), error);
+    assert_ok(results_analysis(all, "some-analysis", "what it does", cJSON_CreateObject(), sink, &error),
+              error);
+    return all;
+}
+
+static hl_status load_picture(void *user, const char *name, picture *out, hl_error *error) {
+    (void)user;
+    if (strstr(name, "missing")) return hl_fail(error, HL_FAILED, "%s: there is no such file", name);
+    *out = make_picture(90, 60);
+    return HL_OK;
+}
+
+const results_images test_images = {.load = load_picture,
+                                    .preprocess = {.resize = HL_RESIZE_SHORT_SIDE, .size = 20},
+                                    .grid_rows = 2,
+                                    .grid_cols = 2,
+                                    .patch = 10};
+
+size_t count_words(const char *in, const char *word) {
+    size_t count = 0;
+    for (const char *at = in; (at = strstr(at, word)); at++) count++;
+    return count;
+}

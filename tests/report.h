@@ -1,0 +1,33 @@
+/* What the tests of the report share: made-up pictures, colours, results that no plugin made. */
+#ifndef TESTS_REPORT_H
+#define TESTS_REPORT_H
+
+#include "core/report/results.h"
+#include "tests/json.h"
+#include "tests/support.h"
+
+/* ---- pictures ---- */
+
+/* A picture without any structure. */
+picture make_picture(size_t width, size_t height);
+const uint8_t *pixel_at(const picture *image, size_t x, size_t y);
+
+typedef struct lab {
+    double l, a, b;
+} lab;
+
+/* sRGB -> OKLab, in which equal steps look equal. */
+lab to_lab(const uint8_t *rgb);
+
+/* ---- results ---- */
+
+/* With one analysis begun, "some-analysis". */
+results *open_results(hl_result **sink);
+
+/* Every image is there, 90 x 60, unless its name says "missing". A grid is 2 x 2 patches of 10 pixels in a
+ * crop of 20. */
+extern const results_images test_images;
+
+size_t count_words(const char *in, const char *word);
+
+#endif

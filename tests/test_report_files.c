@@ -1,0 +1,230 @@
+/* The files of a report: a page that needs nothing else, results.json, pictures. */
+#include "tests/report.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char nasty[] = "<script>alert(\"a\" & 'b')</script> \xc3\xa9toile \xe2\x98\x83";
+static const char escaped[] =
+    "&lt;script&gt;alert(&quot;a&quot; &amp; &#39;b&#39;)&lt;/script&gt; \xc3\xa9toile \xe2\x98\x83";
+
+static void add_heat(hl_result *sink, const char *image, const char *words, const char *head, uint32_t cols) {
+    hl_item *item = sink->item(sink, HL_SCHEMA_HEAT);
+    sink->text(item, "image", image);
+    sink->text(item, "text", words);
+    sink->text(item, "head", head);
+    float *grid = sink->grid(item, "grid", 2, cols);
+    for (uint32_t i = 0; i < 2 * cols; i++) grid[i] = (float)i / 8;
+}
+
+static void add_row(hl_result *sink, const char *name, double number) {
+    hl_item *item = sink->item(sink, "head-norm");
+    sink->text(item, "name", name);
+    sink->number(item, "norm", number);
+}
+
+/* Two texts of two heads over one image, then a table. */
+static hl_status write_files(const char *folder, const char *image, uint32_t cols,
+                             const results_images *images, hl_error *error) {
+    hl_result *sink;
+    results *all = open_results(&sink);
+    const char *heads[] = {"aggregate", "L3.H5"};
+    for (int i = 0; i < 4; i++) add_heat(sink, image, i < 2 ? nasty : "snow", heads[i % 2], cols);
+    add_row(sink, nasty, 0.125);
+    add_row(sink, "plain", -2);
+    assert_ok(results_finish_analysis(all, error), *error);
+    output *out = NULL;
+    assert_ok(output_open(folder, &out, error), *error);
+    hl_status status = results_write(all, images, nasty, nasty, NULL, out, error);
+    if (status == HL_OK)
+        status = output_commit(out, error);
+    else
+        output_abandon(out);
+    results_close(all);
+    return status;
+}
+
+static hl_status write_report(const char *folder, const char *image, uint32_t cols, hl_error *error) {
+    return write_files(folder, image, cols, &test_images, error);
+}
+
+static void test_page_is_escaped_and_needs_nothing_else(void **state) {
+    (void)state;
+    char *folder = make_folder();
+    hl_error error;
+    assert_ok(write_report(folder, "a.jpg", 2, &error), error);
+    char *path = text("%s/report.html", folder), *page = read_file(path, NULL);
+    assert_null(strstr(page, "<script"));
+    assert_non_null(strstr(page, escaped));
+    assert_int_equal(count_words(page, "<img "), 5); /* the image, and four heats */
+    assert_int_equal(count_words(page, "src="), 5);
+    assert_int_equal(count_words(page, "src=\"data:image/png;base64,iVBORw0KGgo"), 5);
+    assert_null(strstr(page, "http:"));
+    assert_null(strstr(page, "https:"));
+    assert_null(strstr(page, "url("));
+    assert_null(strstr(page, "<link"));
+    assert_non_null(strstr(page, "prefers-color-scheme:dark"));
+    assert_non_null(strstr(page, "<th>name</th><th>norm</th>"));
+    assert_non_null(strstr(page, "<td>plain</td><td>-2</td>"));
+    free(path);
+    free(page);
+    remove_folder(folder);
+}
+
+static uint8_t letter_value(char letter) {
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const char *at = strchr(alphabet, letter);
+    assert_true(letter && at);
+    return (uint8_t)(at - alphabet);
+}
+
+/* Bytes of a base64 text up to the closing quote. */
+static uint8_t *decode_base64(const char *letters, size_t *count) {
+    size_t length = strcspn(letters, "\"");
+    assert_int_equal(length % 4, 0);
+    uint8_t *bytes = malloc(length);
+    size_t padding = strcspn(letters, "=") < length ? length - strcspn(letters, "=") : 0;
+    *count = 0;
+    for (size_t i = 0; i < length; i += 4) {
+        unsigned group = 0;
+        for (size_t k = 0; k < 4; k++) {
+            group = group << 6 | (letters[i + k] == '=' ? 0U : letter_value(letters[i + k]));
+        }
+        for (int k = 16; k >= 0; k -= 8) bytes[(*count)++] = (uint8_t)(group >> k);
+    }
+    *count -= padding;
+    return bytes;
+}
+
+/* The page's pictures are pictures: the first is the image, enlarged at most twice. */
+static void test_page_pictures_decode(void **state) {
+    (void)state;
+    char *folder = make_folder();
+    hl_error error;
+    assert_ok(write_report(folder, "a.jpg", 2, &error), error);
+    char *path = text("%s/report.html", folder), *page = read_file(path, NULL);
+    size_t pictures = 0;
+    for (const char *at = page; (at = strstr(at, "base64,")); pictures++) {
+        size_t count;
+        at += strlen("base64,");
+        uint8_t *bytes = decode_base64(at, &count);
+        picture image;
+        assert_ok(picture_decode("page", bytes, count, &image, &error), error);
+        assert_int_equal(image.width, 180);
+        assert_int_equal(image.height, 120);
+        picture_free(&image);
+        free(bytes);
+    }
+    assert_int_equal(pictures, 5);
+    free(path);
+    free(page);
+    remove_folder(folder);
+}
+
+static void test_results_have_the_shape(void **state) {
+    (void)state;
+    char *folder = make_folder();
+    hl_error error;
+    assert_ok(write_report(folder, "photos/a \xc3\xa9.b.jpg", 2, &error), error);
+    char *path = text("%s/results.json", folder), *json = read_file(path, NULL);
+    cJSON *root = cJSON_Parse(json);
+    assert_int_equal(cJSON_GetObjectItem(root, "version")->valueint, 1);
+    assert_true(cJSON_IsObject(cJSON_GetObjectItem(root, "model")));
+    assert_true(cJSON_IsObject(cJSON_GetObjectItem(root, "compute")));
+    const cJSON *analysis = cJSON_GetObjectItem(root, "analyses")->child;
+    assert_string_equal(cJSON_GetObjectItem(analysis, "plugin")->valuestring, "some-analysis");
+    assert_true(cJSON_IsObject(cJSON_GetObjectItem(analysis, "options")));
+    const cJSON *heat = cJSON_GetArrayItem(cJSON_GetObjectItem(analysis, "results"), 1);
+    assert_string_equal(cJSON_GetObjectItem(heat, "image")->valuestring, "photos/a \xc3\xa9.b.jpg");
+    assert_string_equal(cJSON_GetObjectItem(heat, "text")->valuestring, nasty);
+    assert_string_equal(cJSON_GetObjectItem(heat, "head")->valuestring, "L3.H5");
+    char *grid = cJSON_PrintUnformatted(cJSON_GetObjectItem(heat, "grid"));
+    assert_string_equal(grid, "[[0,0.125],[0.25,0.375]]");
+    const char *png = cJSON_GetObjectItem(heat, "png")->valuestring;
+    assert_string_equal(png, "01-some-analysis/002-a-b-script-alert-a-b-script-toile-L3.H5.png");
+    char *picture_path = text("%s/%s", folder, png);
+    picture image;
+    assert_ok(picture_load(picture_path, &image, &error), error);
+    assert_int_equal(image.width, 90);
+    assert_int_equal(image.height, 60);
+    picture_free(&image);
+    cJSON_Delete(root);
+    free(picture_path);
+    free(grid);
+    free(json);
+    free(path);
+    remove_folder(folder);
+}
+
+/* A grid of 2 x 3 cells of 8 pixels in a crop of 30: of the 60 x 60 pixels at 16, 0 it covers 48 x 32. (The
+ * resized image is 45 wide; its crop starts at 7.5, rounded half to even.) */
+static void test_heat_lies_where_the_grid_does(void **state) {
+    (void)state;
+    results_images images = test_images;
+    images.preprocess.size = 30, images.grid_cols = 3, images.patch = 8;
+    char *folder = make_folder();
+    hl_error error;
+    assert_ok(write_files(folder, "a.jpg", 3, &images, &error), error);
+    char *path = text("%s/01-some-analysis/003-a-snow-aggregate.png", folder);
+    picture drawn, image = make_picture(90, 60);
+    assert_ok(picture_load(path, &drawn, &error), error);
+    for (size_t y = 0; y < 60; y++) {
+        for (size_t x = 16; x < 76; x++) {
+            bool colored = memcmp(pixel_at(&drawn, x, y), pixel_at(&image, x, y), 3) != 0;
+            assert_int_equal(colored, x < 16 + 48 && y < 32);
+        }
+    }
+    picture_free(&drawn);
+    picture_free(&image);
+    free(path);
+    remove_folder(folder);
+}
+
+static void test_same_results_same_bytes(void **state) {
+    (void)state;
+    static const char *const names[] = {"report.html", "results.json",
+                                        "01-some-analysis/001-a-script-alert-a-b-script-toile-aggregate.png"};
+    char *one = make_folder(), *two = make_folder();
+    hl_error error;
+    assert_ok(write_report(one, "a.jpg", 2, &error), error);
+    assert_ok(write_report(two, "a.jpg", 2, &error), error);
+    for (size_t i = 0; i < 3; i++) {
+        char *path[2] = {text("%s/%s", one, names[i]), text("%s/%s", two, names[i])};
+        size_t count[2];
+        char *bytes[2] = {read_file(path[0], &count[0]), read_file(path[1], &count[1])};
+        assert_int_equal(count[0], count[1]);
+        assert_memory_equal(bytes[0], bytes[1], count[0]);
+        for (int k = 0; k < 2; k++) {
+            free(path[k]);
+            free(bytes[k]);
+        }
+    }
+    remove_folder(one);
+    remove_folder(two);
+}
+
+static void test_failed_drawing_names_the_image_and_leaves_nothing(void **state) {
+    (void)state;
+    char *folder = make_folder();
+    hl_error error = {0};
+    assert_int_equal(write_report(folder, "missing.jpg", 2, &error), HL_FAILED);
+    assert_non_null(strstr(error.message, "missing.jpg: "));
+    assert_non_null(strstr(error.message, "there is no such file"));
+    assert_int_equal(write_report(folder, "a.jpg", 3, &error), HL_FAILED);
+    assert_non_null(strstr(error.message, "a.jpg: "));
+    assert_non_null(strstr(error.message, "2 x 2"));
+    assert_int_equal(count_files(folder), 0);
+    remove_folder(folder);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_page_is_escaped_and_needs_nothing_else),
+        cmocka_unit_test(test_page_pictures_decode),
+        cmocka_unit_test(test_results_have_the_shape),
+        cmocka_unit_test(test_heat_lies_where_the_grid_does),
+        cmocka_unit_test(test_same_results_same_bytes),
+        cmocka_unit_test(test_failed_drawing_names_the_image_and_leaves_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
