@@ -460,14 +460,17 @@ static void test_leftovers(void **state) {
     make_layout(&of, 1, 1, 4, HL_F16, 0);
     char *folder = make_atlas(&of, 4, 2);
     put(folder, "shard-000002.safetensors");
-    put(folder, ".shard-000003.safetensors.tmp-99-0");
-    put(folder, ".atlas.json.tmp-99-0");
+    char *staging = text("%s/.headlight-tmp-abc123", folder);
+    assert_int_equal(mkdir(staging, 0700), 0);
+    put(staging, "lock");
+    put(staging, "new-0");
     put(folder, "notes.txt");
     put(folder, "shard-2.safetensors");
-    assert_int_equal(count_files(folder), 9);
+    assert_int_equal(count_files(folder), 8);
     atlas_writer_close(open_writer(folder, &of, 0));
     assert_int_equal(count_files(folder), 6);
     atlas_close(open_atlas(folder));
+    free(staging);
     remove_folder(folder);
 }
 

@@ -159,19 +159,22 @@ static void sets_change_an_experiment(void **state) {
     free(image);
 }
 
-/* What the page's snippets begin with: all but the analyses, sets included, and it reads back as the same. */
+/* What the page's snippets begin with: all but the analyses, sets included. A snippet finds the atlas that is
+ * there, and does not overwrite the page. */
 static void sections_are_written_out(void **state) {
     const setting *made = *state;
     char *path = text("%s/a.yaml", made->folder), *written;
     write_text(path, "# a comment\nheadlight: 1\nanalyses: [{plugin: sample, title: x}]\n"
-                     "model: {path: model}\ncompute: {backend: auto, threads: 2}\noutput: \"a: b\"\n");
+                     "model: {path: model}\ncompute: {backend: auto, threads: 2}\noutput: \"a: b\"\n"
+                     "gallery: {images: g}\n");
     experiment *plan;
     hl_error error;
     const char *sets[] = {"compute.backend=reference"};
     assert_ok(experiment_open(made->plugins, path, sets, 1, NULL, &plan, &error), error);
     assert_ok(experiment_sections(plan, &written, &error), error);
     assert_string_equal(written, "headlight: 1\nmodel: {path: model}\n"
-                                 "compute:\n  backend: reference\n  threads: 2\noutput: \"a: b\"\n");
+                                 "compute:\n  backend: reference\n  threads: 2\n"
+                                 "output: 'a: b/snippet'\ngallery: {images: g, atlas: 'a: b/atlas'}\n");
     free(written);
     free(path);
     experiment_close(plan);

@@ -156,6 +156,81 @@ static void test_document(void **state) {
     gallery_close(list);
 }
 
+static const char *caption_of(const gallery *list, const char *path) {
+    const gallery_image *image = gallery_find(list, path);
+    assert_non_null(image);
+    return cJSON_GetStringValue(cJSON_GetObjectItem(image->facts, "caption"));
+}
+
+/* The folder says which images there are, its gallery.json what is known of them. */
+static void test_document_in_folder(void **state) {
+    (void)state;
+    char *folder = make_folder();
+    put_folder(folder, "b");
+    put(folder, "a.jpg", "x");
+    put(folder, "b/1.jpg", "x");
+    put(folder, "c.jpg", "x");
+    put(folder, "gallery.json",
+        "[{\"path\": \"gone.jpg\", \"caption\": \"nowhere\"}, {\"path\": \"./b/1.jpg\", \"caption\": "
+        "\"deep\"},"
+        " {\"path\": \"a.jpg\", \"caption\": \"near\"}]");
+    put(folder, "b/gallery.json", "no JSON, and no business of this gallery");
+    gallery *list = open_well(folder);
+    assert_paths(list, 3, (const char *const[]){"a.jpg", "b/1.jpg", "c.jpg"});
+    assert_string_equal(caption_of(list, "a.jpg"), "near");
+    assert_string_equal(caption_of(list, "b/1.jpg"), "deep");
+    assert_null(gallery_find(list, "c.jpg")->facts);
+    assert_int_equal(list->images[1].bytes, 1);
+    gallery_close(list);
+    put(folder, "gallery.json", "[]");
+    list = open_well(folder);
+    assert_int_equal(list->count, 3);
+    gallery_close(list);
+    remove_folder(folder);
+}
+
+/* In a folder it is as wrong as by itself. */
+static void test_bad_document_in_folder(void **state) {
+    (void)state;
+    static const char *const documents[] = {"",
+                                            "{}",
+                                            "[{\"path\": \"a.jpg\"}",
+                                            "[{\"caption\": \"a\"}]",
+                                            "[{\"path\": \"a.jpg\"}, {\"path\": \"a.jpg\"}]",
+                                            "[{\"path\": \"a.jpg\", \"caption\": \"\xff\"}]"};
+    char *folder = make_folder(), *path = text("%s/gallery.json", folder);
+    put(folder, "a.jpg", "x");
+    for (size_t i = 0; i < COUNT(documents); ++i) {
+        write_text(path, documents[i]);
+        gallery *list;
+        hl_error error;
+        assert_int_equal(gallery_open(folder, &list, &error), HL_FAILED);
+        assert_null(list);
+        if (!strstr(error.message, path)) fail_msg("%s: %s", documents[i], error.message);
+    }
+    assert_int_equal(unlink(path), 0);
+    put_folder(folder, "gallery.json"); /* a folder of that name is a folder */
+    put(folder, "gallery.json/b.jpg", "x");
+    gallery *list = open_well(folder);
+    assert_paths(list, 2, (const char *const[]){"a.jpg", "gallery.json/b.jpg"});
+    gallery_close(list);
+    free(path);
+    remove_folder(folder);
+}
+
+/* The system's names are bytes; only texts have an encoding. */
+static void test_names_of_any_bytes(void **state) {
+    (void)state;
+    char *folder = make_folder();
+    put(folder, "bad\xff\xfe.png", "x");
+    put(folder, "line\nbreak.png", "xy");
+    gallery *list = open_well(folder);
+    assert_paths(list, 2, (const char *const[]){"bad\xff\xfe.png", "line\nbreak.png"});
+    assert_int_equal(list->images[1].bytes, 2);
+    gallery_close(list);
+    remove_folder(folder);
+}
+
 typedef struct bad_file {
     const char *name, *content, *said; /* said: part of the message */
     hl_status status;
@@ -170,6 +245,12 @@ static const bad_file BAD_FILES[] = {
     {"a.json", "[{\"path\": \"\"}]", "item 0", HL_FAILED},
     {"a.json", "[[]]", "item 0", HL_FAILED},
     {"a.json", "[{\"path\": \"a.jpg\"}, {\"path\": \"a.jpg\", \"caption\": \"b\"}]", "\"a.jpg\"", HL_FAILED},
+    {"a.json", "[{\"path\": \"a.jpg\"}, {\"path\": \"./a.jpg\"}]", "\"a.jpg\"", HL_FAILED},
+    {"a.json", "[{\"path\": \"a.jpg\", \"caption\": \"\", \"path\": \"b.jpg\"}]", "item 0 (from 0): has two",
+     HL_FAILED},
+    {"a.json", "[{\"path\": \"a.jpg\\u0000x\"}]", "NUL", HL_FAILED},
+    {"a.json", "[{\"path\": \"a.jpg\",\n\"caption\": \"\xe9t\xe9\"}]", "a.json:2: not UTF-8", HL_FAILED},
+    {"a.txt", "a.jpg\n\xe9.jpg\n", "a.txt:2: not UTF-8", HL_FAILED},
     {"a.JSON", "[]", "no image", HL_USAGE},
     {"a.txt", "\n\n", "no image", HL_USAGE},
     {"a.txt", "", "empty", HL_FAILED},
@@ -208,10 +289,17 @@ static void test_neither(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_folder),        cmocka_unit_test(test_links),
-        cmocka_unit_test(test_special_files), cmocka_unit_test(test_modified),
-        cmocka_unit_test(test_list),          cmocka_unit_test(test_document),
-        cmocka_unit_test(test_bad_files),     cmocka_unit_test(test_neither),
+        cmocka_unit_test(test_folder),
+        cmocka_unit_test(test_links),
+        cmocka_unit_test(test_special_files),
+        cmocka_unit_test(test_modified),
+        cmocka_unit_test(test_list),
+        cmocka_unit_test(test_document),
+        cmocka_unit_test(test_bad_files),
+        cmocka_unit_test(test_neither),
+        cmocka_unit_test(test_document_in_folder),
+        cmocka_unit_test(test_bad_document_in_folder),
+        cmocka_unit_test(test_names_of_any_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -73,7 +73,7 @@ static void decompose_survives(void **state) {
                              "--out",
                              out,
                              NULL};
-    fail_each(command, out, 10);
+    fail_each(command, out, 11); /* ten arrays and their list */
     free(out);
     remove_folder(folder);
 }

@@ -80,7 +80,8 @@ static void test_difference_has_zero_in_the_middle(void **state) {
                    "[" ANALYSIS("contrast", HEAT("\"minus\":\"<moon>\",\"opacity\":1,", "[[0,0],[0,3]]")) "]",
                    NULL, &error),
         error);
-    assert_non_null(strstr(it.page, "sun <span class=\"quiet\">\xe2\x88\x92</span> &lt;moon&gt;</h4>"));
+    assert_non_null(strstr(
+        it.page, "<bdi>sun</bdi> <span class=\"quiet\">\xe2\x88\x92</span> <bdi>&lt;moon&gt;</bdi></h4>"));
     assert_non_null(strstr(it.page, "<span>&lt;moon&gt; <b>\xe2\x88\x92"
                                     "3.0</b></span><span>sun <b>3.0</b></span>"));
     const char *png = cJSON_GetStringValue(cJSON_GetObjectItem(item_of(&it, 0, 0), "png"));
@@ -217,7 +218,8 @@ static void test_contents_lead_to_the_analyses(void **state) {
         error);
     assert_non_null(strstr(it.page,
                            "<a href=\"#analysis-1\">A &lt;title&gt;</a> <span class=\"chip\">v&amp;w</span> "
-                           "<span>a.jpg &middot; sun, &lt;moon&gt; &middot; L1</span>"));
+                           "<span><bdi>a.jpg</bdi> &middot; <bdi>sun</bdi>, <bdi>&lt;moon&gt;</bdi> &middot; "
+                           "<bdi>L1</bdi></span>"));
     assert_non_null(strstr(it.page, "<a href=\"#analysis-2\">two</a>"));
     assert_int_equal(count_words(it.page, "<section id=\"analysis-1\">"), 1);
     assert_int_equal(count_words(it.page, "<section id=\"analysis-2\">"), 1);

@@ -62,7 +62,11 @@ static void each_variant_has_a_report_and_all_are_compared(void **state) {
     assert_true(number_of(row, "grid difference") <= 1e-4 * number_of(row, "largest in grids"));
     assert_non_null(cJSON_GetObjectItem(other, "remark")); /* heats of other texts */
     assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(all, "reports")), 3);
-    assert_int_equal(count_files(made.out), 5);
+    /* what is true of every variant is said of the whole */
+    const cJSON *model = cJSON_GetObjectItem(all, "model"), *compute = cJSON_GetObjectItem(all, "compute");
+    assert_true(cJSON_HasObjectItem(model, "name") && cJSON_HasObjectItem(model, "summary"));
+    assert_true(compute && !cJSON_HasObjectItem(compute, "backend"));
+    assert_int_equal(count_files(made.out), 6); /* three variants, page, results, list of files */
     cJSON_Delete(all);
     cJSON_Delete(plain);
     free(printed);
@@ -77,6 +81,7 @@ static void mistakes_are_found_before_anything_is_written(void **state) {
     } mistakes[] = {
         {"variants: []\n", "expected a list such as"},
         {"variants: [{name: a/b}]\n", "becomes a folder"},
+        {"variants: [{name: report.html}]\n", "becomes a folder"},
         {"variants: [{name: a}, {name: a}]\n", "another variant is called \"a\""},
         {"variants: [{name: a, sets: {}}]\n", "did you mean \"set\""},
         {"variants: [{name: a}, {name: b, set: {compute.backend: openblass}}]\n",

@@ -47,10 +47,11 @@ static void a_byte_order_mark_is_no_content(void **state) {
     yaml_file *file;
     hl_error error;
     assert_ok(parse("\xEF\xBB\xBF"
-                    "a: 1\n",
-                    8, &file, &error),
+                    "a: 1\nb: 2\n",
+                    13, &file, &error),
               error);
     assert_string_equal(value_of(yaml_get(file, yaml_root(file), "a")), "1");
+    assert_string_equal(value_of(yaml_get(file, yaml_root(file), "b")), "2");
     yaml_close(file);
 }
 

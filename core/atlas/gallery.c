@@ -3,6 +3,7 @@
 
 #include "core/io/json.h"
 #include "core/io/mapping.h"
+#include "core/io/utf8.h"
 #include <dirent.h>
 #include <errno.h>
 #include <search.h>
@@ -13,7 +14,8 @@
 #include <sys/stat.h>
 
 /* Also those that cannot be decoded: better reported as skipped than passed over in silence. */
-static const char *const ENDINGS[] = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"};
+static const char *const ENDINGS[] = {".jpg", ".jpeg", ".jpe",  ".jfif", ".png",
+                                      ".bmp", ".gif",  ".webp", ".tif",  ".tiff"};
 
 /* ---- the list ---- */
 
@@ -30,10 +32,14 @@ static char *join(const char *folder, const char *path) {
     return asprintf(&out, "%s/%s", folder, path) < 0 ? NULL : out;
 }
 
-/* `path` need not end with NUL. */
+/* `path` need not end with NUL. "./" before it, as `find .` writes it, is left out. */
 static hl_status add_image(builder *to, const char *path, size_t length, const cJSON *facts,
                            hl_error *error) {
     gallery *list = to->list;
+    while (length > 2 && path[0] == '.' && path[1] == '/' && path[2] != '/') {
+        path += 2;
+        length -= 2;
+    }
     if (list->count == to->room) {
         size_t room = to->room ? 2 * to->room : 64;
         gallery_image *grown = reallocarray(list->images, room, sizeof *grown);
@@ -213,20 +219,37 @@ static hl_status parse_list(const char *name, const uint8_t *bytes, size_t count
                        "line)",
                        name);
     }
-    if (count >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) text += 3; /* a byte order mark */
-    hl_status status = HL_OK;
+    hl_status status = utf8_check(name, 1, bytes, count, error);
+    if (count >= strlen(UTF8_MARK) && memcmp(text, UTF8_MARK, strlen(UTF8_MARK)) == 0) {
+        text += strlen(UTF8_MARK);
+    }
     while (text < end && status == HL_OK) {
         const char *newline = memchr(text, '\n', (size_t)(end - text)), *stop = newline ? newline : end;
         size_t length = (size_t)(stop - text);
         if (length > 0 && text[length - 1] == '\r') --length;
-        while (length > 2 && text[0] == '.' && text[1] == '/') { /* as `find .` writes them */
-            text += 2;
-            length -= 2;
-        }
         if (length > 0) status = add_image(&images, text, length, NULL, error);
         text = newline ? newline + 1 : end;
     }
     return status;
+}
+
+/* The text under `path`, which must be there once. */
+static hl_status read_path(const char *name, const cJSON *item, size_t number, const char **out,
+                           hl_error *error) {
+    const cJSON *path = cJSON_GetObjectItemCaseSensitive(item, "path");
+    *out = cJSON_GetStringValue(path);
+    if (!*out || !**out) {
+        return hl_fail(error, HL_FAILED,
+                       "%s: item %zu (from 0): expected an object with `path`, an image file relative to "
+                       "this one",
+                       name, number);
+    }
+    while ((path = path->next)) {
+        if (strcmp(path->string, "path") != 0) continue;
+        return hl_fail(error, HL_FAILED, "%s: item %zu (from 0): has two paths; keep one of them", name,
+                       number);
+    }
+    return HL_OK;
 }
 
 /* A list of objects with `path`. */
@@ -240,12 +263,9 @@ static hl_status parse_document(const char *name, const uint8_t *bytes, size_t c
     if (status != HL_OK) return status;
     size_t number = 0;
     for (const cJSON *item = list->document->child; item && status == HL_OK; item = item->next, ++number) {
-        const char *path = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, "path"));
-        status = path && *path ? add_image(&images, path, strlen(path), item, error)
-                               : hl_fail(error, HL_FAILED,
-                                         "%s: item %zu (from 0): expected an object with `path`, an image "
-                                         "file relative to this one",
-                                         name, number);
+        const char *path;
+        status = read_path(name, item, number, &path, error);
+        if (status == HL_OK) status = add_image(&images, path, strlen(path), item, error);
     }
     return status;
 }
@@ -289,20 +309,63 @@ static hl_status check_repeated(const char *name, const gallery *list, hl_error 
     return HL_OK;
 }
 
+static void sort(gallery *list) {
+    if (list->count > 0) qsort(list->images, list->count, sizeof *list->images, compare_paths);
+}
+
+static hl_status read_described(const char *name, gallery *list, hl_error *error) {
+    hl_status status = read_file(name, list, error);
+    sort(list);
+    return status == HL_OK ? check_repeated(name, list, error) : status;
+}
+
+/* What a gallery.json says of the images of a folder. The folder says which there are. */
+static hl_status take_facts(gallery *list, const char *name, hl_error *error) {
+    gallery *described = calloc(1, sizeof *described);
+    if (!described) return hl_no_memory(error, name);
+    described->folder = strdup(list->folder);
+    hl_status status = described->folder ? read_described(name, described, error) : hl_no_memory(error, name);
+    for (size_t i = 0; i < list->count && status == HL_OK; ++i) {
+        const gallery_image *same = gallery_find(described, list->images[i].path);
+        if (same) list->images[i].facts = same->facts;
+    }
+    list->document = described->document;
+    described->document = NULL;
+    gallery_close(described);
+    return status;
+}
+
+static hl_status fill_from_folder(gallery *list, const struct stat *root, hl_error *error) {
+    char *name = join(list->folder, "gallery.json");
+    if (!name) return hl_no_memory(error, "a path");
+    struct stat about;
+    hl_status status = walk_folder(list, root, error);
+    sort(list);
+    if (status == HL_OK && stat(name, &about) == 0 && S_ISREG(about.st_mode)) {
+        status = take_facts(list, name, error);
+    }
+    free(name);
+    return status;
+}
+
+static hl_status fill_from_file(gallery *list, const char *source, hl_error *error) {
+    hl_status status = is_json(source) ? read_described(source, list, error) : read_file(source, list, error);
+    sort(list);
+    drop_repeated(list);
+    return status;
+}
+
 static hl_status fill(gallery *list, const char *source, const struct stat *status, hl_error *error) {
     bool is_folder = S_ISDIR(status->st_mode);
     list->folder = folder_of(source, is_folder);
     if (!list->folder) return hl_no_memory(error, source);
-    hl_status result = is_folder ? walk_folder(list, status, error) : read_file(source, list, error);
-    if (result != HL_OK) return result;
-    if (list->count == 0) {
-        return hl_fail(error, HL_USAGE, "%s: names no image; expected files such as .jpg, .png, .bmp or .gif",
-                       source);
+    hl_status result =
+        is_folder ? fill_from_folder(list, status, error) : fill_from_file(list, source, error);
+    if (result == HL_OK && list->count == 0) {
+        result = hl_fail(error, HL_USAGE,
+                         "%s: names no image; expected files such as .jpg, .png, .bmp or .gif", source);
     }
-    qsort(list->images, list->count, sizeof *list->images, compare_paths);
-    if (list->document) result = check_repeated(source, list, error);
-    drop_repeated(list);
-    measure_images(list);
+    if (result == HL_OK) measure_images(list);
     return result;
 }
 

@@ -24,8 +24,9 @@ typedef struct gallery {
 
 /* `source`: a folder (walked recursively in byte order; no folder twice, however it is linked; files with the
  * usual endings of images, whatever their case), a .json file (a list of objects with `path`), or any other
- * file (UTF-8, one path a line). Paths in files are relative to the file. HL_USAGE when it is none of these,
- * HL_FAILED when damaged. */
+ * file (one path a line). Both are UTF-8, and paths in them are relative to the file. A folder's own
+ * gallery.json gives the facts of the images that were found in the folder; what it says of others is left
+ * out. HL_USAGE when `source` is none of these, HL_FAILED when damaged. Names of files may be any bytes. */
 hl_status gallery_open(const char *source, gallery **out, hl_error *error);
 void gallery_close(gallery *self); /* accepts NULL */
 

@@ -373,10 +373,10 @@ static hl_status write_text(const char *folder, const char *text, hl_error *erro
 
 hl_status manifest_write(const manifest *self, const char *folder, hl_error *error) {
     cJSON *root = describe(&self->layout, self->shard_size, self->shards, self->shard_count);
-    char *text = root ? cJSON_Print(root) : NULL;
+    char *text = root ? json_print(root, true) : NULL;
     cJSON_Delete(root);
     hl_status status = text ? write_text(folder, text, error) : hl_no_memory(error, MANIFEST_FILE);
-    cJSON_free(text);
+    free(text);
     return status;
 }
 

@@ -31,12 +31,11 @@ static hl_status path_in(const char *folder, const char *name, char **out, hl_er
 
 /* ---- the folder ---- */
 
-/* Names that only this module gives. Temporary names are those of core/io/output. */
+/* Names that only this module gives. */
 static bool is_ours(const char *name) {
     uint64_t number;
-    bool temporary = strncmp(name, ".shard-", 7) == 0 || strncmp(name, "." MANIFEST_FILE, 11) == 0;
     return strcmp(name, LOCK_FILE) == 0 || strcmp(name, MANIFEST_FILE) == 0 ||
-           manifest_shard_number(name, &number) || (temporary && strstr(name, ".tmp-"));
+           manifest_shard_number(name, &number);
 }
 
 static bool is_listed(const manifest *of, const char *name) {
@@ -67,7 +66,7 @@ static hl_status for_each_name(const atlas_writer *self,
 }
 
 static hl_status refuse_foreign(const atlas_writer *self, const char *name, hl_error *error) {
-    if (is_ours(name)) return HL_OK;
+    if (is_ours(name) || output_is_staging(name)) return HL_OK;
     return hl_fail(error, HL_USAGE,
                    "%s: no atlas, and not empty either (there is %s); name a new folder for the atlas",
                    self->folder, name);
@@ -182,6 +181,7 @@ static hl_status open_folder(atlas_writer *self, const atlas_layout *layout, siz
     if (status == HL_OK) status = open_manifest(self, layout, shard_size, error);
     if (status == HL_OK) status = shard_layout_make(&self->manifest->layout, &self->layout, error);
     if (status != HL_OK || self->unwritable) return status;
+    output_sweep(self->folder);
     return for_each_name(self, remove_leftover, error);
 }
 

@@ -5,6 +5,7 @@
 #include "core/host/library.h"
 #include "core/host/median.h"
 #include "core/host/peak.h"
+#include "core/io/json.h"
 
 #include <cJSON.h>
 #include <math.h>
@@ -107,11 +108,11 @@ static hl_status print_json(const bench *self, const measurement *row, hl_error 
                     cJSON_AddNumberToObject(object, "images_per_second", row->images) &&
                     cJSON_AddNumberToObject(object, "gflops", row->flops * 1e-9) &&
                     cJSON_AddNumberToObject(object, "peak_gflops", self->peak * 1e-9);
-    char *line = complete ? cJSON_PrintUnformatted(object) : NULL;
+    char *line = complete ? json_print(object, false) : NULL;
     cJSON_Delete(object);
     if (!line) return hl_no_memory(error, "a line of JSON");
     fprintf(self->out, "%s\n", line);
-    cJSON_free(line);
+    free(line);
     return HL_OK;
 }
 

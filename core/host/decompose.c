@@ -7,6 +7,7 @@
 #include "core/host/library.h"
 #include "core/io/npy.h"
 #include "core/io/picture.h"
+#include "core/io/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -116,6 +117,19 @@ static hl_status add_text(decompose *self, const char *text, size_t length, hl_e
     return HL_OK;
 }
 
+/* Of the file of texts, whose first line may begin with a byte order mark. */
+static hl_status add_line(decompose *self, size_t number, const char *line, size_t length, hl_error *error) {
+    const char *path = self->request->text_file;
+    hl_status status = utf8_check(path, number, line, length, error);
+    if (status != HL_OK) return status;
+    if (memchr(line, '\0', length)) {
+        return hl_fail(error, HL_FAILED, "%s:%zu: holds a NUL byte; expected UTF-8 text", path, number);
+    }
+    size_t mark = strlen(UTF8_MARK);
+    bool marked = number == 1 && length >= mark && memcmp(line, UTF8_MARK, mark) == 0;
+    return marked ? add_text(self, line + mark, length - mark, error) : add_text(self, line, length, error);
+}
+
 static hl_status read_text_file(decompose *self, hl_error *error) {
     const char *path = self->request->text_file;
     FILE *file = fopen(path, "rb");
@@ -123,16 +137,11 @@ static hl_status read_text_file(decompose *self, hl_error *error) {
         return hl_fail(error, HL_USAGE, "%s: cannot be opened; --texts takes a text file, one text a line",
                        path);
     char *line = NULL;
-    size_t room = 0;
+    size_t room = 0, number = 0;
     hl_status status = HL_OK;
     for (ssize_t length; status == HL_OK && (length = getline(&line, &room, file)) >= 0;) {
         while (length > 0 && (line[length - 1] == '\n' || line[length - 1] == '\r')) --length;
-        if (memchr(line, '\0', (size_t)length)) {
-            status = hl_fail(error, HL_FAILED, "%s:%zu: holds a NUL byte; expected UTF-8 text", path,
-                             self->text_count + 1);
-        } else {
-            status = add_text(self, line, (size_t)length, error);
-        }
+        status = add_line(self, ++number, line, (size_t)length, error);
     }
     if (status == HL_OK && ferror(file)) status = hl_fail(error, HL_FAILED, "%s: cannot be read", path);
     free(line);
@@ -394,7 +403,8 @@ static hl_status do_images(decompose *self, hl_error *error) {
 }
 
 static hl_status write_all(decompose *self, hl_error *error) {
-    hl_status status = output_open(self->request->output, &self->files, error);
+    static const char list[] = ".headlight-decompose-files";
+    hl_status status = output_open_listed(self->request->output, list, &self->files, error);
     if (status == HL_OK) status = engine_load(self->model, error);
     if (status == HL_OK) status = allocate_buffers(self, error);
     if (status == HL_OK) status = begin_arrays(self, error);

@@ -160,6 +160,7 @@ static hl_status read_gallery(const section_reader *reader) {
     const hl_value *images = options_values(values)[0], *atlas = options_values(values)[1];
     gallery->images = strdup(images->string);
     if (atlas->given) gallery->atlas = strdup(atlas->string);
+    gallery->place = yaml_get(reader->plan->file, node, "images");
     const hl_value *dtype = options_values(values)[2];
     if (dtype->given) gallery->dtype = dtype->integer == 0 ? HL_F16 : HL_F32;
     if (!gallery->images || (atlas->given && !gallery->atlas)) {
@@ -224,10 +225,11 @@ static hl_status read_analyses(const section_reader *reader) {
     return status;
 }
 
-/* A name that can be a folder's. */
+/* A name that can be a folder's among the results. */
 static bool is_folder_name(const char *name) {
     size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.");
-    return length > 0 && name[length] == '\0' && name[0] != '.';
+    bool taken = strcmp(name, "report.html") == 0 || strcmp(name, "results.json") == 0;
+    return length > 0 && name[length] == '\0' && name[0] != '.' && !taken;
 }
 
 static hl_status check_variant_name(const section_reader *reader, const yaml_node_t *node, size_t index) {
@@ -235,7 +237,8 @@ static hl_status check_variant_name(const section_reader *reader, const yaml_nod
     const yaml_node_t *at = yaml_get(plan->file, node, "name");
     if (!is_folder_name(plan->variants[index].name)) {
         return yaml_fail(plan->file, at, reader->error,
-                         "a variant's name becomes a folder: use letters, digits, '-', '_' and '.'");
+                         "a variant's name becomes a folder beside report.html: use letters, digits, '-', "
+                         "'_' and '.'");
     }
     for (size_t i = 0; i < index; ++i) {
         if (strcmp(plan->variants[i].name, plan->variants[index].name) == 0) {

@@ -25,6 +25,7 @@ typedef struct experiment_gallery {
     char *images;   /* a folder, a list or a gallery.json, resolved; NULL: the experiment names no gallery */
     char *atlas;    /* resolved; NULL: a folder `atlas` among the results */
     hl_dtype dtype; /* 0: as the atlas there, else f16 */
+    const yaml_node_t *place; /* of `images` */
 } experiment_gallery;
 
 typedef struct experiment {

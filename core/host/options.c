@@ -173,6 +173,7 @@ static hl_status read_scalar(const value_reader *reader, const yaml_node_t *node
             if (!read_choice(row->option, text, value)) return fail_choice(reader, node);
             break;
         case HL_PATH:
+            if (!*text) return fail_expected(reader, node);
             if (!(value->string = resolve(reader, node))) return options_no_memory(reader->error);
             break;
         default:

@@ -10,7 +10,8 @@ static const char blanks[] = " \t\r\n";
 static bool parse_number(const char **text, char letter, int32_t *out) {
     if (**text != letter) return false;
     size_t digits = strspn(*text + 1, "0123456789");
-    if (digits == 0 || digits > 6) return false;
+    bool padded = digits > 1 && (*text)[1] == '0'; /* L03: no head is called so */
+    if (digits == 0 || digits > 6 || padded) return false;
     *out = (int32_t)strtol(*text + 1, NULL, 10);
     *text += 1 + digits;
     return true;

@@ -29,11 +29,32 @@ static bool add_report(cJSON *reports, const char *name, const cJSON *root) {
            cJSON_AddItemToObject(report, "compute", cJSON_Duplicate(compute, true));
 }
 
+static bool all_say(const cJSON *reports, const char *section, const cJSON *fact) {
+    const cJSON *report = NULL;
+    cJSON_ArrayForEach(report, reports) {
+        const cJSON *other = cJSON_GetObjectItem(cJSON_GetObjectItem(report, section), fact->string);
+        if (!cJSON_Compare(fact, other, true)) return false;
+    }
+    return true;
+}
+
+/* What is the same in all reports is true of the whole. */
+static bool add_shared(cJSON *root, const cJSON *reports, const char *section) {
+    cJSON *shared = cJSON_GetObjectItem(root, section);
+    const cJSON *fact = NULL;
+    cJSON_ArrayForEach(fact, cJSON_GetObjectItem(cJSON_GetArrayItem(reports, 0), section)) {
+        if (!all_say(reports, section, fact)) continue;
+        cJSON *copy = cJSON_Duplicate(fact, true);
+        if (copy && cJSON_AddItemToObject(shared, fact->string, copy)) continue;
+        cJSON_Delete(copy);
+        return false;
+    }
+    return true;
+}
+
 /* The tree of the page that compares: "reports", one for each variant, and "variants", the differences. */
 static hl_status compare_all(const runs *self, cJSON *root, hl_error *error) {
     const experiment *plan = self->plan;
-    cJSON_DeleteItemFromObject(root, "model");
-    cJSON_DeleteItemFromObject(root, "compute");
     cJSON *reports = cJSON_AddArrayToObject(root, "reports"), *rows = NULL;
     compare_variant *compared = calloc(plan->variant_count, sizeof *compared);
     bool ok = reports && compared;
@@ -42,6 +63,7 @@ static hl_status compare_all(const runs *self, cJSON *root, hl_error *error) {
         compared[i] = (compare_variant){plan->variants[i].name, cJSON_GetObjectItem(tree, "analyses")};
         ok = add_report(reports, plan->variants[i].name, tree);
     }
+    ok = ok && add_shared(root, reports, "model") && add_shared(root, reports, "compute");
     hl_status status = ok ? compare_variants(compared, plan->variant_count, &rows, error)
                           : hl_no_memory(error, "the comparison");
     free(compared);
@@ -104,7 +126,7 @@ static hl_status execute_runs(const runs *self, output *files, hl_error *error) 
 
 static hl_status open_files(const hl_run_request *request, const char *folder, output **files,
                             hl_error *error) {
-    if (folder) return output_open(folder, files, error);
+    if (folder) return output_open_listed(folder, ".headlight-run-files", files, error);
     return hl_fail(error, HL_USAGE,
                    "%s: names no folder for the results; add `output: FOLDER` or give --out FOLDER",
                    request->experiment);

@@ -28,6 +28,13 @@ static bool emit_scalar(section_writer *self, const yaml_node_t *node) {
     return emit(self, &event, made);
 }
 
+static bool emit_text(section_writer *self, const char *text) {
+    yaml_event_t event;
+    int made = yaml_scalar_event_initialize(&event, NULL, NULL, (const yaml_char_t *)text, (int)strlen(text),
+                                            1, 1, YAML_ANY_SCALAR_STYLE);
+    return emit(self, &event, made);
+}
+
 static bool emit_list(section_writer *self, const yaml_node_t *list) {
     yaml_event_t event;
     const yaml_node_t *item;
@@ -43,14 +50,44 @@ static bool is_left_out(const yaml_node_t *key) {
     return strcmp(name, "analyses") == 0 || strcmp(name, "variants") == 0;
 }
 
+/* A folder below the experiment's output. */
+static bool emit_below_output(section_writer *self, const char *name) {
+    const yaml_node_t *output = yaml_get(self->file, yaml_root(self->file), "output");
+    char *path;
+    if (asprintf(&path, "%s/%s", (const char *)output->data.scalar.value, name) < 0) return false;
+    bool ok = emit_text(self, path);
+    free(path);
+    return ok;
+}
+
+static bool is_called(const yaml_node_t *key, const char *name) {
+    return strcmp((const char *)key->data.scalar.value, name) == 0;
+}
+
+/* So that what a snippet leaves does not take the place of the page that it came from. */
+static bool emit_value(section_writer *self, const yaml_node_t *key, const yaml_node_t *value, bool is_root) {
+    bool moved = is_root && is_called(key, "output");
+    return moved ? emit_below_output(self, "snippet") : emit_node(self, value);
+}
+
+/* The atlas is among the page's results where the experiment does not say; a snippet is to find it there. */
+static bool emit_atlas(section_writer *self, const yaml_node_t *gallery) {
+    bool settled =
+        yaml_get(self->file, gallery, "atlas") || !yaml_get(self->file, yaml_root(self->file), "output");
+    return settled || (emit_text(self, "atlas") && emit_below_output(self, "atlas"));
+}
+
 static bool emit_mapping(section_writer *self, const yaml_node_t *mapping, bool is_root) {
     yaml_event_t event;
     const yaml_node_t *key, *value;
     yaml_mapping_style_t style = is_root ? YAML_BLOCK_MAPPING_STYLE : mapping->data.mapping.style;
     bool ok = emit(self, &event, yaml_mapping_start_event_initialize(&event, NULL, NULL, 1, style));
     for (size_t i = 0; ok && yaml_entry(self->file, mapping, i, &key, &value); ++i) {
-        if (!is_root || !is_left_out(key)) ok = emit_node(self, key) && emit_node(self, value);
+        if (is_root && is_left_out(key)) continue;
+        ok = emit_node(self, key) && emit_value(self, key, value, is_root);
     }
+    if (ok && mapping == yaml_get(self->file, yaml_root(self->file), "gallery"))
+        ok = emit_atlas(self, mapping);
     return ok && emit(self, &event, yaml_mapping_end_event_initialize(&event));
 }
 

@@ -97,10 +97,10 @@ static hl_status find_property(const void *user, const char *name, const hl_sele
 
 static hl_status check_gallery(const single_run *self, hl_error *error) {
     struct stat status;
-    const char *images = self->plan->gallery.images;
-    if (!images || stat(images, &status) == 0) return HL_OK;
-    return hl_fail(error, HL_USAGE, "%s: gallery: the images %s cannot be read: %s", self->plan->path, images,
-                   strerror(errno));
+    const experiment_gallery *plan = &self->plan->gallery;
+    if (!plan->images || stat(plan->images, &status) == 0) return HL_OK;
+    return yaml_fail(self->plan->file, plan->place, error, "gallery: the images %s cannot be read: %s",
+                     plan->images, strerror(errno));
 }
 
 /* Everything that can be wrong with the experiment and is known without the weights. */

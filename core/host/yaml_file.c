@@ -125,7 +125,12 @@ static hl_status fail_parser(const yaml_file *file, const yaml_parser_t *parser,
 /* ---- Reading ---- */
 
 static bool begin_parser(yaml_parser_t *parser, text input) {
+    static const char mark[] = "\xef\xbb\xbf"; /* a byte order mark, which some editors write */
     if (!yaml_parser_initialize(parser)) return false;
+    if (input.count >= 3 && memcmp(input.bytes, mark, 3) == 0) {
+        input.bytes += 3;
+        input.count -= 3;
+    }
     yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(parser, input.bytes, input.count);
     return true;

@@ -1,13 +1,16 @@
-/* Encoded images: what stb_image makes of them, with the checks that it leaves to its caller. */
+/* Encoded images: the bytes of an image file -> its size, its pixels. */
 #ifndef DECODER_H
 #define DECODER_H
 
 #include "core/io/picture.h"
-#include <stdio.h>
 
-/* `file` is open at its start and holds `count` bytes; `name` is for messages. */
-hl_status decode_size(const char *name, FILE *file, size_t count, size_t *width, size_t *height,
-                      hl_error *error);
-hl_status decode_pixels(const char *name, FILE *file, size_t count, picture *out, hl_error *error);
+typedef struct encoded_image {
+    const char *name; /* for messages */
+    const uint8_t *bytes;
+    size_t count;
+} encoded_image;
+
+hl_status decode_size(const encoded_image *image, size_t *width, size_t *height, hl_error *error);
+hl_status decode_pixels(const encoded_image *image, picture *out, hl_error *error);
 
 #endif

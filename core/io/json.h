@@ -1,13 +1,19 @@
-/* JSON text in memory -> cJSON's tree. */
+/* JSON text in memory <-> cJSON's tree. */
 #ifndef JSON_H
 #define JSON_H
 
 #include "headlight/error.h"
 #include <cjson/cJSON.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* One value and nothing after it. `name` is for messages; cJSON_Delete the result. */
+/* One value in UTF-8 and nothing after it. Texts with NUL characters, which cJSON would cut there, are
+ * refused. `name` is for messages; cJSON_Delete the result. */
 hl_status json_parse(const char *name, const uint8_t *bytes, size_t count, cJSON **out, hl_error *error);
+
+/* Always UTF-8: in the tree's texts, which may be any bytes, U+FFFD stands for what is ill-formed. free() it;
+ * NULL: no memory. */
+char *json_print(const cJSON *tree, bool indented);
 
 #endif

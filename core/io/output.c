@@ -1,31 +1,35 @@
-/* Whole files or none; see output.h. Every file is written as ".NAME.tmp-PID-N" beside its final place, so
- * that the rename at the end stays within one file system. Never knows what is in the files. */
+/* Whole files or none; see output.h. What is in the staging folder, and who may remove it, is for
+ * output_staging.c; what an earlier output listed, for output_list.c. Never knows what is in the files. */
 #include "core/io/output.h"
+#include "core/io/output_list.h"
+#include "core/io/output_staging.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* A file on its way to its place, or (stale) one of an earlier output on its way out. */
 typedef struct entry {
-    char *temporary, *final;
+    char *final;
     FILE *file; /* NULL once closed */
-    bool renamed;
+    bool stale, published;
+    bool kept; /* what was in its place, in the staging folder */
 } entry;
 
 struct output {
     char *folder;
-    const char *subfolder; /* NULL: none */
-    char **made;           /* folders, parents before children */
+    const char *subfolder, *list; /* NULL: none */
+    char **made;                  /* folders, parents before children */
     size_t made_count;
     entry *entries;
     size_t entry_count;
-    unsigned serial; /* for temporary names */
+    staging files;
 };
 
 static hl_status cannot_write(const char *path, int reason, hl_error *error) {
+    if (reason == ENOMEM) return hl_no_memory(error, path);
     return hl_fail(error, HL_FAILED, "%s: cannot be written: %s; free space or choose another folder", path,
                    reason ? strerror(reason) : "an earlier write failed");
 }
@@ -65,6 +69,12 @@ static hl_status make_parents(output *out, char *path, hl_error *error) {
     return status;
 }
 
+static hl_status open_staging(output *out, hl_error *error) {
+    output_sweep(out->folder);
+    int reason = staging_make(out->folder, &out->files);
+    return reason ? cannot_write(out->folder, reason, error) : HL_OK;
+}
+
 hl_status output_open(const char *folder, output **out, hl_error *error) {
     *out = NULL;
     output *made = calloc(1, sizeof *made);
@@ -74,6 +84,7 @@ hl_status output_open(const char *folder, output **out, hl_error *error) {
     }
     hl_status status = make_parents(made, made->folder, error);
     if (status == HL_OK) status = make_folder(made, made->folder, error);
+    if (status == HL_OK) status = open_staging(made, error);
     if (status == HL_OK) {
         *out = made;
     } else {
@@ -82,44 +93,38 @@ hl_status output_open(const char *folder, output **out, hl_error *error) {
     return status;
 }
 
-/* ---- files ---- */
-
-/* Opens a file that did not exist; a name left over from another run is stepped over. */
-static hl_status create_temporary(output *out, entry *added, hl_error *error) {
-    const char *slash = strrchr(added->final, '/');
-    int folder = (int)(slash + 1 - added->final);
-    do {
-        free(added->temporary);
-        added->temporary = NULL;
-        if (asprintf(&added->temporary, "%.*s.%s.tmp-%ld-%u", folder, added->final, slash + 1, (long)getpid(),
-                     out->serial++) < 0) {
-            added->temporary = NULL;
-            return hl_no_memory(error, added->final);
-        }
-        added->file = fopen(added->temporary, "wbxe");
-    } while (!added->file && errno == EEXIST);
-    return added->file ? HL_OK : cannot_write(added->final, errno, error);
+hl_status output_open_listed(const char *folder, const char *list, output **out, hl_error *error) {
+    hl_status status = output_open(folder, out, error);
+    if (status == HL_OK) (*out)->list = list;
+    return status;
 }
+
+/* ---- files ---- */
 
 void output_enter(output *out, const char *subfolder) {
     out->subfolder = subfolder;
 }
 
-hl_status output_file(output *out, const char *name, FILE **file, hl_error *error) {
-    *file = NULL;
+/* The new last entry, not counted yet. */
+static hl_status add_entry(output *out, const char *name, hl_error *error) {
     entry *grown = realloc(out->entries, (out->entry_count + 1) * sizeof *grown);
     if (!grown) return hl_no_memory(error, name);
     out->entries = grown;
     entry *added = &grown[out->entry_count];
     *added = (entry){0};
     const char *inner = out->subfolder ? out->subfolder : "", *slash = out->subfolder ? "/" : "";
-    if (asprintf(&added->final, "%s/%s%s%s", out->folder, inner, slash, name) < 0) {
-        return hl_no_memory(error, name);
-    }
-    hl_status status = make_parents(out, added->final, error);
-    if (status == HL_OK) status = create_temporary(out, added, error);
-    if (status != HL_OK) {
-        free(added->temporary);
+    bool named = asprintf(&added->final, "%s/%s%s%s", out->folder, inner, slash, name) >= 0;
+    return named ? HL_OK : hl_no_memory(error, name);
+}
+
+hl_status output_file(output *out, const char *name, FILE **file, hl_error *error) {
+    *file = NULL;
+    hl_status status = add_entry(out, name, error);
+    if (status != HL_OK) return status;
+    entry *added = &out->entries[out->entry_count];
+    added->file = staging_create(&out->files, out->entry_count);
+    if (!added->file) {
+        status = cannot_write(added->final, errno, error);
         free(added->final);
         return status;
     }
@@ -162,13 +167,104 @@ hl_status output_finish(output *out, FILE *file, hl_error *error) {
     return written ? finish(written, error) : HL_OK;
 }
 
+/* ---- what an earlier output left ---- */
+
+typedef struct names {
+    output *out;
+    const char **sorted; /* relative to the folder */
+    size_t count;
+} names;
+
+static int compare_names(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static hl_status write_list(const names *written, hl_error *error) {
+    output *out = written->out;
+    FILE *file;
+    hl_status status = output_file(out, out->list, &file, error);
+    for (size_t i = 0; i < written->count && status == HL_OK; ++i) {
+        const char *name = written->sorted[i];
+        if (!output_list_takes(name)) continue;
+        status = output_write(out, file, name, strlen(name), error);
+        if (status == HL_OK) status = output_write(out, file, "\n", 1, error);
+    }
+    return status;
+}
+
+static hl_status add_if_stale(void *context, const char *name, hl_error *error) {
+    const names *written = context;
+    output *out = written->out;
+    if (bsearch(&name, written->sorted, written->count, sizeof name, compare_names)) return HL_OK;
+    hl_status status = add_entry(out, name, error);
+    if (status == HL_OK) out->entries[out->entry_count++].stale = true;
+    return status;
+}
+
+/* Adds the list to the files, and behind it the files that only the earlier list names. */
+static hl_status replace_earlier(output *out, hl_error *error) {
+    names written = {out, calloc(out->entry_count + 1, sizeof *written.sorted), out->entry_count};
+    if (!written.sorted) return hl_no_memory(error, out->list);
+    for (size_t i = 0; i < written.count; ++i) {
+        written.sorted[i] = out->entries[i].final + strlen(out->folder) + 1;
+    }
+    qsort(written.sorted, written.count, sizeof *written.sorted, compare_names);
+    output_enter(out, NULL);
+    hl_status status = write_list(&written, error);
+    if (status == HL_OK) status = output_list_read(out->folder, out->list, add_if_stale, &written, error);
+    free(written.sorted);
+    return status;
+}
+
+/* Whatever else lies in a folder keeps it. */
+static void remove_emptied_folders(const output *out) {
+    for (size_t i = 0; i < out->entry_count; ++i) {
+        entry *each = &out->entries[i];
+        char *name = each->final + strlen(out->folder) + 1;
+        for (char *slash; each->stale && (slash = strrchr(name, '/'));) {
+            *slash = '\0';
+            rmdir(each->final);
+        }
+    }
+}
+
 /* ---- all or nothing ---- */
 
-static void free_output(output *out) {
-    for (size_t i = 0; i < out->entry_count; ++i) {
-        free(out->entries[i].temporary);
-        free(out->entries[i].final);
+/* A stale file that cannot be removed stays: no reason to lose what is new. */
+static hl_status publish(output *out, size_t index, hl_error *error) {
+    entry *each = &out->entries[index];
+    if (each->stale) {
+        each->kept = staging_set_aside(&out->files, index, each->final);
+        return HL_OK;
     }
+    hl_status status = make_parents(out, each->final, error);
+    if (status != HL_OK) return status;
+    each->kept = staging_keep(&out->files, index, each->final);
+    each->published = staging_publish(&out->files, index, each->final);
+    return each->published ? HL_OK : cannot_write(each->final, errno, error);
+}
+
+/* From the last to the first: stale files go before the list forgets them, and the list is there before the
+ * files that it names. So at every moment a list names all that is there. */
+static hl_status publish_all(output *out, hl_error *error) {
+    hl_status status = HL_OK;
+    for (size_t i = out->entry_count; status == HL_OK && i-- > 0;) status = publish(out, i, error);
+    if (status == HL_OK) remove_emptied_folders(out);
+    return status;
+}
+
+static void take_back(const output *out, size_t index) {
+    const entry *each = &out->entries[index];
+    if (each->kept) {
+        staging_restore(&out->files, index, each->final);
+    } else if (each->published) {
+        unlink(each->final);
+    }
+}
+
+static void close_output(output *out) {
+    staging_remove(&out->files, out->entry_count);
+    for (size_t i = 0; i < out->entry_count; ++i) free(out->entries[i].final);
     for (size_t i = 0; i < out->made_count; ++i) free(out->made[i]);
     free(out->entries);
     free(out->made);
@@ -179,27 +275,20 @@ static void free_output(output *out) {
 void output_abandon(output *out) {
     if (!out) return;
     for (size_t i = 0; i < out->entry_count; ++i) {
-        entry *each = &out->entries[i];
-        if (each->file) fclose(each->file);
-        unlink(each->renamed ? each->final : each->temporary);
+        if (out->entries[i].file) fclose(out->entries[i].file);
+        take_back(out, i);
     }
+    staging_remove(&out->files, out->entry_count);
     for (size_t i = out->made_count; i-- > 0;) rmdir(out->made[i]);
-    free_output(out);
+    close_output(out);
 }
 
 hl_status output_commit(output *out, hl_error *error) {
-    hl_status status = HL_OK;
+    hl_status status = out->list ? replace_earlier(out, error) : HL_OK;
     for (size_t i = 0; status == HL_OK && i < out->entry_count; ++i) status = finish(&out->entries[i], error);
-    for (size_t i = 0; status == HL_OK && i < out->entry_count; ++i) {
-        entry *each = &out->entries[i];
-        if (rename(each->temporary, each->final) == 0) {
-            each->renamed = true;
-        } else {
-            status = cannot_write(each->final, errno, error);
-        }
-    }
+    if (status == HL_OK) status = publish_all(out, error);
     if (status == HL_OK) {
-        free_output(out);
+        close_output(out);
     } else {
         output_abandon(out);
     }

@@ -4,11 +4,14 @@
 #include "core/io/decoder.h"
 #include "core/io/resize.h"
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 enum { CHANNELS = 3, LEVELS = 256, LARGEST_MODEL_SIZE = 1 << 13 };
+/* No image that can be decoded needs more: 2^28 pixels of 16 bits for red, green, blue and opacity. */
+static const size_t LARGEST_FILE = (size_t)1 << 31;
 
 /* ---- files ---- */
 
@@ -29,36 +32,51 @@ static hl_status open_file(const char *path, FILE **file, size_t *count, hl_erro
     return HL_OK;
 }
 
-hl_status picture_load(const char *path, picture *out, hl_error *error) {
-    *out = (picture){0};
+/* *bytes to be freed, also after a failure. */
+static hl_status read_file(const char *path, uint8_t **bytes, encoded_image *out, hl_error *error) {
+    *bytes = NULL;
+    *out = (encoded_image){.name = path};
     FILE *file;
-    size_t count;
-    hl_status status = open_file(path, &file, &count, error);
+    hl_status status = open_file(path, &file, &out->count, error);
     if (status != HL_OK) return status;
-    status = decode_pixels(path, file, count, out, error);
+    if (out->count > LARGEST_FILE) {
+        status =
+            hl_fail(error, HL_FAILED, "%s: %zu bytes; an image of at most %zu can be read: make it smaller",
+                    path, out->count, LARGEST_FILE);
+    } else if (!(*bytes = malloc(out->count + !out->count))) {
+        status = hl_no_memory(error, path);
+    } else {
+        out->count = fread(*bytes, 1, out->count, file);
+        if (ferror(file)) status = hl_fail(error, HL_FAILED, "%s: cannot be read; check the disk", path);
+    }
+    out->bytes = *bytes;
     fclose(file);
     return status;
 }
 
+hl_status picture_load(const char *path, picture *out, hl_error *error) {
+    *out = (picture){0};
+    uint8_t *bytes;
+    encoded_image image;
+    hl_status status = read_file(path, &bytes, &image, error);
+    if (status == HL_OK) status = decode_pixels(&image, out, error);
+    free(bytes);
+    return status;
+}
+
 hl_status picture_size(const char *path, size_t *width, size_t *height, hl_error *error) {
-    FILE *file;
-    size_t count;
-    hl_status status = open_file(path, &file, &count, error);
-    if (status != HL_OK) return status;
-    status = decode_size(path, file, count, width, height, error);
-    fclose(file);
+    uint8_t *bytes;
+    encoded_image image;
+    hl_status status = read_file(path, &bytes, &image, error);
+    if (status == HL_OK) status = decode_size(&image, width, height, error);
+    free(bytes);
     return status;
 }
 
 hl_status picture_decode(const char *name, const uint8_t *bytes, size_t count, picture *out,
                          hl_error *error) {
-    *out = (picture){0};
-    uint8_t nothing = 0; /* fmemopen wants an address even for no bytes */
-    FILE *file = fmemopen(count ? (void *)(uintptr_t)bytes : &nothing, count ? count : 1, "rb");
-    if (!file) return hl_no_memory(error, name);
-    hl_status status = decode_pixels(name, file, count, out, error);
-    fclose(file);
-    return status;
+    encoded_image image = {.name = name, .bytes = bytes, .count = count};
+    return decode_pixels(&image, out, error);
 }
 
 void picture_free(picture *image) {

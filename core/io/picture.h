@@ -18,8 +18,9 @@ typedef struct picture_frame {
     double left, top, width, height;
 } picture_frame;
 
-/* Decodes JPEG, PNG, BMP and GIF (its first picture). 16 bits are shifted to 8, transparency is dropped, gray
- * and palette become RGB, EXIF rotation is ignored. Refuses truncated files and more than 2^28 pixels. */
+/* Decodes JPEG (to the bytes that Pillow gives), PNG, BMP and GIF (its first picture). 16 bits are shifted to
+ * 8, transparency is dropped, gray, palette and CMYK become RGB, EXIF rotation is ignored. Refuses truncated
+ * files and more than 2^28 pixels. */
 hl_status picture_load(const char *path, picture *out, hl_error *error);
 hl_status picture_decode(const char *name, const uint8_t *bytes, size_t count, picture *out, hl_error *error);
 
@@ -40,7 +41,8 @@ picture_frame picture_crop_frame(size_t width, size_t height, const hl_preproces
 /* Writes a PNG file into an output; always the same bytes for the same picture. */
 hl_status picture_write_png(const picture *image, output *out, const char *name, hl_error *error);
 
-/* PNG bytes in memory; free() them. */
+/* PNG or JPEG bytes in memory; free() them. */
 hl_status picture_encode_png(const picture *image, uint8_t **png, size_t *count, hl_error *error);
+hl_status picture_encode_jpeg(const picture *image, uint8_t **jpeg, size_t *count, hl_error *error);
 
 #endif

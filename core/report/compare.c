@@ -88,14 +88,13 @@ static difference compare_analyses(const cJSON *a, const cJSON *b) {
 }
 
 static bool add_differences(cJSON *row, const difference *found) {
-    char ranks[64];
-    snprintf(ranks, sizeof ranks, "%d of %d", found->changed, found->ranks);
     if (found->remark) return cJSON_AddStringToObject(row, "remark", found->remark);
     if (found->has_grid && (!cJSON_AddNumberToObject(row, "grid difference", found->grid) ||
                             !cJSON_AddNumberToObject(row, "largest in grids", found->largest)))
         return false;
     return !found->has_neighbors || (cJSON_AddNumberToObject(row, "score difference", found->score) &&
-                                     cJSON_AddStringToObject(row, "changed ranks", ranks));
+                                     cJSON_AddNumberToObject(row, "changed ranks", found->changed) &&
+                                     cJSON_AddNumberToObject(row, "ranks", found->ranks));
 }
 
 /* One row; the analysis of the first variant may be missing. */

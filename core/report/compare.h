@@ -17,7 +17,8 @@ typedef struct compare_variant {
  *     "grid difference"   the largest absolute difference of two numbers of a grid, and
  *     "largest in grids"  the largest absolute number of the first variant's grids; both only with grids
  *     "score difference"  the largest absolute difference of a neighbour's scores, and
- *     "changed ranks"     "3 of 24": places that another image holds; both only with neighbours
+ *     "changed ranks"     places that another image holds, and
+ *     "ranks"             of so many; all three only with neighbours
  *     "remark" (text)     why there is nothing to compare: other results, or grids of another shape
  * *rows is the caller's to cJSON_Delete. */
 hl_status compare_variants(const compare_variant *variants, size_t count, cJSON **rows, hl_error *error);

@@ -1,11 +1,13 @@
 /* HTML output: escaping, base64, nothing else. */
 #include "core/report/html.h"
 
+#include "core/io/utf8.h"
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unictype.h>
 
 static void write_bytes(html *page, const char *bytes, size_t count) {
     if (page->status == HL_OK && count)
@@ -16,8 +18,9 @@ void html_raw(html *page, const char *markup) {
     write_bytes(page, markup, strlen(markup));
 }
 
-static const char *escaped(char c) {
-    switch (c) {
+/* What has no place in HTML (controls but white space, noncharacters) becomes U+FFFD. */
+static const char *markup_of(uint32_t character) {
+    switch (character) {
     case '&':
         return "&amp;";
     case '<':
@@ -28,18 +31,30 @@ static const char *escaped(char c) {
         return "&quot;";
     case '\'':
         return "&#39;";
-    default:
+    case '\t':
+    case '\n':
+    case '\r':
         return NULL;
+    default:
+        return utf8_is_control(character) || uc_is_property_not_a_character(character) ? UTF8_REPLACEMENT
+                                                                                       : NULL;
     }
 }
 
 void html_text(html *page, const char *text) {
-    while (*text) {
-        size_t plain = strcspn(text, "&<>\"'");
-        write_bytes(page, text, plain);
-        text += plain;
-        if (*text) html_raw(page, escaped(*text++));
+    char *markup = utf8_rewrite(text, markup_of);
+    if (markup) {
+        html_raw(page, markup);
+    } else {
+        html_no_memory(page);
     }
+    free(markup);
+}
+
+void html_isolated(html *page, const char *text) {
+    html_raw(page, "<bdi>");
+    html_text(page, text);
+    html_raw(page, "</bdi>");
 }
 
 void html_format(html *page, const char *format, ...) {
@@ -103,20 +118,22 @@ static void base64(html *page, const uint8_t *bytes, size_t count) {
     }
 }
 
-void html_picture_data(html *page, const picture *image) {
-    uint8_t *png = NULL;
+void html_picture_data(html *page, const picture *image, html_encoding encoding) {
+    bool photo = encoding == HTML_PHOTO;
+    uint8_t *bytes = NULL;
     size_t count = 0;
-    if (page->status == HL_OK) page->status = picture_encode_png(image, &png, &count, page->error);
     if (page->status != HL_OK) return;
-    html_raw(page, "data:image/png;base64,");
-    base64(page, png, count);
-    free(png);
+    page->status = (photo ? picture_encode_jpeg : picture_encode_png)(image, &bytes, &count, page->error);
+    if (page->status != HL_OK) return;
+    html_raw(page, photo ? "data:image/jpeg;base64," : "data:image/png;base64,");
+    base64(page, bytes, count);
+    free(bytes);
 }
 
-void html_picture(html *page, const picture *image, const char *alternative) {
+void html_picture(html *page, const picture *image, html_encoding encoding, const char *alternative) {
     html_format(page, "<img width=\"%zu\" height=\"%zu\" alt=\"", image->width, image->height);
     html_text(page, alternative);
     html_raw(page, "\" src=\"");
-    html_picture_data(page, image);
+    html_picture_data(page, image, encoding);
     html_raw(page, "\">");
 }

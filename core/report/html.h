@@ -16,8 +16,11 @@ typedef struct html {
 /* Markup, as it is. */
 void html_raw(html *page, const char *markup);
 
-/* Text or an attribute's value: nothing in it can become markup. */
+/* Text or an attribute's value, any bytes: nothing in it can become markup, and the page stays UTF-8. */
 void html_text(html *page, const char *text);
+
+/* Text beside others in one line: the direction in which it is written does not touch theirs. */
+void html_isolated(html *page, const char *text);
 
 /* Markup with numbers in it, in printf's format; at most 255 bytes. */
 void html_format(html *page, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -25,11 +28,17 @@ void html_format(html *page, const char *format, ...) __attribute__((format(prin
 /* A number with so many significant digits. */
 void html_number(html *page, double number, int digits);
 
-/* An <img> that carries its PNG bytes; `alternative` stands for it where it cannot be seen. */
-void html_picture(html *page, const picture *image, const char *alternative);
+/* How a picture's bytes lie in the page. */
+typedef enum html_encoding {
+    HTML_PHOTO,  /* JPEG: a fifth of the size */
+    HTML_DRAWING /* PNG: every pixel as it is */
+} html_encoding;
 
-/* The PNG bytes alone, as an address. */
-void html_picture_data(html *page, const picture *image);
+/* An <img> that carries its bytes; `alternative` stands for it where it cannot be seen. */
+void html_picture(html *page, const picture *image, html_encoding encoding, const char *alternative);
+
+/* The bytes alone, as an address. */
+void html_picture_data(html *page, const picture *image, html_encoding encoding);
 
 /* No memory for what the page is made of. */
 void html_no_memory(html *page);

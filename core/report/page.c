@@ -54,7 +54,7 @@ void page_image(page *self, const char *name) {
     const picture *image = NULL;
     if (out->status != HL_OK) return;
     out->status = canvas_image(self->pictures, name, self->side, &image, out->error);
-    if (out->status == HL_OK) html_picture(out, image, name);
+    if (out->status == HL_OK) html_picture(out, image, HTML_PHOTO, name);
 }
 
 void page_details(page *self) {
@@ -149,7 +149,7 @@ static void description(page *self, const char *name, const cJSON *object) {
     cJSON_ArrayForEach(field, object) {
         if (!cJSON_IsString(field)) continue;
         html_raw(&self->html, between);
-        page_value(self, field);
+        html_isolated(&self->html, field->valuestring);
         between = " &middot; ";
     }
     end_fact(self);
@@ -177,7 +177,7 @@ static void question(page *self, const cJSON *options) {
         html_raw(&self->html, between);
         cJSON_ArrayForEach(element, list) {
             const char *text = cJSON_IsString(element) ? element->valuestring : "";
-            html_text(&self->html, i == 0 ? page_file(text) : text);
+            html_isolated(&self->html, i == 0 ? page_file(text) : text);
             if (element->next) html_raw(&self->html, ", ");
         }
         between = " &middot; ";

@@ -11,10 +11,10 @@ static bool same_texts(const cJSON *a, const cJSON *b) {
 }
 
 static void texts(page *self, const cJSON *item) {
-    html_text(&self->html, canvas_text(item, "text"));
+    html_isolated(&self->html, canvas_text(item, "text"));
     if (!canvas_is_difference(item)) return;
     html_raw(&self->html, " <span class=\"quiet\">\xe2\x88\x92</span> ");
-    html_text(&self->html, canvas_text(item, "minus"));
+    html_isolated(&self->html, canvas_text(item, "minus"));
 }
 
 /* Low end, colours, high end. */
@@ -50,7 +50,7 @@ static void mask(page *self, const cJSON *item) {
     html *out = &self->html;
     if (!canvas_has_mask(item) || out->status != HL_OK) return;
     out->status = canvas_mask(self->pictures, item, self->side, &drawn, out->error);
-    if (out->status == HL_OK) html_picture(out, &drawn, "mask");
+    if (out->status == HL_OK) html_picture(out, &drawn, HTML_DRAWING, "mask");
     picture_free(&drawn);
 }
 
@@ -62,7 +62,7 @@ static void figure(page *self, const cJSON *analysis, const cJSON *item) {
     out->status = canvas_heat(self->pictures, item, self->side, &drawn, &low, &high, out->error);
     if (out->status != HL_OK) return;
     html_raw(out, "<figure>");
-    html_picture(out, &drawn, canvas_text(item, "text"));
+    html_picture(out, &drawn, HTML_PHOTO, canvas_text(item, "text"));
     picture_free(&drawn);
     html_raw(out, "<figcaption>");
     if (canvas_is_difference(item)) {

@@ -34,7 +34,7 @@ static void embed(page *self, const char *path, const char *words) {
     int place[3] = {cJSON_GetArraySize(self->embedded), (int)image.width, (int)image.height};
     start_thumbnail(self, place, words);
     html_format(out, "<image id=\"g%d\" width=\"%d\" height=\"%d\" href=\"", place[0], place[1], place[2]);
-    html_picture_data(out, &image);
+    html_picture_data(out, &image, HTML_PHOTO);
     html_raw(out, "\"/></svg>");
     picture_free(&image);
     cJSON *kept = cJSON_CreateIntArray(place, 3);

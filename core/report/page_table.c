@@ -7,7 +7,11 @@
 static void list(page *self, const cJSON *array) {
     const cJSON *element = NULL;
     cJSON_ArrayForEach(element, array) {
-        page_value(self, element);
+        if (cJSON_IsString(element)) {
+            html_isolated(&self->html, element->valuestring);
+        } else {
+            page_value(self, element);
+        }
         if (element->next) html_raw(&self->html, ", ");
     }
 }

@@ -11,6 +11,7 @@ const char page_style[] =
     "body{margin:0 auto;max-width:76rem;padding:clamp(1.25rem,4vw,4rem);background:var(--ground);"
     "color:var(--ink);font:1rem/1.55 system-ui,sans-serif;-webkit-text-size-adjust:100%}\n"
     "h1,h2,h3,h4,p,dl,dd,ol,figure{margin:0}\n"
+    "a,dt,dd,span{unicode-bidi:isolate}\n"
     "h1{font-size:clamp(1.75rem,4vw,2.5rem);line-height:1.15;letter-spacing:-.02em;font-weight:650;"
     "overflow-wrap:anywhere}\n"
     "h2{font-size:1.4rem;line-height:1.25;letter-spacing:-.01em;font-weight:650}\n"

@@ -1,4 +1,5 @@
 /* Everything that a run leaves behind: PNG files, arrays, results.json, report.html. */
+#include "core/io/json.h"
 #include "core/io/npy.h"
 #include "core/report/page.h"
 #include "core/report/results.h"
@@ -141,11 +142,11 @@ static hl_status write_json(const cJSON *root, output *out, hl_error *error) {
     FILE *file = NULL;
     hl_status status = output_file(out, "results.json", &file, error);
     if (status != HL_OK) return status;
-    char *json = cJSON_Print(root);
+    char *json = json_print(root, true);
     if (!json) return hl_no_memory(error, "results.json");
     status = output_write(out, file, json, strlen(json), error);
     if (status == HL_OK) status = output_write(out, file, "\n", 1, error);
-    cJSON_free(json);
+    free(json);
     return status;
 }
 

@@ -1,5 +1,7 @@
-/* Any bytes as a list and as a gallery.json: refused, or a list of paths. */
+/* Any bytes as a list and as a gallery.json: refused, or a list of paths, all of them UTF-8. */
 #include "core/atlas/gallery.c"
+
+#include <unistr.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
 
@@ -16,6 +18,7 @@ static void read_with(parser *parse, const uint8_t *bytes, size_t count) {
         for (size_t i = 0; i < list->count; ++i) {
             const gallery_image *image = &list->images[i];
             if (!*image->path || gallery_find(list, image->path) != image) abort();
+            if (u8_check((const uint8_t *)image->path, strlen(image->path))) abort();
         }
     }
     gallery_close(list);

@@ -9,12 +9,10 @@
 enum { LARGEST = 1 << 16, SIZE = 12 };
 
 static bool is_small(const uint8_t *bytes, size_t count) {
-    FILE *file = count ? fmemopen((void *)(uintptr_t)bytes, count, "rb") : NULL;
-    size_t width = 0, height = 0;
+    encoded_image image = {.name = "fuzz", .bytes = bytes, .count = count};
+    size_t width, height;
     hl_error error;
-    bool known = file && decode_size("fuzz", file, count, &width, &height, &error) == HL_OK;
-    if (file) fclose(file);
-    return !known || width * height <= LARGEST;
+    return decode_size(&image, &width, &height, &error) != HL_OK || width * height <= LARGEST;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);

@@ -58,6 +58,7 @@ static hl_status store(const argument *row, const char *value, hl_error *error) 
     if (row->type == ARGUMENT_FLAG) {
         *(bool *)row->target = true;
     } else if (row->type == ARGUMENT_TEXT) {
+        if (!*value) return hl_fail(error, HL_USAGE, "%s needs a value, not an empty one", row->name);
         *(const char **)row->target = value;
     } else if (row->type == ARGUMENT_NUMBER) {
         return parse_number(row, value, row->target, error);

@@ -35,7 +35,8 @@ static int unknown_command(const char *word) {
     for (size_t i = 0; i < COMMAND_COUNT; ++i) names[i] = commands[i]->name;
     suggest(ending, sizeof ending, word, names, COMMAND_COUNT);
     const char *what = word[0] == '-' ? "option" : "command";
-    fprintf(stderr, "headlight: unknown %s \"%s\"%s\n\n", what, word, ending);
+    terminal_line(stderr, "headlight: unknown %s \"%.64s\"%s", what, word, ending);
+    fputc('\n', stderr);
     write_overview(stderr);
     return HL_USAGE;
 }
@@ -66,7 +67,7 @@ static void cancel_on_signals(hl_library *library) {
 
 static int fail(const subcommand *command, hl_status status, const hl_error *error) {
     terminal_clear();
-    fprintf(stderr, "headlight %s: %s\n", command->name, error->message);
+    terminal_line(stderr, "headlight %s: %s", command->name, error->message);
     return (int)status;
 }
 

@@ -1,5 +1,6 @@
 /* headlight plugins: what there is, and what one plugin takes. */
 #include "tools/headlight/commands.h"
+#include "tools/headlight/terminal.h"
 
 static struct { const char *name; } wish;
 
@@ -20,8 +21,9 @@ static void write_missing(const hl_library *library, size_t index, const char *i
 static void write_list(const hl_library *library) {
     const hl_plugin *plugin;
     for (size_t i = 0; (plugin = hl_plugin_at(library, i)); ++i) {
-        printf("%s/%s %s  %s\n", hl_kind_name(plugin->kind), plugin->name, plugin->version, plugin->summary);
-        printf("    %s\n", hl_plugin_file(library, i));
+        terminal_line(stdout, "%s/%.64s %.64s  %s", hl_kind_name(plugin->kind), plugin->name, plugin->version,
+                      plugin->summary);
+        terminal_line(stdout, "    %s", hl_plugin_file(library, i));
         write_missing(library, i, "    ");
     }
 }
@@ -35,7 +37,8 @@ static hl_status run(hl_library *library, hl_error *error) {
     hl_status status = hl_plugin_find(library, wish.name, &index, error);
     if (status == HL_OK) status = hl_plugin_document(library, index, stdout, error);
     if (status != HL_OK) return status;
-    printf("\nFile: %s\n", hl_plugin_file(library, index));
+    putchar('\n');
+    terminal_line(stdout, "File: %s", hl_plugin_file(library, index));
     write_missing(library, index, "");
     return HL_OK;
 }

@@ -1,11 +1,15 @@
 /* A progress line with rate and time left, rewritten in place, and the lines of the log around it. */
 #include "tools/headlight/terminal.h"
 
+#include "core/io/utf8.h"
 #include <pthread.h>
-#include <stdio.h>
+#include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+enum { LONGEST_LINE = 5000 /* bytes: the longest path there can be, and words around it */ };
 
 static struct {
     pthread_mutex_t lock;
@@ -14,6 +18,21 @@ static struct {
     char what[64];
     double start, last; /* of the work, and when the line was last written; seconds */
 } screen = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static const char *visible(uint32_t character) {
+    return utf8_is_control(character) ? UTF8_REPLACEMENT : NULL;
+}
+
+void terminal_line(FILE *to, const char *format, ...) {
+    char line[LONGEST_LINE + 1];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    char *clean = length >= 0 ? utf8_rewrite(line, visible) : NULL;
+    fprintf(to, "%s%s\n", clean ? clean : "out of memory", length > LONGEST_LINE ? "..." : "");
+    free(clean);
+}
 
 static double seconds(void) {
     struct timespec now;
@@ -41,7 +60,7 @@ void terminal_log(void *user, hl_log_level level, const char *line) {
     if (level != HL_LOG_WARNING && !screen.lively) return;
     pthread_mutex_lock(&screen.lock);
     clear();
-    fprintf(stderr, "%s%s\n", level == HL_LOG_WARNING ? "warning: " : "", line);
+    terminal_line(stderr, "%s%s", level == HL_LOG_WARNING ? "warning: " : "", line);
     pthread_mutex_unlock(&screen.lock);
 }
 

@@ -1,8 +1,15 @@
-/* What the user sees on stderr while something runs. */
+/* What the user sees: single lines, whatever names are in them, and on stderr what is said while something
+ * runs. */
 #ifndef TERMINAL_H
 #define TERMINAL_H
 
 #include "headlight/host.h"
+
+#include <stdio.h>
+
+/* One line in printf's format, to which a newline is added. Names in it come from outside: control characters
+ * (line ends among them) and what is not UTF-8 show as U+FFFD, and a line that is too long ends in "...". */
+__attribute__((format(printf, 2, 3))) void terminal_line(FILE *to, const char *format, ...);
 
 /* Without a terminal, or when `quiet`, there is no progress and there are no lines but warnings. */
 void terminal_open(bool quiet);

@@ -1,5 +1,5 @@
-/* See parsing.h. cJSON and libyaml read; this file adds limits, places and readable errors. Never knows what
- * the keys mean. */
+/* See parsing.h. cJSON and libyaml read, libunistring decodes; this file adds limits, places and readable
+ * errors. Never knows what the keys mean. */
 #include "parsing.h"
 
 #include <errno.h>
@@ -7,29 +7,47 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistr.h>
 #include <yaml.h>
 
 enum { LARGEST_FILE = 1 << 20, DEEPEST = 32 };
 
-/* ---- JSON ---- */
-
-static hl_status fail_json(const char *path, const char *bytes, const char *at, hl_error *error) {
+static hl_status fail_at(const char *path, const char *bytes, const char *at, const char *what,
+                         hl_error *error) {
     size_t line = 1, column = 1;
     for (; bytes < at; ++bytes, ++column) {
         if (*bytes != '\n') continue;
         ++line;
         column = 0;
     }
-    return hl_fail(error, HL_FAILED, "%s:%zu:%zu: not JSON from here on", path, line, column);
+    return hl_fail(error, HL_FAILED, "%s:%zu:%zu: %s", path, line, column, what);
+}
+
+static hl_status check_utf8(const char *path, const char *bytes, size_t count, hl_error *error) {
+    const char *wrong = (const char *)u8_check((const uint8_t *)bytes, count);
+    return wrong ? fail_at(path, bytes, wrong, "not UTF-8: save the file as UTF-8", error) : HL_OK;
+}
+
+/* ---- JSON ---- */
+
+/* In valid JSON a backslash begins an escape; NULL: there is no such NUL. */
+static const char *find_escaped_nul(const char *json) {
+    for (; (json = strchr(json, '\\')); json += 2) {
+        if (strncmp(json, "\\u0000", 6) == 0) return json;
+    }
+    return NULL;
 }
 
 hl_status parsing_json(const char *path, const char *bytes, size_t count, cJSON **out, hl_error *error) {
-    const char *end = bytes;
+    const char *end = bytes, *what = "not JSON from here on";
     *out = cJSON_ParseWithLengthOpts(bytes, count + 1, &end, true);
-    if (*out && strlen(bytes) == count) return HL_OK;
+    bool valid = *out && strlen(bytes) == count;
+    const char *nul = valid ? find_escaped_nul(bytes) : NULL;
+    if (valid && !nul) return HL_OK;
     cJSON_Delete(*out);
     *out = NULL;
-    return fail_json(path, bytes, end, error);
+    if (nul) what = "the text contains a NUL character: remove it";
+    return fail_at(path, bytes, nul ? nul : end, what, error);
 }
 
 /* ---- YAML ---- */
@@ -213,8 +231,11 @@ hl_status parsing_read(const char *path, cJSON **out, hl_error *error) {
     *out = NULL;
     hl_status status = read_file(path, &bytes, &count, error);
     if (status != HL_OK) return status;
-    status = is_yaml(path) ? parsing_yaml(path, bytes, count, out, error)
-                           : parsing_json(path, bytes, count, out, error);
+    status = check_utf8(path, bytes, count, error);
+    if (status == HL_OK) {
+        status = is_yaml(path) ? parsing_yaml(path, bytes, count, out, error)
+                               : parsing_json(path, bytes, count, out, error);
+    }
     free(bytes);
     return status;
 }

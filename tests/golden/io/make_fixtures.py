@@ -3,7 +3,7 @@
 writers are compared with other people's. Run it in this folder; the same files come out every time.
 
 NAME.EXTENSION is an image, NAME.npy its RGB bytes as Pillow reads them (16 bits by their high byte)."""
-import json, struct, zlib
+import io, json, struct, zlib
 import numpy as np
 from PIL import Image
 
@@ -45,6 +45,72 @@ def images():
         f.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 12, 7, 16, 2, 0, 0, 0)))
         f.write(chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
     expect("rgb_16bit", rgb16 >> 8)
+    jpegs(smooth)
+    transparent_gifs(palette)
+
+
+def jpegs(smooth):
+    """Kinds of JPEG. Where Pillow reads what it cannot write, a file that it wrote is patched: a scan with the same blocks
+    for each cell is valid for other sampling factors too, and looks scrambled."""
+    tall = Image.fromarray(smooth).resize((37, 23), Image.BICUBIC)
+    primaries = Image.fromarray(np.asarray(tall) // 128 * np.uint8(255))
+
+    def encode(image, **options):
+        file = io.BytesIO()
+        image.save(file, "jpeg", **options)
+        return file.getvalue()
+
+    def save(name, data):
+        with open(name + ".jpg", "wb") as f:
+            f.write(data)
+        expect(name, Image.open(name + ".jpg").convert("RGB"))
+
+    def reframed(data, factors, width, height):
+        frame = data.index(b"\xff\xc0")
+        return data[:frame + 5] + struct.pack(">HH", height, width) + data[frame + 9:frame + 11] + bytes([factors]) + data[frame + 12:]
+
+    for name, subsampling in [("444", 0), ("422", 1), ("420", 2)]:
+        save("sampled_" + name, encode(primaries, quality=90, subsampling=subsampling))
+    save("sampled_440", reframed(encode(primaries, quality=90, subsampling=1), 0x12, 21, 43))
+    save("sampled_411", reframed(encode(primaries, quality=90, subsampling=2), 0x41, 61, 21))
+    save("sampled_441", reframed(encode(primaries, quality=90, subsampling=2), 0x14, 21, 61))
+    save("rotated", encode(tall, exif=b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"))
+
+    # Four inks; the same with the mark that three of them are stored as brightness and colour; red, green, blue as such.
+    cmyk = encode(tall.convert("CMYK"), quality=95)
+    transform = cmyk.index(b"Adobe") + 11
+    save("cmyk", cmyk)
+    save("ycck", cmyk[:transform] + b"\x02" + cmyk[transform + 1:])
+    save("cmyk_progressive", encode(Image.fromarray(np.dstack([smooth, smooth[::-1, ::-1, 1]]), "CMYK"), progressive=True))
+    adobe = b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0\0"
+    save("rgb_coded", b"\xff\xd8" + adobe + encode(tall, quality=95, subsampling=0)[20:])
+
+    # Each restart interval is the scan of a picture of one block.
+    gray = tall.convert("L")
+    blocks = [encode(gray.crop((x, y, x + 8, y + 8))) for y in range(0, 24, 8) for x in range(0, 40, 8)]
+    scans = [block[block.index(b"\xff\xda") + 10:-2] for block in blocks]
+    header = encode(gray)
+    header = header[:header.index(b"\xff\xda") + 10]
+    scan = b"".join(part + bytes([0xFF, 0xD0 + i % 8]) for i, part in enumerate(scans))[:-2]
+    restart = header[:-10] + b"\xff\xdd\0\x04\0\x01" + header[-10:] + scan + b"\xff\xd9"
+    save("restarts", restart)
+
+    # Damage that Pillow puts up with: a restart missing, bytes between segments, a scan cut short before the end marker.
+    save("lost_restart", restart.replace(b"\xff\xd2", b"", 1))
+    coarse = encode(tall, quality=95, subsampling=2)
+    tables = coarse.index(b"\xff\xc4")
+    save("stray_bytes", coarse[:tables] + b"\0\x01\x02" + coarse[tables:])
+    save("short_scan", coarse[:coarse.index(b"\xff\xda") + 200] + b"\xff\xd9")
+
+
+def transparent_gifs(palette):
+    """Where a colour is transparent Pillow shows that colour."""
+    def save(name, **options):
+        palette.save(name + ".gif", **options)
+        expect(name, Image.open(name + ".gif").convert("RGB"))
+
+    save("transparent", transparency=int(np.asarray(palette)[5, 5]))
+    save("transparent_local", transparency=int(np.asarray(palette)[12, 20]), comment=b"before the picture", include_color_table=True)
 
 
 def resized():

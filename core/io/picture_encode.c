@@ -1,10 +1,11 @@
-/* RGB bytes -> PNG: stb_image_write filters and frames, zlib compresses. The bytes depend on the picture
- * alone. */
+/* RGB bytes -> PNG: stb_image_write filters and frames, zlib compresses; and RGB bytes -> JPEG:
+ * libjpeg-turbo. The bytes depend on the picture alone. */
 #include "core/io/picture.h"
 
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <turbojpeg.h>
 #include <zlib.h>
 
 /* stb_image_write does not check all of its allocations. All of them are therefore cut from one block, which
@@ -77,6 +78,37 @@ hl_status picture_encode_png(const picture *image, uint8_t **png, size_t *count,
     free(arena.block);
     arena.block = NULL;
     return *png ? HL_OK : hl_no_memory(error, "a PNG picture");
+}
+
+hl_status picture_encode_jpeg(const picture *image, uint8_t **jpeg, size_t *count, hl_error *error) {
+    enum {
+        LONGEST_SIDE = 65500 /* libjpeg's */,
+        QUALITY = 90,
+        FLAGS = TJFLAG_ACCURATEDCT | TJFLAG_NOREALLOC
+    };
+    *jpeg = NULL;
+    *count = 0;
+    bool fits = image->width <= LONGEST_SIDE && image->height <= LONGEST_SIDE;
+    if (image->width == 0 || image->height == 0 || !fits) {
+        return hl_fail(error, HL_FAILED,
+                       "a picture of %zu x %zu pixels cannot be written as JPEG; make it smaller",
+                       image->width, image->height);
+    }
+    int width = (int)image->width, height = (int)image->height;
+    unsigned long size = tjBufSize(width, height, TJSAMP_444); /* more than it can need */
+    tjhandle encoder = tjInitCompress();
+    uint8_t *made = malloc(size);
+    bool done = encoder && made &&
+                tjCompress2(encoder, image->rgb, width, 0, height, TJPF_RGB, &made, &size, TJSAMP_444,
+                            QUALITY, FLAGS) == 0;
+    if (encoder) tjDestroy(encoder);
+    if (!done) {
+        free(made);
+        return hl_no_memory(error, "a JPEG picture");
+    }
+    *jpeg = made;
+    *count = size;
+    return HL_OK;
 }
 
 hl_status picture_write_png(const picture *image, output *out, const char *name, hl_error *error) {

@@ -1,0 +1,48 @@
+/* See utf8.h. Never knows where a text comes from, nor where it goes. */
+#include "core/io/utf8.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unictype.h>
+#include <unistr.h>
+
+enum { REPLACEMENT = 0xfffd };
+
+hl_status utf8_check(const char *file, size_t line, const void *bytes, size_t count, hl_error *error) {
+    const uint8_t *text = bytes, *wrong = u8_check(text, count);
+    if (!wrong) return HL_OK;
+    for (; text < wrong; ++text) line += *text == '\n';
+    return hl_fail(error, HL_FAILED,
+                   "%s:%zu: not UTF-8: the line holds the byte 0x%02x; save the file as UTF-8", file, line,
+                   *wrong);
+}
+
+char *utf8_rewrite(const char *text, utf8_substitute *substitute) {
+    const uint8_t *at = (const uint8_t *)text, *end = at + strlen(text), *kept = at;
+    char *out = NULL;
+    size_t size = 0;
+    FILE *file = open_memstream(&out, &size);
+    bool ok = file != NULL;
+    while (ok && at < end) {
+        ucs4_t character;
+        int length = u8_mbtouc(&character, at, (size_t)(end - at)); /* U+FFFD for what is ill-formed */
+        const char *instead = substitute ? substitute(character) : NULL;
+        if (character == REPLACEMENT) instead = UTF8_REPLACEMENT;
+        if (instead) {
+            size_t plain = (size_t)(at - kept);
+            ok = fwrite(kept, 1, plain, file) == plain && fputs(instead, file) >= 0;
+            kept = at + length;
+        }
+        at += length;
+    }
+    if (ok) ok = fwrite(kept, 1, (size_t)(end - kept), file) == (size_t)(end - kept);
+    if (file) ok = fclose(file) == 0 && ok;
+    if (ok) return out;
+    free(out);
+    return NULL;
+}
+
+bool utf8_is_control(uint32_t character) {
+    return uc_is_general_category_withtable(character, UC_CATEGORY_MASK_Cc);
+}

@@ -1,0 +1,27 @@
+/* Text from outside, which may be any bytes: whether it is UTF-8, and copies that are. libunistring decodes.
+ */
+#ifndef UTF8_H
+#define UTF8_H
+
+#include "headlight/error.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define UTF8_MARK        "\xef\xbb\xbf" /* the byte order mark that a file may begin with */
+#define UTF8_REPLACEMENT "\xef\xbf\xbd" /* U+FFFD: here was something that is no text */
+
+/* HL_FAILED with file and line when the bytes are not UTF-8. `line`: of the first byte, counted from 1. */
+hl_status utf8_check(const char *file, size_t line, const void *bytes, size_t count, hl_error *error);
+
+/* What stands for a character; NULL: the character itself. */
+typedef const char *utf8_substitute(uint32_t character);
+
+/* A copy in which U+FFFD stands for every ill-formed sequence, and for the rest what `substitute` says (NULL:
+ * the rest itself). free() it; NULL: no memory. */
+char *utf8_rewrite(const char *text, utf8_substitute *substitute);
+
+/* C0, DEL and C1: Unicode's category Cc. */
+bool utf8_is_control(uint32_t character);
+
+#endif
