@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static const hl_preprocess CLIP = {.resize = HL_RESIZE_SHORT_SIDE,
                                    .mean = {0.48145466f, 0.4578275f, 0.40821073f},
@@ -466,6 +467,20 @@ static void missing_files_are_named(void **state) {
     }
 }
 
+/* Of a file that is larger than any image not a byte is read. */
+static void refuses_huge_files(void **state) {
+    (void)state;
+    char *folder = make_folder(), *path = text("%s/huge.jpg", folder);
+    write_text(path, "\xff\xd8\xff");
+    assert_int_equal(truncate(path, ((off_t)1 << 31) + 1), 0);
+    picture image;
+    hl_error error;
+    assert_int_equal(picture_load(path, &image, &error), HL_FAILED);
+    assert_non_null(strstr(error.message, "2147483649 bytes; an image of at most 2147483648 can be read"));
+    free(path);
+    remove_folder(folder);
+}
+
 /* ---- PNG ---- */
 
 static void png_round_trips(void **state) {
@@ -555,6 +570,7 @@ int main(void) {
         cmocka_unit_test(refuses_jpegs_without_a_picture),
         cmocka_unit_test(refuses_more_data_than_pixels),
         cmocka_unit_test(missing_files_are_named),
+        cmocka_unit_test(refuses_huge_files),
         cmocka_unit_test(png_round_trips),
         cmocka_unit_test(noise_round_trips),
         cmocka_unit_test(png_is_written_whole),

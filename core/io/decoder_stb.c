@@ -10,15 +10,24 @@
 static _Thread_local struct {
     size_t most; /* bytes */
     bool exceeded;
+    bool refused; /* by the system; stb_image does not always say so */
 } budget;
 
-static void *grow(void *old, size_t bytes) {
-    if (bytes <= budget.most) return realloc(old, bytes);
-    budget.exceeded = true;
-    return NULL;
+static void *take(size_t bytes) {
+    void *memory = malloc(bytes);
+    budget.refused |= !memory;
+    return memory;
 }
 
-#define STBI_MALLOC(bytes)       malloc(bytes)
+static void *grow(void *old, size_t bytes) {
+    budget.exceeded |= bytes > budget.most;
+    if (bytes > budget.most) return NULL;
+    void *memory = realloc(old, bytes);
+    budget.refused |= !memory;
+    return memory;
+}
+
+#define STBI_MALLOC(bytes)       take(bytes)
 #define STBI_REALLOC(old, bytes) grow(old, bytes)
 #define STBI_FREE(memory)        free(memory)
 #pragma GCC diagnostic ignored "-Wunused-function" /* of stb, of which only a part is used */
@@ -77,13 +86,13 @@ static const stbi_io_callbacks CALLBACKS = {read_source, skip_source, source_end
  * for each row, the unpacked one, and grows by doubling. */
 static source start(const encoded_image *image, size_t width, size_t height) {
     budget.most = 2 * (image->count + 8 * width * height + 2 * height) + (1 << 16);
-    budget.exceeded = false;
+    budget.exceeded = budget.refused = false;
     return (source){.next = image->bytes, .left = image->count};
 }
 
 static hl_status explain(const char *name, const source *in, const char *reason, hl_error *error) {
     if (budget.exceeded) reason = "it holds more data than its size can need";
-    if (reason && strcmp(reason, "outofmem") == 0) return hl_no_memory(error, name);
+    if (budget.refused || (reason && strcmp(reason, "outofmem") == 0)) return hl_no_memory(error, name);
     if (reason && strcmp(reason, "too large") == 0) {
         return hl_fail(error, HL_FAILED, "%s: too many pixels; at most %d can be read: make it smaller", name,
                        MOST_PIXELS);
@@ -96,6 +105,7 @@ static hl_status stb_size(const encoded_image *image, size_t *width, size_t *hei
     source in = start(image, 0, 0);
     int w, h, channels;
     if (!stbi_info_from_callbacks(&CALLBACKS, &in, &w, &h, &channels)) {
+        if (budget.refused) return hl_no_memory(error, image->name);
         /* every decoder was asked, and the last one's reason is left; loading asks only the right one */
         in = start(image, 0, 0);
         stbi_image_free(stbi_load_from_callbacks(&CALLBACKS, &in, &w, &h, &channels, RGB));
