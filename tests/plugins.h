@@ -4,7 +4,7 @@
 
 #include "core/host/compute.h"
 #include "core/host/host.h"
-#include "core/host/registry.h"
+#include "core/registry/registry.h"
 #include "tests/support.h"
 
 enum { MOST_BACKENDS = 16 };

@@ -1,6 +1,6 @@
 /* The encoder with a model that only counts: every image once, batches in order and one at a time, whatever
  * the number of threads; errors and interruptions leave nothing behind. */
-#include "core/host/encoder.h"
+#include "core/engine/encoder.h"
 #include "tests/support.h"
 
 #include <stdatomic.h>

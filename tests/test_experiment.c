@@ -1,6 +1,6 @@
 /* Experiments: what plugins get from them, and that every mistake is found at its place before anything runs.
  */
-#include "core/host/experiment.h"
+#include "core/experiment/experiment.h"
 #include "tests/support.h"
 
 #include <math.h>

@@ -1,9 +1,9 @@
 /* extractor/labels-file, loaded as a plugin: which heads carry which property, and what is wrong with a file.
  */
+#include "core/experiment/properties.h"
 #include "core/host/host.h"
-#include "core/host/options.h"
-#include "core/host/properties.h"
-#include "core/host/registry.h"
+#include "core/registry/options.h"
+#include "core/registry/registry.h"
 #include "tests/support.h"
 
 #include <cjson/cJSON.h>

@@ -1,5 +1,5 @@
 /* Which plugins are found, which of two wins, and what is refused. */
-#include "core/host/registry.h"
+#include "core/registry/registry.h"
 #include "tests/support.h"
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* Weighted sets of heads, "0.7*L2.H1 + 0.3*L1.H0", from YAML to results.json, through the built command and
  * the real plugins: neighbours and heats against plain arithmetic on golden contributions and heats,
  * properties with weights, and what is refused where. */
-#include "core/host/option_values.h"
+#include "core/registry/option_values.h"
 #include "tests/experiment.h"
 
 #include <math.h>

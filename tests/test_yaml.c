@@ -1,5 +1,5 @@
 /* YAML as experiments need it: what is read, what is refused and where, and --set. */
-#include "core/host/yaml_file.h"
+#include "core/io/yaml_file.h"
 #include "tests/support.h"
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* The decorator around a compute plugin. See compute.h. */
 #include "core/host/compute.h"
 
-#include "core/host/registry.h"
+#include "core/registry/registry.h"
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>

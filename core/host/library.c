@@ -2,8 +2,8 @@
 #include "core/host/library.h"
 
 #include "core/host/compute.h"
-#include "core/host/options.h"
-#include "core/host/suggest.h"
+#include "core/registry/options.h"
+#include "core/registry/suggest.h"
 #include <stdlib.h>
 #include <string.h>
 

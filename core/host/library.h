@@ -3,7 +3,7 @@
 #define LIBRARY_H
 
 #include "core/host/host.h"
-#include "core/host/registry.h"
+#include "core/registry/registry.h"
 #include "headlight/library.h"
 
 struct hl_library {

@@ -1,5 +1,5 @@
 /* Any bytes as the YAML of an experiment. Reads every node of what is accepted. */
-#include "core/host/yaml_file.h"
+#include "core/io/yaml_file.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* Parses a command line by its table, and writes the table as help. Never knows what an argument is for. */
 #include "tools/headlight/arguments.h"
 
-#include "core/host/suggest.h"
+#include "core/registry/suggest.h"
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 #include "tools/headlight/commands.h"
 #include "tools/headlight/terminal.h"
 
-#include "core/host/suggest.h"
+#include "core/registry/suggest.h"
 #include <errno.h>
 #include <signal.h>
 #include <string.h>

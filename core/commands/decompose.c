@@ -1,0 +1,440 @@
+/* `headlight decompose`: the arrays of one model for some images and texts, as .npy files.
+ *
+ * Arrays are written image after image as they are made, so memory does not grow with the number of images.
+ * This is where a table of components is written out as layers x heads: a model whose heads form no rectangle
+ * is refused. */
+#include "core/engine/engine.h"
+#include "core/host/library.h"
+#include "core/io/npy.h"
+#include "core/io/picture.h"
+#include "core/io/utf8.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Few, so that traces of a large model do not add up. */
+enum { IMAGES_PER_PASS = 4 };
+
+/* An array that is being written. */
+typedef struct array {
+    const char *name;
+    FILE *file;
+} array;
+
+typedef struct decompose {
+    const hl_decompose_request *request;
+    host *host;
+    engine *model;
+    const hl_model_info *info;
+    size_t layers, heads, code_width; /* of the rectangle of heads */
+    size_t tokens, cells, width, side;
+    size_t image_count;
+    npy_array given; /* --pixels */
+    char **texts;
+    size_t text_count;
+    float *queries; /* text x head x code_width */
+    output *files;
+    array pixels, embedding, codes, head_sums, mlps, token_sums, heat;
+    float *buffer; /* what one image needs at most of one array */
+    double *grid;
+} decompose;
+
+static hl_status find_rectangle(decompose *self, hl_error *error) {
+    const engine *model = self->model;
+    for (uint32_t i = 0; i < model->head_count; ++i) {
+        if (engine_component(model, model->heads[i])->layer == 0) self->heads++;
+    }
+    bool fits = self->heads > 0 && model->head_count % self->heads == 0;
+    for (uint32_t i = 0; fits && i < model->head_count; ++i) {
+        const hl_component *head = engine_component(model, model->heads[i]);
+        if (i == 0) self->code_width = engine_code_width(head);
+        fits = head->layer == (int32_t)(i / self->heads) && head->index == (int32_t)(i % self->heads) &&
+               head->has_tokens && engine_code_width(head) == self->code_width;
+    }
+    if (!fits) {
+        return hl_fail(
+            error, HL_USAGE,
+            "%s: its heads do not form layers x heads of one width, which the arrays of decompose need",
+            self->request->model);
+    }
+    self->layers = model->head_count / self->heads;
+    return HL_OK;
+}
+
+static hl_status open_model(decompose *self, hl_library *library, hl_error *error) {
+    const hl_decompose_request *request = self->request;
+    engine_settings settings = {.source = {.size = sizeof(hl_model_source), .path = request->model},
+                                .batch = IMAGES_PER_PASS};
+    hl_status status = HL_OK;
+    if (request->backend && strcmp(request->backend, "auto") != 0) {
+        status = registry_need(library->plugins, HL_COMPUTE, request->backend, "--backend",
+                               &settings.compute_plugin, error);
+    }
+    if (status == HL_OK) {
+        status = host_open(&library->settings, &library->cancel, request->threads, &self->host, error);
+    }
+    if (status == HL_OK) status = engine_open(self->host, library->plugins, &settings, &self->model, error);
+    if (status != HL_OK) return status;
+    self->info = self->model->info;
+    self->tokens = engine_tokens(self->model);
+    self->cells = self->tokens - self->info->prefix_tokens;
+    self->width = self->info->embed_dim;
+    self->side = self->info->preprocess.size;
+    return find_rectangle(self, error);
+}
+
+static hl_status check_images(decompose *self, hl_error *error) {
+    const hl_decompose_request *request = self->request;
+    if ((request->pixels != NULL) == (request->image_count > 0)) {
+        return hl_fail(error, HL_USAGE, "give either images (--image FILE, repeatable) or --pixels FILE.npy");
+    }
+    self->image_count = request->image_count;
+    hl_status status = HL_OK;
+    for (size_t i = 0; i < request->image_count && status == HL_OK; ++i) {
+        size_t width, height;
+        status = picture_size(request->images[i], &width, &height, error);
+    }
+    if (status != HL_OK || !request->pixels) return status;
+    status = npy_read(request->pixels, &self->given, error);
+    if (status != HL_OK) return status;
+    const size_t *shape = self->given.shape;
+    bool fits = self->given.rank == 4 && shape[1] == 3 && shape[2] == self->side && shape[3] == self->side;
+    if (!fits || shape[0] == 0) {
+        return hl_fail(error, HL_FAILED, "%s: must hold images x 3 x %zu x %zu numbers for this model",
+                       request->pixels, self->side, self->side);
+    }
+    self->image_count = shape[0];
+    return HL_OK;
+}
+
+static hl_status add_text(decompose *self, const char *text, size_t length, hl_error *error) {
+    char **longer = realloc(self->texts, (self->text_count + 1) * sizeof *longer);
+    if (!longer) return hl_no_memory(error, "the texts");
+    self->texts = longer;
+    longer[self->text_count] = strndup(text, length);
+    if (!longer[self->text_count]) return hl_no_memory(error, "the texts");
+    self->text_count++;
+    return HL_OK;
+}
+
+/* Of the file of texts, whose first line may begin with a byte order mark. */
+static hl_status add_line(decompose *self, size_t number, const char *line, size_t length, hl_error *error) {
+    const char *path = self->request->text_file;
+    hl_status status = utf8_check(path, number, line, length, error);
+    if (status != HL_OK) return status;
+    if (memchr(line, '\0', length)) {
+        return hl_fail(error, HL_FAILED, "%s:%zu: holds a NUL byte; expected UTF-8 text", path, number);
+    }
+    size_t mark = strlen(UTF8_MARK);
+    bool marked = number == 1 && length >= mark && memcmp(line, UTF8_MARK, mark) == 0;
+    return marked ? add_text(self, line + mark, length - mark, error) : add_text(self, line, length, error);
+}
+
+static hl_status read_text_file(decompose *self, hl_error *error) {
+    const char *path = self->request->text_file;
+    FILE *file = fopen(path, "rb");
+    if (!file)
+        return hl_fail(error, HL_USAGE, "%s: cannot be opened; --texts takes a text file, one text a line",
+                       path);
+    char *line = NULL;
+    size_t room = 0, number = 0;
+    hl_status status = HL_OK;
+    for (ssize_t length; status == HL_OK && (length = getline(&line, &room, file)) >= 0;) {
+        while (length > 0 && (line[length - 1] == '\n' || line[length - 1] == '\r')) --length;
+        status = add_line(self, ++number, line, (size_t)length, error);
+    }
+    if (status == HL_OK && ferror(file)) status = hl_fail(error, HL_FAILED, "%s: cannot be read", path);
+    free(line);
+    fclose(file);
+    return status;
+}
+
+/* All texts become ids before the weights are read, so that a bad one costs no time. */
+static hl_status check_texts(decompose *self, hl_error *error) {
+    hl_status status = HL_OK;
+    for (size_t i = 0; i < self->request->text_count && status == HL_OK; ++i) {
+        status = add_text(self, self->request->texts[i], strlen(self->request->texts[i]), error);
+    }
+    if (status == HL_OK && self->request->text_file) status = read_text_file(self, error);
+    int32_t *ids = calloc((size_t)self->info->context + 1, sizeof *ids);
+    if (!ids) return hl_no_memory(error, "token ids");
+    for (size_t i = 0; i < self->text_count && status == HL_OK; ++i) {
+        status = self->model->api.tokenize(self->model->model, self->texts[i], ids, error);
+    }
+    free(ids);
+    return status;
+}
+
+static hl_status allocate_buffers(decompose *self, hl_error *error) {
+    size_t pixels = 3 * self->side * self->side;
+    size_t heads =
+        self->layers * self->heads * (self->width > self->code_width ? self->width : self->code_width);
+    size_t summands = self->model->other_count * self->width;
+    size_t heat = self->layers * self->heads * self->cells;
+    size_t largest = pixels > heads ? pixels : heads;
+    if (summands > largest) largest = summands;
+    if (heat > largest) largest = heat;
+    if (self->request->tokens && self->tokens * self->heads * self->width > largest) {
+        largest = self->tokens * self->heads * self->width;
+    }
+    self->buffer = calloc(largest, sizeof *self->buffer);
+    self->grid = calloc(self->cells, sizeof *self->grid);
+    return self->buffer && self->grid ? HL_OK : hl_no_memory(error, "one image's arrays");
+}
+
+static hl_status write(decompose *self, array *to, const void *data, size_t elements, hl_error *error) {
+    return output_write(self->files, to->file, data, elements * sizeof(float), error);
+}
+
+static hl_status begin(decompose *self, array *to, const char *name, size_t rank, const size_t *shape,
+                       hl_error *error) {
+    to->name = name;
+    return npy_begin(self->files, name, "<f4", rank, shape, &to->file, error);
+}
+
+#define SHAPE(...)                                                                                           \
+    sizeof((size_t[]){__VA_ARGS__}) / sizeof(size_t), (size_t[]) {                                           \
+        __VA_ARGS__                                                                                          \
+    }
+
+static hl_status begin_arrays(decompose *self, hl_error *error) {
+    size_t b = self->image_count, l = self->layers, h = self->heads, d = self->width, s = self->side;
+    hl_status status = begin(self, &self->pixels, "pixels.npy", SHAPE(b, 3, s, s), error);
+    if (status == HL_OK) status = begin(self, &self->embedding, "embedding.npy", SHAPE(b, d), error);
+    if (status == HL_OK)
+        status = begin(self, &self->codes, "codes.npy", SHAPE(b, l, h, self->code_width), error);
+    if (status == HL_OK) status = begin(self, &self->head_sums, "heads.npy", SHAPE(b, l, h, d), error);
+    if (status == HL_OK)
+        status = begin(self, &self->mlps, "mlps.npy", SHAPE(b, self->model->other_count, d), error);
+    if (status == HL_OK && self->request->tokens) {
+        status = begin(self, &self->token_sums, "tokens.npy", SHAPE(b, l, self->tokens, h, d), error);
+    }
+    if (status == HL_OK && self->text_count) {
+        status = begin(self, &self->heat, "heat.npy", SHAPE(b, self->text_count, l, h, self->cells), error);
+    }
+    return status;
+}
+
+static hl_status write_bases(decompose *self, hl_error *error) {
+    array bases;
+    hl_status status = begin(self, &bases, "bases.npy",
+                             SHAPE(self->layers, self->heads, self->code_width, self->width), error);
+    for (uint32_t i = 0; i < self->model->head_count && status == HL_OK; ++i) {
+        const float *basis;
+        status = engine_basis(self->model, engine_component(self->model, self->model->heads[i])->basis,
+                              &basis, error);
+        if (status == HL_OK) status = write(self, &bases, basis, self->code_width * self->width, error);
+        host_progress(self->model->interface, "bases", "head", i + 1, self->model->head_count);
+    }
+    return status;
+}
+
+static hl_status make_queries(decompose *self, const float *embeddings, hl_error *error) {
+    size_t heads = self->model->head_count;
+    self->queries = calloc(self->text_count * heads, self->code_width * sizeof *self->queries);
+    if (!self->queries) return hl_no_memory(error, "the texts' queries");
+    hl_status status = HL_OK;
+    for (size_t i = 0; i < self->text_count * heads && status == HL_OK; ++i) {
+        const float *direction = embeddings + i / heads * self->width;
+        float *query = self->queries + i * self->code_width;
+        status = engine_query(self->model, self->model->heads[i % heads], direction, query, error);
+    }
+    return status;
+}
+
+static hl_status write_text_arrays(decompose *self, const float *embeddings, const int32_t *ids,
+                                   hl_error *error) {
+    size_t count = self->text_count, context = self->info->context;
+    array file;
+    hl_status status = begin(self, &file, "text_embedding.npy", SHAPE(count, self->width), error);
+    if (status == HL_OK) status = write(self, &file, embeddings, count * self->width, error);
+    if (status == HL_OK) {
+        status = npy_begin(self->files, "text_ids.npy", "<i4", SHAPE(count, context), &file.file, error);
+    }
+    if (status != HL_OK) return status;
+    return output_write(self->files, file.file, ids, count * context * sizeof *ids, error);
+}
+
+static hl_status do_texts(decompose *self, hl_error *error) {
+    if (self->text_count == 0) return HL_OK;
+    float *embeddings = calloc(self->text_count * self->width, sizeof *embeddings);
+    int32_t *ids = calloc(self->text_count * self->info->context + 1, sizeof *ids);
+    hl_status status = embeddings && ids ? HL_OK : hl_no_memory(error, "the texts' embeddings");
+    if (status == HL_OK) {
+        status = engine_encode_texts(self->model, (const char *const *)self->texts, self->text_count,
+                                     embeddings, ids, error);
+    }
+    if (status == HL_OK) status = write_text_arrays(self, embeddings, ids, error);
+    if (status == HL_OK) status = make_queries(self, embeddings, error);
+    free(embeddings);
+    free(ids);
+    return status;
+}
+
+static hl_status write_codes_and_heads(decompose *self, const hl_trace *trace, hl_error *error) {
+    const engine *model = self->model;
+    hl_status status = HL_OK;
+    for (uint32_t i = 0; i < model->head_count && status == HL_OK; ++i) {
+        status = model->api.code(trace, model->heads[i], self->buffer, error);
+        if (status == HL_OK) status = write(self, &self->codes, self->buffer, self->code_width, error);
+    }
+    for (uint32_t i = 0; i < model->head_count && status == HL_OK; ++i) {
+        float *code = self->buffer, *contribution = self->buffer + self->code_width;
+        status = model->api.code(trace, model->heads[i], code, error);
+        if (status == HL_OK)
+            status = engine_expand(self->model, model->heads[i], code, 1, contribution, error);
+        if (status == HL_OK) status = write(self, &self->head_sums, contribution, self->width, error);
+    }
+    return status;
+}
+
+static hl_status write_summands(decompose *self, const hl_trace *trace, hl_error *error) {
+    hl_status status = HL_OK;
+    for (uint32_t i = 0; i < self->model->other_count && status == HL_OK; ++i) {
+        uint32_t component = self->model->others[i];
+        size_t width = engine_code_width(engine_component(self->model, component));
+        float *code = calloc(width + self->width, sizeof *code);
+        if (!code) return hl_no_memory(error, "a code");
+        status = self->model->api.code(trace, component, code, error);
+        if (status == HL_OK) status = engine_expand(self->model, component, code, 1, code + width, error);
+        if (status == HL_OK) status = write(self, &self->mlps, code + width, self->width, error);
+        free(code);
+    }
+    return status;
+}
+
+/* The contributions of all tokens of a layer: tokens x heads x width, in the buffer. */
+static hl_status expand_layer(decompose *self, const hl_trace *trace, size_t layer, float *codes, float *rows,
+                              hl_error *error) {
+    hl_status status = HL_OK;
+    for (size_t h = 0; h < self->heads && status == HL_OK; ++h) {
+        uint32_t component = self->model->heads[layer * self->heads + h];
+        status = self->model->api.token_codes(trace, component, codes, error);
+        if (status == HL_OK) status = engine_expand(self->model, component, codes, self->tokens, rows, error);
+        for (size_t i = 0; i < self->tokens && status == HL_OK; ++i) {
+            memcpy(self->buffer + (i * self->heads + h) * self->width, rows + i * self->width,
+                   self->width * sizeof *rows);
+        }
+    }
+    return status;
+}
+
+static hl_status write_tokens(decompose *self, const hl_trace *trace, hl_error *error) {
+    float *codes = calloc(self->tokens * self->code_width, sizeof *codes);
+    float *rows = calloc(self->tokens * self->width, sizeof *rows);
+    hl_status status = codes && rows ? HL_OK : hl_no_memory(error, "one head's tokens");
+    for (size_t layer = 0; layer < self->layers && status == HL_OK; ++layer) {
+        status = expand_layer(self, trace, layer, codes, rows, error);
+        size_t elements = self->tokens * self->heads * self->width;
+        if (status == HL_OK) status = write(self, &self->token_sums, self->buffer, elements, error);
+    }
+    free(rows);
+    free(codes);
+    return status;
+}
+
+static hl_status write_heat(decompose *self, const hl_trace *trace, hl_error *error) {
+    size_t heads = self->model->head_count;
+    float *scratch = calloc(self->tokens * self->code_width, sizeof *scratch);
+    if (!scratch) return hl_no_memory(error, "one head's tokens");
+    hl_status status = HL_OK;
+    for (size_t i = 0; i < self->text_count * heads && status == HL_OK; ++i) {
+        memset(self->grid, 0, self->cells * sizeof *self->grid);
+        status = engine_add_heat(self->model, trace, self->model->heads[i % heads],
+                                 self->queries + i * self->code_width, self->grid, scratch, error);
+        for (size_t j = 0; j < self->cells; ++j) self->buffer[j] = (float)self->grid[j];
+        if (status == HL_OK) status = write(self, &self->heat, self->buffer, self->cells, error);
+    }
+    free(scratch);
+    return status;
+}
+
+static hl_status write_image(decompose *self, const hl_trace *trace, hl_error *error) {
+    self->model->api.embedding(trace, self->buffer);
+    hl_status status = write(self, &self->embedding, self->buffer, self->width, error);
+    if (status == HL_OK) status = write_codes_and_heads(self, trace, error);
+    if (status == HL_OK) status = write_summands(self, trace, error);
+    if (status == HL_OK && self->request->tokens) status = write_tokens(self, trace, error);
+    if (status == HL_OK && self->text_count) status = write_heat(self, trace, error);
+    return status;
+}
+
+static hl_status get_pixels(decompose *self, size_t image, float *out, hl_error *error) {
+    size_t elements = 3 * self->side * self->side;
+    if (self->given.data) {
+        memcpy(out, self->given.data + image * elements, elements * sizeof *out);
+        return HL_OK;
+    }
+    picture decoded = {0, 0, NULL};
+    hl_status status = picture_load(self->request->images[image], &decoded, error);
+    if (status == HL_OK) status = picture_preprocess(&decoded, &self->info->preprocess, out, error);
+    picture_free(&decoded);
+    return status;
+}
+
+static hl_status do_pass(decompose *self, size_t first, size_t count, float *pixels, hl_error *error) {
+    size_t elements = 3 * self->side * self->side;
+    hl_trace *traces[IMAGES_PER_PASS] = {NULL};
+    hl_detail detail = self->request->tokens || self->text_count ? HL_DETAIL_TOKENS : HL_DETAIL_CODES;
+    hl_status status = HL_OK;
+    for (size_t i = 0; i < count && status == HL_OK; ++i) {
+        status = get_pixels(self, first + i, pixels + i * elements, error);
+    }
+    if (status == HL_OK) status = write(self, &self->pixels, pixels, count * elements, error);
+    if (status == HL_OK) status = engine_encode_images(self->model, pixels, count, detail, traces, error);
+    for (size_t i = 0; i < count && status == HL_OK; ++i) status = write_image(self, traces[i], error);
+    for (size_t i = 0; i < count; ++i) {
+        if (traces[i]) self->model->api.release(traces[i]);
+    }
+    return status;
+}
+
+static hl_status do_images(decompose *self, hl_error *error) {
+    float *pixels = calloc(IMAGES_PER_PASS * 3 * self->side * self->side, sizeof *pixels);
+    if (!pixels) return hl_no_memory(error, "a batch of images");
+    hl_status status = HL_OK;
+    for (size_t first = 0; first < self->image_count && status == HL_OK; first += IMAGES_PER_PASS) {
+        size_t left = self->image_count - first, count = left < IMAGES_PER_PASS ? left : IMAGES_PER_PASS;
+        status = do_pass(self, first, count, pixels, error);
+        host_progress(self->model->interface, "decomposing", "image", first + count, self->image_count);
+    }
+    free(pixels);
+    return status;
+}
+
+static hl_status write_all(decompose *self, hl_error *error) {
+    static const char list[] = ".headlight-decompose-files";
+    hl_status status = output_open_listed(self->request->output, list, &self->files, error);
+    if (status == HL_OK) status = engine_load(self->model, error);
+    if (status == HL_OK) status = allocate_buffers(self, error);
+    if (status == HL_OK) status = begin_arrays(self, error);
+    if (status == HL_OK) status = write_bases(self, error);
+    if (status == HL_OK) status = do_texts(self, error);
+    if (status == HL_OK) status = do_images(self, error);
+    if (status != HL_OK) return status;
+    status = output_commit(self->files, error);
+    self->files = NULL;
+    return status;
+}
+
+static void close_decompose(decompose *self) {
+    output_abandon(self->files);
+    free(self->grid);
+    free(self->buffer);
+    free(self->queries);
+    for (size_t i = 0; i < self->text_count; ++i) free(self->texts[i]);
+    free(self->texts);
+    free(self->given.data);
+    engine_close(self->model);
+    host_close(self->host);
+}
+
+hl_status hl_decompose(hl_library *library, const hl_decompose_request *request, hl_error *error) {
+    decompose self = {.request = request};
+    hl_status status = open_model(&self, library, error);
+    if (status == HL_OK) status = check_images(&self, error);
+    if (status == HL_OK) status = check_texts(&self, error);
+    if (status == HL_OK) status = write_all(&self, error);
+    close_decompose(&self);
+    return status;
+}

@@ -1,0 +1,66 @@
+/* See peak.h. Chains of multiply-adds that do not wait for each other, in registers: no memory, no cache. */
+#include "core/commands/peak.h"
+
+#include <stdatomic.h>
+#include <time.h>
+
+double peak_clock(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* CHAINS covers latency times throughput of any x86 so far, and fits the registers of AVX2. */
+enum { CHAINS = 12, STEPS = 1000000 };
+
+#ifdef __x86_64__
+#include <immintrin.h>
+
+/* One function for a width: runs all chains STEPS times and returns something that depends on every result,
+ * so that the compiler must compute them. */
+#define DEFINE_CHAINS(NAME, TARGET, VECTOR, SET, FMA, FIRST)                                                 \
+    __attribute__((target(TARGET))) static float NAME(void) {                                                \
+        VECTOR factor = SET(0.5f), term = SET(1.0f), sums[CHAINS];                                           \
+        for (int i = 0; i < CHAINS; ++i) sums[i] = SET((float)i);                                            \
+        for (int step = 0; step < STEPS; ++step) {                                                           \
+            _Pragma("GCC unroll 12") for (int i = 0; i < CHAINS; ++i) sums[i] = FMA(sums[i], factor, term);  \
+        }                                                                                                    \
+        for (int i = 1; i < CHAINS; ++i) sums[0] = FMA(sums[i], factor, sums[0]);                            \
+        return FIRST(sums[0]);                                                                               \
+    }
+
+DEFINE_CHAINS(chains_256, "avx2,fma", __m256, _mm256_set1_ps, _mm256_fmadd_ps, _mm256_cvtss_f32)
+DEFINE_CHAINS(chains_512, "avx512f", __m512, _mm512_set1_ps, _mm512_fmadd_ps, _mm512_cvtss_f32)
+
+typedef struct peak_job {
+    float (*chains)(void);
+    atomic_uint
+        finite; /* threads that came to a sensible result: all of them, which the compiler cannot know */
+} peak_job;
+
+static void run_chains(void *argument, size_t index) {
+    (void)index;
+    peak_job *job = argument;
+    if (job->chains() < 1e30f) atomic_fetch_add(&job->finite, 1);
+}
+
+double peak_flops(const hl_host *host) {
+    bool wide = __builtin_cpu_supports("avx512f");
+    bool narrow = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    if (!wide && !narrow) return 0;
+    peak_job job = {.chains = wide ? chains_512 : chains_256};
+    unsigned threads = host->threads(host);
+    double start = peak_clock();
+    host->parallel(host, threads, run_chains, &job);
+    double operations = 2.0 * (wide ? 16 : 8) * CHAINS * (double)STEPS * atomic_load(&job.finite);
+    return operations / (peak_clock() - start);
+}
+
+#else
+
+double peak_flops(const hl_host *host) {
+    (void)host;
+    return 0;
+}
+
+#endif

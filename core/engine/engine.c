@@ -1,0 +1,313 @@
+/* See engine.h. The formulas are those of the method: c = y B, q = B t, heat = y_token . q. */
+#include "core/engine/engine.h"
+
+#include "core/host/compute.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+const hl_component *engine_component(const engine *self, uint32_t index) {
+    const char *rows = (const char *)self->info->components;
+    return (const hl_component *)(const void *)(rows + (size_t)index * self->info->component_size);
+}
+
+size_t engine_code_width(const hl_component *component) {
+    return (size_t)component->width + component->scalar_count;
+}
+
+size_t engine_tokens(const engine *self) {
+    return self->info->prefix_tokens + (size_t)self->info->grid_rows * self->info->grid_cols;
+}
+
+static bool is_complete(const hl_model_api *api) {
+    return api->recognises && api->open && api->close && api->info && api->load && api->basis &&
+           api->open_session && api->close_session && api->tokenize && api->encode_texts &&
+           api->encode_images && api->retain && api->release && api->bytes && api->embedding && api->code &&
+           api->token_codes;
+}
+
+/* The model plugin that is surest of the folder. */
+static hl_status recognise(engine *self, const char *path, hl_error *error) {
+    int best = 0;
+    const hl_plugin *plugin;
+    char asked[256] = "";
+    for (size_t i = 0; (plugin = registry_at(self->plugins, i)); ++i) {
+        if (plugin->kind != HL_MODEL) continue;
+        hl_model_api api;
+        registry_table(plugin, &api, sizeof api);
+        int sure = api.recognises ? api.recognises(self->interface, path) : 0;
+        if (sure > best) {
+            best = sure;
+            self->model_plugin = plugin;
+        }
+        size_t used = strlen(asked);
+        snprintf(asked + used, sizeof asked - used, "%s%s", used ? ", " : "", plugin->name);
+    }
+    if (self->model_plugin) return HL_OK;
+    return hl_fail(
+        error, HL_USAGE,
+        "%s: no model plugin recognises this folder (asked: %s); it should hold a model's configuration "
+        "and weights, such as open_clip_config.json and open_clip_model.safetensors",
+        path, asked[0] ? asked : "none is installed");
+}
+
+static hl_status index_components(engine *self, hl_error *error) {
+    uint32_t count = self->info->component_count;
+    self->heads = calloc((size_t)count + 1, sizeof *self->heads);
+    self->others = calloc((size_t)count + 1, sizeof *self->others);
+    self->bases = calloc((size_t)self->info->basis_count + 1, sizeof *self->bases);
+    if (!self->heads || !self->others || !self->bases) return hl_no_memory(error, "the component table");
+    for (uint32_t i = 0; i < count; ++i) {
+        const hl_component *component = engine_component(self, i);
+        if (component->basis >= self->info->basis_count) {
+            return hl_fail(error, HL_FAILED, "model/%s: component %s names basis %u of %u",
+                           self->model_plugin->name, component->name, component->basis,
+                           self->info->basis_count);
+        }
+        if (component->kind == HL_HEAD) self->heads[self->head_count++] = i;
+        if (component->kind == HL_INPUT) self->others[self->other_count++] = i;
+    }
+    for (uint32_t i = 0; i < count; ++i) {
+        uint32_t kind = engine_component(self, i)->kind;
+        if (kind != HL_HEAD && kind != HL_INPUT) self->others[self->other_count++] = i;
+    }
+    return HL_OK;
+}
+
+static hl_status open_model(engine *self, const engine_settings *settings, hl_error *error) {
+    if (!self->model_plugin) {
+        hl_status status = recognise(self, settings->source.path, error);
+        if (status != HL_OK) return status;
+    }
+    registry_table(self->model_plugin, &self->api, sizeof self->api);
+    if (!is_complete(&self->api)) {
+        return hl_fail(error, HL_USAGE, "model/%s lacks a function of hl_model_api",
+                       self->model_plugin->name);
+    }
+    const hl_value *const *values = settings->model_values;
+    if (!values) {
+        hl_status status = options_read(self->model_plugin, NULL, NULL, NULL, &self->model_defaults, error);
+        if (status != HL_OK) return status;
+        values = options_values(self->model_defaults);
+    }
+    hl_status status = self->api.open(self->interface, &settings->source, values, &self->model, error);
+    if (status != HL_OK) return status;
+    self->info = self->api.info(self->model);
+    return index_components(self, error);
+}
+
+hl_status engine_open(host *host_, const registry *plugins, const engine_settings *settings, engine **out,
+                      hl_error *error) {
+    *out = NULL;
+    engine *self = calloc(1, sizeof *self);
+    if (!self) return hl_no_memory(error, "the engine");
+    self->host = host_;
+    self->interface = &host_->interface;
+    self->plugins = plugins;
+    self->model_plugin = settings->model_plugin;
+    self->compute_plugin = settings->compute_plugin;
+    self->compute_values = settings->compute_values;
+    self->batch = settings->batch ? settings->batch : 1;
+    hl_status status = open_model(self, settings, error);
+    if (status != HL_OK) {
+        engine_close(self);
+        return status;
+    }
+    *out = self;
+    return HL_OK;
+}
+
+/* `auto`: the compute plugin with the best score. */
+static hl_status choose_backend(engine *self, hl_error *error) {
+    int best = 0;
+    const hl_plugin *plugin;
+    for (size_t i = 0; (plugin = registry_at(self->plugins, i)); ++i) {
+        if (plugin->kind != HL_COMPUTE) continue;
+        hl_compute_api api;
+        registry_table(plugin, &api, sizeof api);
+        int score = api.score ? api.score(self->interface) : 0;
+        if (score <= best) continue;
+        best = score;
+        self->compute_plugin = plugin;
+    }
+    if (best > 0) return HL_OK;
+    return hl_fail(error, HL_USAGE, "no compute backend runs on this machine; see `headlight plugins`");
+}
+
+static hl_status open_backend(engine *self, hl_error *error) {
+    hl_status status = self->compute_plugin ? HL_OK : choose_backend(self, error);
+    if (status != HL_OK) return status;
+    if (!self->compute_values) {
+        status = options_read(self->compute_plugin, NULL, NULL, NULL, &self->compute_defaults, error);
+        if (status != HL_OK) return status;
+        self->compute_values = options_values(self->compute_defaults);
+    }
+    const hl_plugin *reference = registry_find(self->plugins, HL_COMPUTE, "reference");
+    return compute_open(self->interface, self->compute_plugin, reference, self->compute_values,
+                        &self->compute, error);
+}
+
+hl_status engine_load(engine *self, hl_error *error) {
+    if (self->loaded) return HL_OK;
+    hl_status status = open_backend(self, error);
+    if (status == HL_OK) status = self->api.load(self->model, &self->compute, error);
+    self->loaded = status == HL_OK;
+    return status;
+}
+
+hl_status engine_session(engine *self, hl_session **out, hl_error *error) {
+    hl_status status = HL_OK;
+    if (!self->session) {
+        status = self->api.open_session(self->model, self->batch, &self->session, error);
+    }
+    *out = self->session;
+    return status;
+}
+
+void engine_close(engine *self) {
+    if (!self) return;
+    for (uint32_t i = 0; self->bases && i < self->info->basis_count; ++i) free(self->bases[i]);
+    free(self->bases);
+    if (self->session) self->api.close_session(self->session);
+    if (self->model) self->api.close(self->model);
+    compute_close(&self->compute);
+    free(self->heads);
+    free(self->others);
+    options_free(self->model_defaults);
+    options_free(self->compute_defaults);
+    free(self);
+}
+
+static hl_status check_cancelled(const engine *self, hl_error *error) {
+    return self->interface->cancelled(self->interface) ? hl_fail(error, HL_FAILED, "cancelled") : HL_OK;
+}
+
+static hl_status encode_text_batch(engine *self, const char *const *texts, size_t count, float *out,
+                                   int32_t *ids, hl_error *error) {
+    hl_session *session;
+    hl_status status = check_cancelled(self, error);
+    if (status == HL_OK) status = engine_session(self, &session, error);
+    for (size_t i = 0; i < count && status == HL_OK; ++i) {
+        status = self->api.tokenize(self->model, texts[i], ids + i * self->info->context, error);
+    }
+    return status == HL_OK ? self->api.encode_texts(session, ids, count, out, error) : status;
+}
+
+hl_status engine_encode_texts(engine *self, const char *const *texts, size_t count, float *out, int32_t *ids,
+                              hl_error *error) {
+    size_t context = self->info->context;
+    if (context == 0)
+        return hl_fail(error, HL_USAGE, "%s has no text tower: it takes no texts", self->info->name);
+    int32_t *scratch = calloc(self->batch * context, sizeof *scratch);
+    if (!scratch) return hl_no_memory(error, "token ids");
+    hl_status status = HL_OK;
+    for (size_t first = 0; first < count && status == HL_OK; first += self->batch) {
+        size_t now = count - first < self->batch ? count - first : self->batch;
+        int32_t *batch_ids = ids ? ids + first * context : scratch;
+        status = encode_text_batch(self, texts + first, now, out + first * self->info->embed_dim, batch_ids,
+                                   error);
+        host_progress(self->interface, "encoding texts", "text", first + now, count);
+    }
+    free(scratch);
+    return status;
+}
+
+hl_status engine_encode_images(engine *self, const float *pixels, size_t count, hl_detail detail,
+                               hl_trace **traces, hl_error *error) {
+    hl_session *session;
+    hl_status status = check_cancelled(self, error);
+    if (status == HL_OK) status = engine_session(self, &session, error);
+    if (status != HL_OK) return status;
+    hl_capture heads = {HL_SITE_HEAD, HL_ROWS_POOLED, (uint32_t)detail, NULL, 0};
+    hl_capture others = {HL_SITE_MLP, HL_ROWS_POOLED, HL_DETAIL_CODES, NULL, 0};
+    const hl_capture *captures[] = {&heads, &others};
+    hl_request request = {
+        .size = sizeof request, .captures = captures, .capture_count = self->other_count ? 2 : 1};
+    return self->api.encode_images(session, pixels, count, &request, traces, error);
+}
+
+/* Rows of a basis: the code width of any component that uses it. */
+static size_t basis_rows(const engine *self, uint32_t basis) {
+    for (uint32_t i = 0; i < self->info->component_count; ++i) {
+        const hl_component *component = engine_component(self, i);
+        if (component->basis == basis) return engine_code_width(component);
+    }
+    return 0;
+}
+
+hl_status engine_basis(engine *self, uint32_t basis, const float **out, hl_error *error) {
+    *out = self->bases[basis];
+    if (*out) return HL_OK;
+    float *made = calloc(basis_rows(self, basis) * self->info->embed_dim + 1, sizeof *made);
+    if (!made) return hl_no_memory(error, "a basis");
+    hl_status status = self->api.basis(self->model, basis, made, error);
+    if (status != HL_OK) {
+        free(made);
+        return status;
+    }
+    *out = self->bases[basis] = made;
+    return HL_OK;
+}
+
+hl_status engine_query(engine *self, uint32_t component, const float *direction, float *out,
+                       hl_error *error) {
+    const hl_component *row = engine_component(self, component);
+    const float *basis;
+    hl_status status = engine_basis(self, row->basis, &basis, error);
+    if (status != HL_OK) return status;
+    size_t width = self->info->embed_dim;
+    for (size_t i = 0; i < engine_code_width(row); ++i) {
+        double sum = 0;
+        for (size_t j = 0; j < width; ++j) sum += (double)basis[i * width + j] * (double)direction[j];
+        out[i] = (float)sum;
+    }
+    return HL_OK;
+}
+
+typedef struct expansion {
+    const float *basis, *codes;
+    float *out;
+    size_t code_width, width;
+} expansion;
+
+/* One row in chunks of columns, so that the sums stay in cache and need no memory of their own. */
+static void expand_row(void *argument, size_t row) {
+    enum { CHUNK = 256 };
+    const expansion *job = argument;
+    const float *code = job->codes + row * job->code_width;
+    for (size_t first = 0; first < job->width; first += CHUNK) {
+        size_t count = job->width - first < CHUNK ? job->width - first : CHUNK;
+        double sums[CHUNK] = {0};
+        for (size_t k = 0; k < job->code_width; ++k) {
+            const float *basis = job->basis + k * job->width + first;
+            double y = (double)code[k];
+            for (size_t j = 0; j < count; ++j) sums[j] += y * (double)basis[j];
+        }
+        for (size_t j = 0; j < count; ++j) job->out[row * job->width + first + j] = (float)sums[j];
+    }
+}
+
+hl_status engine_expand(engine *self, uint32_t component, const float *codes, size_t rows, float *out,
+                        hl_error *error) {
+    const hl_component *row = engine_component(self, component);
+    expansion job = {
+        .codes = codes, .out = out, .code_width = engine_code_width(row), .width = self->info->embed_dim};
+    hl_status status = engine_basis(self, row->basis, &job.basis, error);
+    if (status == HL_OK) self->interface->parallel(self->interface, rows, expand_row, &job);
+    return status;
+}
+
+hl_status engine_add_heat(const engine *self, const hl_trace *trace, uint32_t component, const float *query,
+                          double *grid, float *scratch, hl_error *error) {
+    size_t width = engine_code_width(engine_component(self, component));
+    hl_status status = self->api.token_codes(trace, component, scratch, error);
+    if (status != HL_OK) return status;
+    size_t cells = engine_tokens(self) - self->info->prefix_tokens;
+    const float *codes = scratch + self->info->prefix_tokens * width;
+    for (size_t i = 0; i < cells; ++i) {
+        double sum = 0;
+        for (size_t k = 0; k < width; ++k) sum += (double)codes[i * width + k] * (double)query[k];
+        grid[i] += sum;
+    }
+    return HL_OK;
+}

@@ -1,0 +1,81 @@
+/* One loaded model on one backend, and the questions that everything above asks of it: texts, images, codes,
+ * bases, heat. The only place that knows how codes and bases become contributions; knows no model and no
+ * backend. */
+#ifndef ENGINE_H
+#define ENGINE_H
+
+#include "core/host/host.h"
+#include "core/registry/options.h"
+#include "core/registry/registry.h"
+#include "headlight/analysis.h"
+#include "headlight/model.h"
+
+typedef struct engine {
+    host *host;
+    const hl_host *interface; /* the host as plugins see it */
+    const registry *plugins;
+    const hl_plugin *compute_plugin, *model_plugin;
+    const hl_value *const *compute_values;
+    option_values *compute_defaults, *model_defaults; /* where the caller gave no values */
+    hl_compute compute;                               /* complete: see compute.h */
+    hl_model_api api;
+    hl_model *model;
+    const hl_model_info *info;
+    bool loaded;
+    hl_session *session;           /* opened when first asked for */
+    size_t batch;                  /* of the session */
+    uint32_t *heads, head_count;   /* indices of the components of kind HL_HEAD, in the table's order */
+    uint32_t *others, other_count; /* and of all others: the input first, then in the table's order */
+    float **bases;                 /* by number; made when first asked for */
+} engine;
+
+typedef struct engine_settings {
+    const hl_plugin *model_plugin;       /* NULL: whichever recognises the folder */
+    const hl_value *const *model_values; /* NULL: the plugin's defaults */
+    hl_model_source source;
+    const hl_plugin *compute_plugin;       /* NULL: the one with the best score */
+    const hl_value *const *compute_values; /* NULL: the plugin's defaults */
+    size_t batch;                          /* images or texts in one pass */
+} engine_settings;
+
+/* Opens the model; checks all that can be checked without reading weights or opening a backend. */
+hl_status engine_open(host *host, const registry *plugins, const engine_settings *settings, engine **out,
+                      hl_error *error);
+/* Opens the backend and prepares the weights, once. */
+hl_status engine_load(engine *self, hl_error *error);
+/* The engine's own session, for `batch` images or texts at once. [the thread that opened the engine] */
+hl_status engine_session(engine *self, hl_session **out, hl_error *error);
+void engine_close(engine *self); /* accepts NULL */
+
+const hl_component *engine_component(const engine *self, uint32_t index);
+
+/* Numbers of a component's code: width + scalar_count. */
+size_t engine_code_width(const hl_component *component);
+
+/* Tokens of an image: prefix and grid. */
+size_t engine_tokens(const engine *self);
+
+/* count x embed_dim, unit norm; any count. ids: count x context, or NULL. */
+hl_status engine_encode_texts(engine *self, const char *const *texts, size_t count, float *out, int32_t *ids,
+                              hl_error *error);
+
+/* At most `batch` images, see hl_model_api.encode_images; codes of all components, and their tokens if asked.
+ */
+hl_status engine_encode_images(engine *self, const float *pixels, size_t count, hl_detail detail,
+                               hl_trace **traces, hl_error *error);
+
+/* A basis, owned by the engine. */
+hl_status engine_basis(engine *self, uint32_t basis, const float **out, hl_error *error);
+
+/* q = B t: width + scalar_count numbers. */
+hl_status engine_query(engine *self, uint32_t component, const float *direction, float *out, hl_error *error);
+
+/* Contributions c = y B: out[rows x embed_dim] = codes[rows x (width + scalar_count)] B. */
+hl_status engine_expand(engine *self, uint32_t component, const float *codes, size_t rows, float *out,
+                        hl_error *error);
+
+/* Adds the heat of every grid token to `grid`: its code times q. scratch: tokens x code width. */
+hl_status engine_add_heat(const engine *self, const hl_trace *trace, uint32_t component, const float *query,
+                          double *grid, float *scratch, hl_error *error);
+
+#endif

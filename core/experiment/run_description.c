@@ -1,0 +1,123 @@
+/* See run_description.h. */
+#include "core/experiment/run_description.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool add_text(cJSON *object, const char *key, const char *value) {
+    return cJSON_AddStringToObject(object, key, value) != NULL;
+}
+
+static bool add_number(cJSON *object, const char *key, double value) {
+    return cJSON_AddNumberToObject(object, key, value) != NULL;
+}
+
+hl_status describe_engine(const engine *self, cJSON *root, hl_error *error) {
+    cJSON *model = cJSON_GetObjectItem(root, "model"), *compute = cJSON_GetObjectItem(root, "compute");
+    const hl_model_info *info = self->info;
+    bool ok = add_text(model, "name", info->name) && add_text(model, "plugin", self->model_plugin->name) &&
+              add_text(model, "summary", info->summary) && add_number(model, "embed_dim", info->embed_dim) &&
+              add_text(compute, "backend", self->compute_plugin->name) &&
+              add_text(compute, "description", self->compute.api->describe(self->compute.backend)) &&
+              add_number(compute, "threads", self->interface->threads(self->interface));
+    return ok ? HL_OK : hl_no_memory(error, "the results");
+}
+
+hl_status describe_properties(const properties *known, const char *extractor, cJSON *root, hl_error *error) {
+    if (!known) return HL_OK;
+    cJSON *section = cJSON_AddObjectToObject(root, "properties");
+    cJSON *heads = section ? cJSON_AddObjectToObject(section, "heads") : NULL;
+    if (!heads || !add_text(section, "extractor", extractor)) return hl_no_memory(error, "the results");
+    return properties_describe(known, heads, error);
+}
+
+/* An option's value as results.json shows it. */
+static cJSON *value_as_json(const hl_option *option, const hl_value *value, const char *const *written,
+                            size_t written_count) {
+    if (!value->given) return cJSON_CreateNull();
+    switch (option->type) {
+    case HL_BOOL:
+        return cJSON_CreateBool(value->boolean);
+    case HL_INT:
+        return cJSON_CreateNumber((double)value->integer);
+    case HL_REAL:
+        return cJSON_CreateNumber(value->real);
+    case HL_STRING:
+    case HL_CHOICE:
+    case HL_PATH:
+        return cJSON_CreateString(written_count ? written[0] : "");
+    case HL_STRINGS:
+    case HL_IMAGES:
+    case HL_DIRECTIONS:
+    case HL_HEADS:
+    case HL_PROPERTIES:
+        return cJSON_CreateStringArray(written, (int)written_count);
+    }
+    return NULL;
+}
+
+static hl_status add_option(void *user, const hl_option *option, const hl_value *value,
+                            const char *const *written, size_t written_count, hl_error *error) {
+    cJSON *item = value_as_json(option, value, written, written_count);
+    if (item && cJSON_AddItemToObject(user, option->name, item)) return HL_OK;
+    cJSON_Delete(item);
+    return hl_no_memory(error, "the results");
+}
+
+hl_status describe_options(const option_values *values, cJSON **out, hl_error *error) {
+    *out = cJSON_CreateObject();
+    if (!*out) return hl_no_memory(error, "the results");
+    hl_status status = options_visit(values, add_option, *out, error);
+    if (status == HL_OK) return HL_OK;
+    cJSON_Delete(*out);
+    *out = NULL;
+    return status;
+}
+
+static bool copy_text(const char *path, FILE *to) {
+    FILE *file = fopen(path, "rb");
+    if (!file) return false;
+    char buffer[4096];
+    bool ok = true;
+    for (size_t got; ok && (got = fread(buffer, 1, sizeof buffer, file)) > 0;) {
+        ok = fwrite(buffer, 1, got, to) == got;
+    }
+    ok = !ferror(file) && ok;
+    fclose(file);
+    return ok;
+}
+
+/* The experiment as it was written, for the page, and what the command line changed. free() it. */
+static hl_status read_experiment(const hl_run_request *request, char **text, hl_error *error) {
+    *text = NULL;
+    size_t size = 0;
+    FILE *copy = open_memstream(text, &size);
+    bool ok = copy && copy_text(request->experiment, copy);
+    for (size_t i = 0; ok && i < request->set_count; ++i) {
+        ok = fprintf(copy, "# --set %s\n", request->sets[i]) > 0;
+    }
+    if (copy) ok = fclose(copy) == 0 && ok;
+    return ok ? HL_OK : hl_fail(error, HL_FAILED, "%s: cannot be read any more", request->experiment);
+}
+
+/* The YAML file's name without what every such file ends in. */
+static char *experiment_title(const char *path) {
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    const char *dot = strrchr(name, '.');
+    return strndup(name, dot && dot > name ? (size_t)(dot - name) : strlen(name));
+}
+
+void page_words_free(page_words *words) {
+    free(words->title);
+    free(words->experiment);
+    free(words->sections);
+}
+
+hl_status page_words_make(const hl_run_request *request, const experiment *plan, page_words *words,
+                          hl_error *error) {
+    *words = (page_words){NULL, NULL, NULL};
+    words->title = experiment_title(request->experiment);
+    if (!words->title) return hl_no_memory(error, "the page's title");
+    hl_status status = read_experiment(request, &words->experiment, error);
+    return status == HL_OK ? experiment_sections(plan, &words->sections, error) : status;
+}

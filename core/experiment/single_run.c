@@ -1,0 +1,263 @@
+/* See single_run.h. Each step hands its result to the next: experiment -> model and backend -> analyses ->
+ * results -> files. */
+#include "core/experiment/single_run.h"
+
+#include "core/experiment/context.h"
+#include "core/experiment/properties.h"
+#include "core/experiment/run_description.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { IMAGES_PER_PASS = 8 };
+
+struct single_run {
+    hl_library *library;
+    const hl_run_request *request;
+    const char *variant; /* its name and folder; NULL: the experiment as it stands */
+    experiment *plan;
+    host *host;
+    engine *model;
+    properties *properties;  /* NULL: the experiment names none */
+    char *atlas;             /* of the gallery */
+    nearest *gallery;        /* NULL: the experiment names none */
+    const hl_image **images; /* all that the analyses name */
+    size_t image_count;
+    context *context;
+    results *results;
+};
+
+static const hl_value *const *values_of(const experiment_step *step) {
+    return step->values ? options_values(step->values) : NULL;
+}
+
+/* ---- what is checked ---- */
+
+static hl_status open_model(single_run *self, hl_error *error) {
+    const experiment *plan = self->plan;
+    hl_status status =
+        host_open(&self->library->settings, &self->library->cancel, plan->threads, &self->host, error);
+    if (status != HL_OK) return status;
+    engine_settings settings = {
+        .model_plugin = plan->model.plugin,
+        .model_values = values_of(&plan->model),
+        .source = {.size = sizeof(hl_model_source), .path = plan->model_path},
+        .compute_plugin = plan->compute.plugin,
+        .compute_values = values_of(&plan->compute),
+        .batch = IMAGES_PER_PASS,
+    };
+    return engine_open(self->host, self->library->plugins, &settings, &self->model, error);
+}
+
+/* Texts that cannot become ids are found before the weights are read. */
+static hl_status check_texts(void *user, const hl_option *option, const hl_value *value,
+                             const char *const *written, size_t written_count, hl_error *error) {
+    (void)value;
+    const engine *model = user;
+    if (option->type != HL_DIRECTIONS) return HL_OK;
+    int32_t *ids = calloc((size_t)model->info->context + 1, sizeof *ids);
+    if (!ids) return hl_no_memory(error, "token ids");
+    hl_status status = HL_OK;
+    for (size_t i = 0; i < written_count && status == HL_OK; ++i) {
+        status = model->api.tokenize(model->model, written[i], ids, error);
+    }
+    free(ids);
+    return status;
+}
+
+static hl_status collect_images(single_run *self, hl_error *error) {
+    size_t count = 0;
+    for (size_t i = 0; i < self->plan->analysis_count; ++i) {
+        for (size_t j = 0; options_image(self->plan->analyses[i].values, j); ++j) ++count;
+    }
+    self->images = calloc(count + 1, sizeof *self->images);
+    if (!self->images) return hl_no_memory(error, "the list of images");
+    for (size_t i = 0; i < self->plan->analysis_count; ++i) {
+        const hl_image *image;
+        for (size_t j = 0; (image = options_image(self->plan->analyses[i].values, j)); ++j) {
+            self->images[self->image_count++] = image;
+        }
+    }
+    return HL_OK;
+}
+
+static hl_status open_properties(single_run *self, hl_error *error) {
+    const experiment_step *step = &self->plan->properties;
+    if (!step->plugin) return HL_OK;
+    return properties_open(self->model->interface, step->plugin, values_of(step), self->model->info,
+                           &self->properties, error);
+}
+
+static hl_status find_property(const void *user, const char *name, const hl_selection **out,
+                               hl_error *error) {
+    return properties_find(user, name, out, error);
+}
+
+static hl_status check_gallery(const single_run *self, hl_error *error) {
+    struct stat status;
+    const experiment_gallery *plan = &self->plan->gallery;
+    if (!plan->images || stat(plan->images, &status) == 0) return HL_OK;
+    return yaml_fail(self->plan->file, plan->place, error, "gallery: the images %s cannot be read: %s",
+                     plan->images, strerror(errno));
+}
+
+/* Everything that can be wrong with the experiment and is known without the weights. */
+static hl_status check(single_run *self, hl_error *error) {
+    hl_status status = open_model(self, error);
+    if (status == HL_OK) status = check_gallery(self, error);
+    if (status == HL_OK) status = open_properties(self, error);
+    options_find_property *find = self->properties ? find_property : NULL;
+    for (size_t i = 0; i < self->plan->analysis_count && status == HL_OK; ++i) {
+        option_values *values = self->plan->analyses[i].values;
+        status = options_bind_heads(values, self->model->info, error);
+        if (status == HL_OK) status = options_bind_properties(values, find, self->properties, error);
+        if (status == HL_OK) status = options_visit(values, check_texts, self->model, error);
+    }
+    return status == HL_OK ? collect_images(self, error) : status;
+}
+
+hl_status single_run_open(hl_library *library, const hl_run_request *request,
+                          const experiment_variant *variant, single_run **out, hl_error *error) {
+    *out = NULL;
+    single_run *self = calloc(1, sizeof *self);
+    if (!self) return hl_no_memory(error, "a run");
+    *self = (single_run){.library = library, .request = request, .variant = variant ? variant->name : NULL};
+    hl_status status = experiment_open(library->plugins, request->experiment, request->sets,
+                                       request->set_count, variant, &self->plan, error);
+    if (status == HL_OK) status = check(self, error);
+    if (status == HL_OK) {
+        *out = self;
+    } else {
+        single_run_close(self);
+    }
+    return status;
+}
+
+/* ---- what is run ---- */
+
+static const char *output_folder(const single_run *self) {
+    return self->request->output ? self->request->output : self->plan->output;
+}
+
+static hl_status encode_texts(void *user, const char *const *texts, size_t count, float *out,
+                              hl_error *error) {
+    return engine_encode_texts(user, texts, count, out, NULL, error);
+}
+
+/* An atlas that the experiment gives no place lies among the results, where the next run finds it again. */
+static hl_status open_gallery(single_run *self, hl_error *error) {
+    const experiment_gallery *plan = &self->plan->gallery;
+    if (!plan->images) return HL_OK;
+    const char *between = self->variant ? "/" : "", *variant = self->variant ? self->variant : "";
+    if (!plan->atlas && asprintf(&self->atlas, "%s%s%s/atlas", output_folder(self), between, variant) < 0) {
+        self->atlas = NULL;
+        return hl_no_memory(error, "the atlas's path");
+    }
+    nearest_settings settings = {
+        .gallery = plan->images, .atlas = plan->atlas ? plan->atlas : self->atlas, .dtype = plan->dtype};
+    return nearest_open(self->model, &settings, &self->gallery, error);
+}
+
+static hl_status load(single_run *self, hl_error *error) {
+    hl_status status = engine_load(self->model, error);
+    for (size_t i = 0; i < self->plan->analysis_count && status == HL_OK; ++i) {
+        status = options_bind_directions(self->plan->analyses[i].values, self->model->info->embed_dim,
+                                         encode_texts, self->model, error);
+    }
+    if (status == HL_OK) status = open_gallery(self, error);
+    if (status != HL_OK) return status;
+    return context_open(self->model, self->images, self->image_count, self->gallery, &self->context, error);
+}
+
+static hl_status describe(single_run *self, hl_error *error) {
+    cJSON *root = results_root(self->results);
+    const hl_plugin *extractor = self->plan->properties.plugin;
+    hl_status status = describe_engine(self->model, root, error);
+    if (status != HL_OK) return status;
+    return describe_properties(self->properties, extractor ? extractor->name : NULL, root, error);
+}
+
+static hl_status start_analysis(single_run *self, const experiment_step *step, hl_result **sink,
+                                hl_error *error) {
+    cJSON *options;
+    hl_status status = describe_options(step->values, &options, error);
+    if (status != HL_OK) return status;
+    const hl_plugin *plugin = step->plugin;
+    status = results_analysis(self->results, plugin->name, plugin->summary, options, sink, error);
+    return status == HL_OK ? results_set_title(self->results, step->title, error) : status;
+}
+
+static hl_status analyse(single_run *self, const experiment_step *step, hl_error *error) {
+    hl_analysis_api api;
+    registry_table(step->plugin, &api, sizeof api);
+    if (!api.run) return hl_fail(error, HL_USAGE, "analysis/%s lacks the function `run`", step->plugin->name);
+    hl_result *sink;
+    hl_status status = start_analysis(self, step, &sink, error);
+    if (status == HL_OK) {
+        status = api.run(context_interface(self->context), options_values(step->values), sink, error);
+    }
+    return status == HL_OK ? results_finish_analysis(self->results, error) : status;
+}
+
+static hl_status write_results(single_run *self, output *files, hl_error *error) {
+    const hl_model_info *info = self->model->info;
+    results_images images = {.user = self->context,
+                             .load = context_load_picture,
+                             .load_neighbor = context_load_neighbor,
+                             .preprocess = info->preprocess,
+                             .grid_rows = info->grid_rows,
+                             .grid_cols = info->grid_cols,
+                             .patch = info->patch};
+    page_words words;
+    hl_status status = page_words_make(self->request, self->plan, &words, error);
+    output_enter(files, self->variant);
+    if (status == HL_OK) {
+        status = results_write(self->results, &images, words.title, words.experiment, words.sections, files,
+                               error);
+    }
+    page_words_free(&words);
+    return status;
+}
+
+/* Everything but the plan and the results. */
+static void unload(single_run *self) {
+    context_close(self->context);
+    nearest_close(self->gallery);
+    properties_close(self->properties);
+    engine_close(self->model);
+    host_close(self->host);
+    self->context = NULL;
+    self->gallery = NULL;
+    self->properties = NULL;
+    self->model = NULL;
+    self->host = NULL;
+}
+
+hl_status single_run_execute(single_run *self, output *files, results **out, hl_error *error) {
+    hl_status status = load(self, error);
+    if (status == HL_OK) status = results_open(&self->results, error);
+    if (status == HL_OK) results_set_facts(self->results, context_facts, self->context);
+    if (status == HL_OK) status = describe(self, error);
+    for (size_t i = 0; i < self->plan->analysis_count && status == HL_OK; ++i) {
+        status = analyse(self, &self->plan->analyses[i], error);
+    }
+    if (status == HL_OK) status = write_results(self, files, error);
+    unload(self);
+    *out = NULL;
+    if (status != HL_OK) return status;
+    *out = self->results;
+    self->results = NULL;
+    return HL_OK;
+}
+
+void single_run_close(single_run *self) {
+    if (!self) return;
+    unload(self);
+    results_close(self->results);
+    experiment_close(self->plan);
+    free(self->atlas);
+    free(self->images);
+    free(self);
+}

@@ -1,0 +1,23 @@
+/* An experiment, or one of its variants, once through: checked, run, its results written. */
+#ifndef SINGLE_RUN_H
+#define SINGLE_RUN_H
+
+#include "core/experiment/experiment.h"
+#include "core/host/library.h"
+#include "core/report/results.h"
+
+typedef struct single_run single_run;
+
+/* Opens the experiment and the model, and finds everything that can be wrong with them and is known without
+ * the weights. `variant` may be NULL. What it is given outlives it. */
+hl_status single_run_open(hl_library *library, const hl_run_request *request,
+                          const experiment_variant *variant, single_run **out, hl_error *error);
+
+/* Loads the weights, runs the analyses, adds the results' files to `files`: in a folder of its name for a
+ * variant. The weights are gone afterwards. To be called at most once. *out is the caller's to close; NULL
+ * after a failure. */
+hl_status single_run_execute(single_run *self, output *files, results **out, hl_error *error);
+
+void single_run_close(single_run *self); /* accepts NULL */
+
+#endif

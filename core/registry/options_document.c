@@ -1,0 +1,204 @@
+/* Option tables in words: for errors and for documentation. Knows tables, never values. */
+#include "core/registry/option_values.h"
+#include "core/registry/registry.h"
+
+#include <math.h>
+#include <string.h>
+
+bool option_is_bounded(const hl_option *option) {
+    return option->min != 0 || option->max != 0;
+}
+
+bool option_is_list(const hl_option *option) {
+    return option->type >= HL_STRINGS;
+}
+
+/* By which of the two flags are set. */
+static const char *heads_words(const hl_option *option) {
+    bool aggregate = option->flags & HL_OPTION_AGGREGATE;
+    if (option->flags & HL_OPTION_SETS) {
+        return aggregate ? "heads (L3.H5, L3, all, aggregate or a sum such as 0.7*L3.H5 + L2.H1)"
+                         : "heads (L3.H5, L3, all or a sum such as 0.7*L3.H5 + L2.H1)";
+    }
+    return aggregate ? "heads (L3.H5, L3, all or aggregate)" : "heads (L3.H5, L3 or all)";
+}
+
+static const char *type_words(const hl_option *option) {
+    switch (option->type) {
+    case HL_BOOL:
+        return "true or false";
+    case HL_INT:
+        return "a whole number";
+    case HL_REAL:
+        return "a number";
+    case HL_STRING:
+        return "a text";
+    case HL_CHOICE:
+        return "one of ";
+    case HL_PATH:
+        return "a file or folder";
+    case HL_STRINGS:
+    case HL_DIRECTIONS:
+        return "texts";
+    case HL_IMAGES:
+        return "image files";
+    case HL_HEADS:
+        return heads_words(option);
+    case HL_PROPERTIES:
+        return "properties";
+    }
+    return "a value";
+}
+
+static size_t add_choices(const hl_option *option, char *out, size_t size) {
+    size_t used = 0;
+    for (const char *const *choice = option->choices; *choice && used < size; ++choice) {
+        int written =
+            snprintf(out + used, size - used, "%s%s", choice == option->choices ? "" : ", ", *choice);
+        if (written > 0) used += (size_t)written;
+    }
+    return used;
+}
+
+/* "1 to 4 ", "2 ", "" */
+static void length_words(const hl_option *option, char *out, size_t size) {
+    *out = '\0';
+    if (!option_is_bounded(option)) return;
+    if (option->min == option->max) {
+        snprintf(out, size, "%.0f ", option->min);
+    } else if (isinf(option->max)) {
+        snprintf(out, size, "at least %.0f ", option->min);
+    } else {
+        snprintf(out, size, "%.0f to %.0f ", option->min, option->max);
+    }
+}
+
+void options_expected(const hl_option *option, char *out, size_t size) {
+    const char *words = type_words(option);
+    if (option_is_list(option)) {
+        char length[64];
+        length_words(option, length, sizeof length);
+        snprintf(out, size, "a list of %s%s", length, words);
+    } else if (option->type == HL_CHOICE) {
+        size_t used = (size_t)snprintf(out, size, "%s", words);
+        if (used < size) add_choices(option, out + used, size - used);
+    } else if ((option->type == HL_INT || option->type == HL_REAL) && option_is_bounded(option)) {
+        if (option->min == option->max) {
+            snprintf(out, size, "the number %.15g", option->min);
+        } else if (isinf(option->max)) {
+            snprintf(out, size, "%s of at least %.15g", words, option->min);
+        } else {
+            snprintf(out, size, "%s from %.15g to %.15g", words, option->min, option->max);
+        }
+    } else {
+        snprintf(out, size, "%s", words);
+    }
+}
+
+/* ---- The page of a plugin ---- */
+
+enum { PAGE_WIDTH = 78, INDENT = 14 };
+
+/* Writes words from column `column` on, further lines indented. */
+static void write_wrapped(FILE *out, const char *words, size_t column) {
+    while (*words) {
+        size_t length = strcspn(words, " ");
+        if (column > INDENT && column + 1 + length > PAGE_WIDTH) {
+            fprintf(out, "\n%*s", INDENT, "");
+            column = INDENT;
+        } else if (column > INDENT) {
+            fputc(' ', out);
+            ++column;
+        }
+        fprintf(out, "%.*s", (int)length, words);
+        column += length;
+        words += length + strspn(words + length, " ");
+    }
+    fputc('\n', out);
+}
+
+static void document_option(const hl_option *option, FILE *out) {
+    char expected[512], line[1024];
+    options_expected(option, expected, sizeof expected);
+    const char *fallback = option->fallback;
+    if (!fallback) {
+        snprintf(line, sizeof line, "%s; must be given", expected);
+    } else if (strcmp(fallback, "~") == 0) {
+        snprintf(line, sizeof line, "%s; may be left out", expected);
+    } else {
+        snprintf(line, sizeof line, "%s; default %s", expected, fallback);
+    }
+    int written = fprintf(out, "  %-*s ", INDENT - 3, option->name);
+    if (written > INDENT) {
+        fputc('\n', out);
+        fprintf(out, "%*s", INDENT, "");
+    }
+    write_wrapped(out, line, INDENT);
+    fprintf(out, "%*s", INDENT, "");
+    write_wrapped(out, option->help, INDENT);
+}
+
+/* What somebody might write for an option that must be given. */
+static const char *example_value(const hl_option *option) {
+    bool several = option->min > 1;
+    switch (option->type) {
+    case HL_BOOL:
+        return "true";
+    case HL_PATH:
+        return "file";
+    case HL_IMAGES:
+        return several ? "[a.jpg, b.jpg]" : "[a.jpg]";
+    case HL_STRINGS:
+    case HL_DIRECTIONS:
+        return several ? "[a red star, a blue ring]" : "[a red star]";
+    case HL_HEADS:
+        return "[L3.H5]";
+    case HL_PROPERTIES:
+        return "[colors]";
+    case HL_CHOICE:
+        return option->choices[0];
+    default:
+        return "text";
+    }
+}
+
+static void write_example_values(const hl_plugin *plugin, FILE *out) {
+    for (uint32_t i = 0; i < plugin->option_count; ++i) {
+        const hl_option *option = &plugin->options[i];
+        if (option->fallback) continue;
+        fprintf(out, ", %s: ", option->name);
+        bool number = option->type == HL_INT || option->type == HL_REAL;
+        if (number) {
+            fprintf(out, "%.15g", option->min);
+        } else {
+            fputs(example_value(option), out);
+        }
+    }
+}
+
+/* How the section that a plugin of this kind has in an experiment begins. */
+static const char *example_begin(uint32_t kind) {
+    switch (kind) {
+    case HL_COMPUTE:
+        return "compute: {backend: ";
+    case HL_MODEL:
+        return "model: {path: model, plugin: ";
+    case HL_EXTRACTOR:
+        return "properties: {extractor: ";
+    default:
+        return "  - {plugin: ";
+    }
+}
+
+hl_status options_document(const hl_plugin *plugin, FILE *out, hl_error *error) {
+    fprintf(out, "%s/%s %s\n%s\n", kind_name(plugin->kind), plugin->name, plugin->version, plugin->summary);
+    fputs(plugin->option_count > 0 ? "\nOptions:\n" : "\nIt has no options.\n", out);
+    for (uint32_t i = 0; i < plugin->option_count; ++i) document_option(&plugin->options[i], out);
+    fprintf(out, "\nIn an experiment:\n%s%s%s", plugin->kind == HL_ANALYSIS ? "  analyses:\n  " : "  ",
+            example_begin(plugin->kind), plugin->name);
+    write_example_values(plugin, out);
+    fputs("}\n", out);
+    if (ferror(out))
+        return hl_fail(error, HL_FAILED, "the documentation of %s cannot be written", plugin->name);
+    return HL_OK;
+}

@@ -1,0 +1,412 @@
+/* Finds plugins, loads them and checks what they declare. Knows descriptors, never what a plugin does. */
+#include "core/registry/registry.h"
+#include "core/registry/options.h"
+#include "core/registry/suggest.h"
+#include "headlight/analysis.h"
+#include "headlight/compute.h"
+#include "headlight/extractor.h"
+#include "headlight/model.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <link.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { MOST_OPTIONS = 1000, LARGEST_ROW = 4096, LARGEST_TABLE = 65536 };
+
+/* A loaded file. `plugin` comes first, so that a descriptor leads back to its entry. */
+typedef struct loaded_plugin {
+    hl_plugin plugin; /* padded to this host's size */
+    hl_option *options;
+    char *file, *real; /* as found, and what it really is */
+    size_t folder;     /* number of the folder in the search */
+    void *handle;
+    bool hidden; /* by one of the same kind and name that was found first */
+} loaded_plugin;
+
+struct registry {
+    registry_settings settings; /* only while folders are searched */
+    loaded_plugin **entries;
+    size_t count, folders;
+};
+
+/* What of the table of a kind must be there in every version of the ABI; what follows is optional. */
+static const struct {
+    const char *name;
+    size_t required;
+} kinds[] = {
+    [HL_COMPUTE] = {"compute", offsetof(hl_compute_api, layer_norm)},
+    [HL_MODEL] = {"model", offsetof(hl_model_api, token_codes) + sizeof(void *)},
+    [HL_EXTRACTOR] = {"extractor", offsetof(hl_extractor_api, labels)},
+    [HL_ANALYSIS] = {"analysis", offsetof(hl_analysis_api, run) + sizeof(void *)},
+};
+
+static bool is_kind(uint32_t kind) {
+    return kind >= HL_COMPUTE && kind <= HL_ANALYSIS;
+}
+
+const char *kind_name(uint32_t kind) {
+    return is_kind(kind) ? kinds[kind].name : "unknown";
+}
+
+static hl_status no_memory(hl_error *error) {
+    return hl_no_memory(error, "the list of plugins");
+}
+
+/* ---- What a plugin declares ---- */
+
+static uint32_t table_size(const hl_plugin *plugin) {
+    uint32_t size;
+    memcpy(&size, plugin->api, sizeof size);
+    return size;
+}
+
+void registry_table(const hl_plugin *plugin, void *table, size_t size) {
+    size_t have = table_size(plugin);
+    memset(table, 0, size);
+    memcpy(table, plugin->api, have < size ? have : size);
+}
+
+/* Before anything but the first two fields is read. */
+static hl_status check_abi(const char *file, const hl_plugin *plugin, hl_error *error) {
+    if (plugin->abi_major == HL_ABI_MAJOR && plugin->abi_minor <= HL_ABI_MINOR) return HL_OK;
+    return hl_fail(error, HL_USAGE,
+                   "%s: a plugin of ABI %u.%u, but this headlight has ABI %d.%d: build the plugin with this "
+                   "headlight's headers, or remove it",
+                   file, plugin->abi_major, plugin->abi_minor, HL_ABI_MAJOR, HL_ABI_MINOR);
+}
+
+static hl_status copy_descriptor(loaded_plugin *entry, const hl_plugin *from, hl_error *error) {
+    if (from->size < offsetof(hl_plugin, extension)) {
+        return hl_fail(error, HL_USAGE,
+                       "%s: its descriptor says that it is %u bytes long, expected at least %zu", entry->file,
+                       from->size, offsetof(hl_plugin, extension));
+    }
+    memcpy(&entry->plugin, from, from->size < sizeof *from ? from->size : sizeof *from);
+    entry->plugin.size = sizeof *from;
+    return HL_OK;
+}
+
+static hl_status copy_options(loaded_plugin *entry, hl_error *error) {
+    hl_plugin *plugin = &entry->plugin;
+    if (plugin->option_count == 0) return HL_OK;
+    if (!plugin->options || plugin->option_count > MOST_OPTIONS || plugin->option_size == 0 ||
+        plugin->option_size > LARGEST_ROW) {
+        return hl_fail(error, HL_USAGE, "%s: its option table of %u rows of %u bytes makes no sense",
+                       entry->file, plugin->option_count, plugin->option_size);
+    }
+    entry->options = calloc(plugin->option_count, sizeof *entry->options);
+    if (!entry->options) return no_memory(error);
+    size_t bytes =
+        plugin->option_size < sizeof *entry->options ? plugin->option_size : sizeof *entry->options;
+    const char *row = (const char *)plugin->options;
+    for (uint32_t i = 0; i < plugin->option_count; ++i, row += plugin->option_size) {
+        memcpy(&entry->options[i], row, bytes);
+    }
+    plugin->options = entry->options;
+    plugin->option_size = sizeof *entry->options;
+    return HL_OK;
+}
+
+/* Tables consist of pointers, the start apart, where the size is. */
+static bool has_required_functions(const hl_plugin *plugin) {
+    size_t required = kinds[plugin->kind].required;
+    if (table_size(plugin) < required || table_size(plugin) > LARGEST_TABLE) return false;
+    for (size_t at = sizeof(void *); at < required; at += sizeof(void *)) {
+        const void *function;
+        memcpy(&function, (const char *)plugin->api + at, sizeof function);
+        if (!function) return false;
+    }
+    return true;
+}
+
+static bool is_name(const char *name) {
+    return name && *name && *name != '-' && !name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-")];
+}
+
+static const char *flaw_of(const hl_plugin *plugin) {
+    if (!is_kind(plugin->kind)) return "it is of a kind that this headlight does not know";
+    if (!is_name(plugin->name)) return "its name is not of lower case letters, digits and '-'";
+    if (!plugin->version || !*plugin->version) return "it has no version";
+    if (!plugin->summary || !*plugin->summary) return "it has no summary";
+    if (!plugin->api) return "it has no table of functions";
+    if (!has_required_functions(plugin)) return "its table of functions lacks some that its kind must have";
+    return NULL;
+}
+
+static hl_status check_declaration(loaded_plugin *entry, const hl_plugin *declared, hl_error *error) {
+    hl_status status = check_abi(entry->file, declared, error);
+    if (status == HL_OK) status = copy_descriptor(entry, declared, error);
+    if (status != HL_OK) return status;
+    const char *flaw = flaw_of(&entry->plugin);
+    if (flaw) return hl_fail(error, HL_USAGE, "%s: not a sound plugin: %s", entry->file, flaw);
+    status = copy_options(entry, error);
+    if (status != HL_OK) return status;
+    hl_error detail;
+    status = options_check(&entry->plugin, &detail);
+    return status == HL_OK ? HL_OK : hl_fail(error, status, "%s: %s", entry->file, detail.message);
+}
+
+/* ---- Loading a file ---- */
+
+static void free_entry(loaded_plugin *entry) {
+    if (!entry) return;
+    if (entry->handle) dlclose(entry->handle);
+    free(entry->options);
+    free(entry->file);
+    free(entry->real);
+    free(entry);
+}
+
+/* dlerror's text, which as a rule starts with the file that our own message names already. */
+static const char *loader_reason(const char *file) {
+    const char *reason = dlerror();
+    size_t length = strlen(file);
+    if (!reason) return "no reason given";
+    bool repeats = strncmp(reason, file, length) == 0 && strncmp(reason + length, ": ", 2) == 0;
+    return repeats ? reason + length + 2 : reason;
+}
+
+/* Whether segments that the loader would map lie past the end of the file. It takes them on trust, and
+ * touching them would end this program by a signal. What is no ELF file at all, the loader itself refuses. */
+static bool is_cut_short(FILE *file, uint64_t size) {
+    ElfW(Ehdr) header;
+    if (fread(&header, sizeof header, 1, file) != 1 || memcmp(header.e_ident, ELFMAG, SELFMAG) != 0)
+        return false;
+    for (size_t i = 0; i < header.e_phnum; ++i) {
+        ElfW(Phdr) segment;
+        if (header.e_phoff > size ||
+            fseeko(file, (off_t)(header.e_phoff + i * sizeof segment), SEEK_SET) != 0 ||
+            fread(&segment, sizeof segment, 1, file) != 1) {
+            return true;
+        }
+        if (segment.p_filesz > size || segment.p_offset > size - segment.p_filesz) return true;
+    }
+    return false;
+}
+
+static hl_status check_whole(const char *path, hl_error *error) {
+    struct stat info;
+    FILE *file = stat(path, &info) == 0 && S_ISREG(info.st_mode) ? fopen(path, "rb") : NULL;
+    if (!file) return hl_fail(error, HL_USAGE, "%s: cannot be loaded: not a file that may be read", path);
+    bool cut = is_cut_short(file, (uint64_t)info.st_size);
+    fclose(file);
+    return cut ? hl_fail(error, HL_USAGE, "%s: cannot be loaded: the file is cut short: copy it again", path)
+               : HL_OK;
+}
+
+static hl_status load_file(loaded_plugin *entry, hl_error *error) {
+    hl_status status = check_whole(entry->file, error);
+    if (status != HL_OK) return status;
+    entry->handle = dlopen(entry->file, RTLD_NOW | RTLD_LOCAL);
+    if (!entry->handle) {
+        return hl_fail(error, HL_USAGE, "%s: cannot be loaded: %s", entry->file, loader_reason(entry->file));
+    }
+    const hl_plugin *declared = dlsym(entry->handle, "headlight_plugin");
+    if (!declared) {
+        return hl_fail(error, HL_USAGE,
+                       "%s: not a plugin, for it exports no headlight_plugin: remove it from the folder",
+                       entry->file);
+    }
+    return check_declaration(entry, declared, error);
+}
+
+static bool is_known_file(const registry *plugins, const char *real) {
+    for (size_t i = 0; i < plugins->count; ++i) {
+        if (strcmp(plugins->entries[i]->real, real) == 0) return true;
+    }
+    return false;
+}
+
+static hl_status settle_duplicate(const registry *plugins, loaded_plugin *fresh, hl_error *error) {
+    const hl_plugin *first = registry_find(plugins, fresh->plugin.kind, fresh->plugin.name);
+    if (!first) return HL_OK;
+    const loaded_plugin *earlier = (const loaded_plugin *)(const void *)first;
+    const char *kind = kind_name(first->kind);
+    if (earlier->folder == fresh->folder) {
+        return hl_fail(error, HL_USAGE, "%s: %s/%s is also in %s: remove one of the two", fresh->file, kind,
+                       first->name, earlier->file);
+    }
+    fresh->hidden = true;
+    char line[1024];
+    snprintf(line, sizeof line, "%s: not used, for %s/%s was found first in %s", fresh->file, kind,
+             first->name, earlier->file);
+    if (plugins->settings.warn) plugins->settings.warn(plugins->settings.user, line);
+    return HL_OK;
+}
+
+/* Takes over `fresh` when all goes well. */
+static hl_status append(registry *plugins, loaded_plugin *fresh, hl_error *error) {
+    loaded_plugin **longer = reallocarray(plugins->entries, plugins->count + 1, sizeof *longer);
+    if (!longer) return no_memory(error);
+    plugins->entries = longer;
+    plugins->entries[plugins->count++] = fresh;
+    return HL_OK;
+}
+
+static hl_status add_file(registry *plugins, const char *folder, const char *name, hl_error *error) {
+    loaded_plugin *fresh = calloc(1, sizeof *fresh);
+    if (!fresh) return no_memory(error);
+    fresh->folder = plugins->folders;
+    hl_status status = HL_OK;
+    if (asprintf(&fresh->file, "%s/%s", folder, name) < 0) {
+        fresh->file = NULL;
+        status = no_memory(error);
+    } else if (!(fresh->real = realpath(fresh->file, NULL))) {
+        status = hl_fail(error, HL_USAGE, "%s: cannot be loaded: %s", fresh->file, strerror(errno));
+    } else if (is_known_file(plugins, fresh->real)) {
+        free_entry(fresh);
+        return HL_OK;
+    }
+    if (status == HL_OK) status = load_file(fresh, error);
+    if (status == HL_OK) status = settle_duplicate(plugins, fresh, error);
+    if (status == HL_OK) status = append(plugins, fresh, error);
+    if (status != HL_OK) free_entry(fresh);
+    return status;
+}
+
+/* ---- Searching folders ---- */
+
+static int is_library(const struct dirent *file) {
+    size_t length = strlen(file->d_name);
+    return file->d_name[0] != '.' && length > 3 && strcmp(file->d_name + length - 3, ".so") == 0;
+}
+
+/* Byte order, whatever the locale. */
+static int by_name(const struct dirent **a, const struct dirent **b) {
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static hl_status search_folder(registry *plugins, const char *folder, hl_error *error) {
+    struct dirent **files;
+    int count = scandir(folder, &files, is_library, by_name);
+    if (count < 0 && errno == ENOMEM) return no_memory(error);
+    if (count < 0) {
+        return hl_fail(error, HL_USAGE, "the plugin folder %s cannot be read: %s", folder, strerror(errno));
+    }
+    hl_status status = HL_OK;
+    for (int i = 0; i < count; ++i) {
+        if (status == HL_OK) status = add_file(plugins, folder, files[i]->d_name, error);
+        free(files[i]);
+    }
+    free(files);
+    ++plugins->folders;
+    return status;
+}
+
+static hl_status search_environment(registry *plugins, hl_error *error) {
+    const char *path = getenv("HEADLIGHT_PLUGIN_PATH");
+    char *folders = strdup(path ? path : ""), *rest = folders;
+    if (!folders) return no_memory(error);
+    hl_status status = HL_OK;
+    for (char *folder; status == HL_OK && (folder = strsep(&rest, ":"));) {
+        if (*folder) status = search_folder(plugins, folder, error);
+    }
+    free(folders);
+    return status;
+}
+
+/* The folder `headlight` beside the file that holds this very code; it may be missing. */
+static hl_status search_own_folder(registry *plugins, hl_error *error) {
+    errno = 0;
+    Dl_info info;
+    char *self =
+        dladdr((const void *)(uintptr_t)search_own_folder, &info) ? realpath(info.dli_fname, NULL) : NULL;
+    if (!self) return errno == ENOMEM ? no_memory(error) : HL_OK;
+    char *folder = NULL;
+    int length = asprintf(&folder, "%.*s/headlight", (int)(strrchr(self, '/') - self), self);
+    free(self);
+    if (length < 0) return no_memory(error);
+    struct stat status;
+    bool there = stat(folder, &status) == 0 && S_ISDIR(status.st_mode);
+    hl_status searched = there ? search_folder(plugins, folder, error) : HL_OK;
+    free(folder);
+    return searched;
+}
+
+static int by_kind_and_name(const void *a, const void *b) {
+    const loaded_plugin *first = *(loaded_plugin *const *)a, *second = *(loaded_plugin *const *)b;
+    if (first->plugin.kind != second->plugin.kind) return first->plugin.kind < second->plugin.kind ? -1 : 1;
+    return strcmp(first->plugin.name, second->plugin.name);
+}
+
+static void drop_hidden(registry *plugins) {
+    size_t kept = 0;
+    for (size_t i = 0; i < plugins->count; ++i) {
+        if (plugins->entries[i]->hidden) {
+            free_entry(plugins->entries[i]);
+        } else {
+            plugins->entries[kept++] = plugins->entries[i];
+        }
+    }
+    plugins->count = kept;
+}
+
+hl_status registry_open(const registry_settings *settings, registry **out, hl_error *error) {
+    *out = NULL;
+    registry *plugins = calloc(1, sizeof *plugins);
+    if (!plugins) return no_memory(error);
+    plugins->settings = *settings;
+    hl_status status = HL_OK;
+    for (size_t i = 0; i < settings->folder_count && status == HL_OK; ++i) {
+        status = search_folder(plugins, settings->folders[i], error);
+    }
+    if (status == HL_OK) status = search_environment(plugins, error);
+    if (status == HL_OK) status = search_own_folder(plugins, error);
+    if (status != HL_OK) {
+        registry_close(plugins);
+        return status;
+    }
+    drop_hidden(plugins);
+    if (plugins->count > 0)
+        qsort(plugins->entries, plugins->count, sizeof *plugins->entries, by_kind_and_name);
+    *out = plugins;
+    return HL_OK;
+}
+
+void registry_close(registry *plugins) {
+    if (!plugins) return;
+    for (size_t i = 0; i < plugins->count; ++i) free_entry(plugins->entries[i]);
+    free(plugins->entries);
+    free(plugins);
+}
+
+/* ---- Questions ---- */
+
+const hl_plugin *registry_at(const registry *plugins, size_t index) {
+    return index < plugins->count ? &plugins->entries[index]->plugin : NULL;
+}
+
+const char *registry_file(const registry *plugins, size_t index) {
+    return index < plugins->count ? plugins->entries[index]->file : NULL;
+}
+
+const hl_plugin *registry_find(const registry *plugins, hl_kind kind, const char *name) {
+    for (size_t i = 0; i < plugins->count; ++i) {
+        const loaded_plugin *entry = plugins->entries[i];
+        if (entry->hidden || entry->plugin.kind != kind) continue;
+        if (strcmp(entry->plugin.name, name) == 0) return &entry->plugin;
+    }
+    return NULL;
+}
+
+hl_status registry_need(const registry *plugins, hl_kind kind, const char *name, const char *where,
+                        const hl_plugin **out, hl_error *error) {
+    *out = registry_find(plugins, kind, name);
+    if (*out) return HL_OK;
+    const char **names = calloc(plugins->count + 1, sizeof *names);
+    if (!names) return no_memory(error);
+    size_t count = 0;
+    for (size_t i = 0; i < plugins->count; ++i) {
+        if (plugins->entries[i]->plugin.kind == kind) names[count++] = plugins->entries[i]->plugin.name;
+    }
+    char ending[512];
+    suggest(ending, sizeof ending, name, names, count);
+    free(names);
+    return hl_fail(error, HL_USAGE, "%s: unknown %s plugin \"%s\"%s", where, kind_name(kind), name,
+                   count ? ending : "; none is installed: see --plugin-dir and HEADLIGHT_PLUGIN_PATH");
+}
