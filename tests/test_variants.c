@@ -86,7 +86,7 @@ static void mistakes_are_found_before_anything_is_written(void **state) {
         {"variants: [{name: a, sets: {}}]\n", "did you mean \"set\""},
         {"variants: [{name: a}, {name: b, set: {compute.backend: openblass}}]\n",
          "did you mean \"openblas\""},
-        {"variants: [{name: a}, {name: b, set: {model.path: nowhere}}]\n", "variants: model.path=nowhere"},
+        {"variants: [{name: a}, {name: b, set: {model.path: nowhere}}]\n", ":6:51: the model's folder"},
         {"variants: [{name: a}, {name: b, set: [1]}]\n", "expected a mapping"},
     };
     for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; ++i) {

@@ -257,7 +257,8 @@ static hl_status read_variant_sets(const section_reader *reader, const yaml_node
     size_t count = 0;
     while (yaml_entry(file, set, count, &key, &value)) ++count;
     variant->sets = calloc(count + 1, sizeof *variant->sets);
-    if (!variant->sets) return hl_no_memory(reader->error, "an experiment");
+    variant->places = calloc(count + 1, sizeof *variant->places);
+    if (!variant->sets || !variant->places) return hl_no_memory(reader->error, "an experiment");
     for (; variant->set_count < count; ++variant->set_count) {
         yaml_entry(file, set, variant->set_count, &key, &value);
         char **out = &variant->sets[variant->set_count];
@@ -268,6 +269,13 @@ static hl_status read_variant_sets(const section_reader *reader, const yaml_node
         if (asprintf(out, "%s=%s", (const char *)key->data.scalar.value,
                      (const char *)value->data.scalar.value) < 0) {
             *out = NULL;
+            return hl_no_memory(reader->error, "an experiment");
+        }
+        char place[512];
+        yaml_place(file, value, place, sizeof place);
+        variant->places[variant->set_count] = strdup(place);
+        if (!variant->places[variant->set_count]) {
+            free(*out);
             return hl_no_memory(reader->error, "an experiment");
         }
     }
@@ -331,7 +339,8 @@ hl_status experiment_open(const registry *plugins, const char *path, const char 
     plan->path = path;
     hl_status status = yaml_open(path, sets, set_count, &plan->file, error);
     if (status == HL_OK && variant) {
-        status = yaml_change(plan->file, (const char *const *)variant->sets, variant->set_count, error);
+        status = yaml_change(plan->file, (const char *const *)variant->sets,
+                             (const char *const *)variant->places, variant->set_count, error);
     }
     if (status == HL_OK)
         status = read_sections(&(section_reader){plugins, plan, yaml_root(plan->file), error});
@@ -344,8 +353,12 @@ hl_status experiment_open(const registry *plugins, const char *path, const char 
 }
 
 static void free_variant(experiment_variant *variant) {
-    for (size_t i = 0; i < variant->set_count; ++i) free(variant->sets[i]);
+    for (size_t i = 0; i < variant->set_count; ++i) {
+        free(variant->sets[i]);
+        free(variant->places[i]);
+    }
     free(variant->sets);
+    free(variant->places);
     free(variant->name);
 }
 

@@ -15,8 +15,9 @@ typedef struct experiment_step {
 
 /* The same experiment with something changed: another backend, another model ... */
 typedef struct experiment_variant {
-    char *name;  /* also of its folder among the results */
-    char **sets; /* "path.to.key=value" each */
+    char *name;    /* also of its folder among the results */
+    char **sets;   /* "path.to.key=value" each */
+    char **places; /* where each is written */
     size_t set_count;
 } experiment_variant;
 

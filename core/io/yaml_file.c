@@ -9,16 +9,15 @@
 
 enum { LARGEST_FILE = 1 << 20, MOST_NODES = 10000, DEEPEST = 32 };
 
-/* A node that came from `sets[i]`, or from `changes[i]`, has line i and this column in its mark, and so has
- * no place in the file. */
+/* A node that came from `sets[i]`, or from change number i, has line i and this column in its mark. */
 #define COLUMN_OF_SET    SIZE_MAX
 #define COLUMN_OF_CHANGE (SIZE_MAX - 1)
 
 struct yaml_file {
     char *name;
-    const char *const *sets, *const *changes;
-    bool is_set; /* the text of one `--set`, whose places nobody wants to count */
-    bool loaded; /* `document` is to be freed */
+    const char *const *sets, *const *places; /* of the sets the text, of the changes where they are written */
+    bool is_set;                             /* the text of one `--set`, whose places nobody wants to count */
+    bool loaded;                             /* `document` is to be freed */
     yaml_document_t document;
 };
 
@@ -32,7 +31,7 @@ static void place_mark(const yaml_file *file, yaml_mark_t mark, char *out, size_
     if (mark.column == COLUMN_OF_SET) {
         snprintf(out, size, "--set %s", file->sets[mark.line]);
     } else if (mark.column == COLUMN_OF_CHANGE) {
-        snprintf(out, size, "%s: variants: %s", file->name, file->changes[mark.line]);
+        snprintf(out, size, "%s", file->places[mark.line]);
     } else if (file->is_set) {
         snprintf(out, size, "%s", file->name);
     } else {
@@ -520,8 +519,9 @@ hl_status yaml_open(const char *path, const char *const *sets, size_t set_count,
     return HL_OK;
 }
 
-hl_status yaml_change(yaml_file *file, const char *const *changes, size_t count, hl_error *error) {
-    file->changes = changes;
+hl_status yaml_change(yaml_file *file, const char *const *changes, const char *const *places, size_t count,
+                      hl_error *error) {
+    file->places = places;
     hl_status status = HL_OK;
     for (size_t i = 0; i < count && status == HL_OK; ++i) {
         status = apply(file, changes[i], (yaml_mark_t){0, i, COLUMN_OF_CHANGE}, error);

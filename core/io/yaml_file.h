@@ -21,9 +21,10 @@ hl_status yaml_open(const char *path, const char *const *sets, size_t set_count,
 hl_status yaml_parse(const char *name, const uint8_t *bytes, size_t count, yaml_file **out, hl_error *error);
 void yaml_close(yaml_file *file); /* accepts NULL */
 
-/* The same as sets, but written in the file itself: relative paths are relative to its folder. Once. The
- * strings outlive the file. */
-hl_status yaml_change(yaml_file *file, const char *const *changes, size_t count, hl_error *error);
+/* The same as sets, but written in the file itself, at `places` ("FILE:LINE:COLUMN" each): relative paths are
+ * relative to its folder. Once. The strings outlive the file. */
+hl_status yaml_change(yaml_file *file, const char *const *changes, const char *const *places, size_t count,
+                      hl_error *error);
 
 const yaml_node_t *yaml_root(const yaml_file *file);
 
