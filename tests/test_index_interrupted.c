@@ -98,6 +98,8 @@ static void test_locked(void **state) {
     int held = open(lock, O_RDWR);
     assert_true(held >= 0);
     assert_int_equal(flock(held, LOCK_EX), 0);
+    index_well(MINI, place.images, place.out, NULL); /* nothing to write: nobody waits for the lock */
+    put_scenes(place.images, 3, 4);
     refused(1, "another process is indexing into this atlas", "index", "--model", MINI, "--images",
             place.images, "--out", place.out);
     close(held);

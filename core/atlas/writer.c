@@ -107,8 +107,11 @@ static bool is_current(int descriptor, const char *path) {
            locked.st_ino == named.st_ino;
 }
 
-static hl_status check_writable(const atlas_writer *self, hl_error *error) {
+hl_status atlas_writer_check(const atlas_writer *self, hl_error *error) {
     if (!self->unwritable) return HL_OK;
+    if (self->unwritable == EWOULDBLOCK) {
+        return hl_fail(error, HL_FAILED, "%s: another process is indexing into this atlas", self->folder);
+    }
     return hl_fail(error, HL_FAILED, "%s: is not up to date, and cannot be written: %s", self->folder,
                    strerror(self->unwritable));
 }
@@ -118,16 +121,12 @@ static hl_status lock_folder(atlas_writer *self, hl_error *error) {
         int descriptor = open(self->lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
         if (descriptor < 0) {
             self->unwritable = errno;
-            return self->published ? HL_OK : check_writable(self, error);
+            return self->published ? HL_OK : atlas_writer_check(self, error);
         }
         if (flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
-            int reason = errno;
+            self->unwritable = errno;
             close(descriptor);
-            return reason == EWOULDBLOCK
-                       ? hl_fail(error, HL_FAILED, "%s: another process is indexing into this atlas",
-                                 self->folder)
-                       : hl_fail(error, HL_FAILED, "%s: cannot be locked: %s", self->lock_path,
-                                 strerror(reason));
+            return self->published ? HL_OK : atlas_writer_check(self, error);
         }
         if (is_current(descriptor, self->lock_path)) {
             self->lock = descriptor;
@@ -235,7 +234,7 @@ static uint64_t next_number(const manifest *of) {
 }
 
 hl_status atlas_writer_publish(atlas_writer *self, hl_error *error) {
-    hl_status status = check_writable(self, error);
+    hl_status status = atlas_writer_check(self, error);
     if (status == HL_OK) status = sync_folder(self->folder, error);
     if (status == HL_OK) status = manifest_write(self->manifest, self->folder, error);
     if (status == HL_OK) self->published = true;
@@ -250,7 +249,7 @@ static hl_status write_shard(atlas_writer *self, shard_builder *filled, const hl
                              manifest_shard *shard, hl_error *error) {
     *shard = (manifest_shard){.number = next_number(self->manifest)};
     output *out;
-    hl_status status = check_writable(self, error);
+    hl_status status = atlas_writer_check(self, error);
     if (status == HL_OK) status = output_open(self->folder, &out, error);
     if (status != HL_OK) return status;
     status = shard_builder_write(filled, host, out, shard, error);
@@ -323,7 +322,7 @@ hl_status atlas_writer_copy(atlas_writer *self, const atlas *from, size_t shard,
     manifest_shard_name(copied.number, name);
     output *out;
     FILE *file;
-    hl_status status = check_writable(self, error);
+    hl_status status = atlas_writer_check(self, error);
     if (status == HL_OK) status = output_open(self->folder, &out, error);
     if (status != HL_OK) return status;
     status = output_file(out, name, &file, error);

@@ -10,14 +10,17 @@
 
 typedef struct atlas_writer atlas_writer;
 
-/* Opens the atlas of this layout in `folder`, or makes one; locks it until it is closed. An atlas that this
- * process may not write is opened all the same, and the first change fails. HL_USAGE when the folder holds an
- * atlas of another layout or something else; HL_FAILED when another process has it. shard_size 0: as it was,
- * or for a new atlas the default. */
+/* Opens the atlas of this layout in `folder`, or makes one; locks it until it is closed. An atlas that is
+ * there and that this process may not write, or that another process has, is opened all the same, and the
+ * first change fails. HL_USAGE when the folder holds an atlas of another layout or something else. shard_size
+ * 0: as it was, or for a new atlas the default. */
 hl_status atlas_writer_open(const char *folder, const atlas_layout *layout, size_t shard_size,
                             atlas_writer **out, hl_error *error);
 /* Leaves no folder behind when nothing was published in it. Accepts NULL. */
 void atlas_writer_close(atlas_writer *self);
+
+/* Whether it can be changed: before work that would be lost. */
+hl_status atlas_writer_check(const atlas_writer *self, hl_error *error);
 
 /* Makes sure that there is an atlas, if only an empty one. */
 hl_status atlas_writer_found(atlas_writer *self, hl_error *error);

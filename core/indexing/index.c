@@ -115,7 +115,7 @@ static hl_status update_shards(indexing *self, hl_error *error) {
         }
     }
     atlas_close(old);
-    log_dropped(self);
+    if (status == HL_OK) log_dropped(self);
     return status;
 }
 
@@ -155,7 +155,8 @@ static hl_status encode_pending(const indexing *self, hl_error *error) {
                                       .images = self->pending,
                                       .count = self->pending_count};
     shard_filler *filler;
-    hl_status status = engine_load(self->model, error);
+    hl_status status = atlas_writer_check(self->writer, error);
+    if (status == HL_OK) status = engine_load(self->model, error);
     if (status == HL_OK) status = shard_filler_open(&settings, &filler, error);
     if (status != HL_OK) return status;
     status = run_encoder(self, filler, error);
