@@ -176,6 +176,13 @@ static void sections_are_written_out(void **state) {
                                  "compute:\n  backend: reference\n  threads: 2\n"
                                  "output: 'a: b/snippet'\ngallery: {images: g, atlas: 'a: b/atlas'}\n");
     free(written);
+    experiment_close(plan);
+    experiment_variant variant = {.name = (char[]){"fast"}}; /* whose page lies in a folder of its name */
+    assert_ok(experiment_open(made->plugins, path, NULL, 0, &variant, &plan, &error), error);
+    assert_ok(experiment_sections(plan, &written, &error), error);
+    assert_non_null(strstr(written, "output: 'a: b/fast/snippet'\n"));
+    assert_non_null(strstr(written, "atlas: 'a: b/fast/atlas'"));
+    free(written);
     free(path);
     experiment_close(plan);
 }

@@ -337,6 +337,7 @@ hl_status experiment_open(const registry *plugins, const char *path, const char 
     experiment *plan = calloc(1, sizeof *plan);
     if (!plan) return hl_no_memory(error, "an experiment");
     plan->path = path;
+    plan->variant = variant ? variant->name : NULL;
     hl_status status = yaml_open(path, sets, set_count, &plan->file, error);
     if (status == HL_OK && variant) {
         status = yaml_change(plan->file, (const char *const *)variant->sets,

@@ -32,6 +32,7 @@ typedef struct experiment_gallery {
 typedef struct experiment {
     yaml_file *file;
     const char *path;        /* of the YAML file */
+    const char *variant;     /* which one this is: its name; NULL: the experiment as it stands */
     char *model_path;        /* resolved */
     experiment_step model;   /* plugin NULL: whichever recognises the folder, with its defaults */
     experiment_step compute; /* plugin NULL: auto */

@@ -7,6 +7,7 @@
 
 typedef struct section_writer {
     const yaml_file *file;
+    const char *variant; /* whose results lie in a folder of its name; may be NULL */
     yaml_emitter_t emitter;
 } section_writer;
 
@@ -50,11 +51,13 @@ static bool is_left_out(const yaml_node_t *key) {
     return strcmp(name, "analyses") == 0 || strcmp(name, "variants") == 0;
 }
 
-/* A folder below the experiment's output. */
+/* A folder beside the page, below the experiment's output. */
 static bool emit_below_output(section_writer *self, const char *name) {
     const yaml_node_t *output = yaml_get(self->file, yaml_root(self->file), "output");
+    const char *folder = (const char *)output->data.scalar.value, *variant = self->variant;
     char *path;
-    if (asprintf(&path, "%s/%s", (const char *)output->data.scalar.value, name) < 0) return false;
+    if (asprintf(&path, "%s/%s%s%s", folder, variant ? variant : "", variant ? "/" : "", name) < 0)
+        return false;
     bool ok = emit_text(self, path);
     free(path);
     return ok;
@@ -114,7 +117,7 @@ static bool emit_document(section_writer *self) {
 hl_status experiment_sections(const experiment *plan, char **out, hl_error *error) {
     *out = NULL;
     size_t size = 0;
-    section_writer self = {.file = plan->file};
+    section_writer self = {.file = plan->file, .variant = plan->variant};
     FILE *text = open_memstream(out, &size);
     bool ok = text && yaml_emitter_initialize(&self.emitter);
     if (ok) {
