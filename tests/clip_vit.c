@@ -61,8 +61,7 @@ void close_model(opened_model *m) {
 }
 
 const hl_component *component(const opened_model *m, uint32_t index) {
-    const char *rows = (const char *)m->info->components;
-    return (const hl_component *)(const void *)(rows + (size_t)index * m->info->component_size);
+    return hl_component_at(m->info, index);
 }
 
 uint32_t find_component(const opened_model *m, const char *name) {

@@ -168,12 +168,19 @@ double worst_error(const npy_array *expected, const npy_array *got) {
     return worst / largest;
 }
 
-npy_array golden(const char *name_of_case, const char *name) {
-    char *path = text("%s/%s/%s.npy", TEST_GOLDEN, name_of_case, name);
+npy_array read_array(const char *folder, const char *name) {
+    char *path = text("%s/%s.npy", folder, name);
     npy_array array;
     hl_error error;
     assert_ok(npy_read(path, &array, &error), error);
     free(path);
+    return array;
+}
+
+npy_array golden(const char *name_of_case, const char *name) {
+    char *folder = text(TEST_GOLDEN "/%s", name_of_case);
+    npy_array array = read_array(folder, name);
+    free(folder);
     return array;
 }
 

@@ -44,6 +44,8 @@ int run_program(const char *const *arguments, char **printed, char **errors);
 /* Largest absolute difference divided by the largest absolute value expected; fails the test when shapes
  * differ. */
 double worst_error(const npy_array *expected, const npy_array *got);
+/* Reads FOLDER/NAME.npy. */
+npy_array read_array(const char *folder, const char *name);
 /* Reads tests/golden/CASE/NAME.npy. */
 npy_array golden(const char *name_of_case, const char *name);
 

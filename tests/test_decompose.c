@@ -26,18 +26,9 @@ typedef struct backend_case {
 static const backend_case backends[] = {{"reference", 2e-5}, {"openblas", 1e-4}};
 enum { BACKENDS = sizeof backends / sizeof *backends };
 
-static npy_array array_of(const char *folder, const char *name) {
-    char *path = text("%s/%s.npy", folder, name);
-    npy_array array;
-    hl_error error;
-    assert_ok(npy_read(path, &array, &error), error);
-    free(path);
-    return array;
-}
-
 static void assert_close(const char *expected_folder, const char *folder, const char *name,
                          double tolerance) {
-    npy_array expected = array_of(expected_folder, name), got = array_of(folder, name);
+    npy_array expected = read_array(expected_folder, name), got = read_array(folder, name);
     double error = worst_error(&expected, &got);
     if (!(error <= tolerance))
         fail_msg("%s of %s: error %g, at most %g", name, expected_folder, error, tolerance);
@@ -100,8 +91,8 @@ static void contributions_sum_to_embedding(void **state) {
     for (size_t m = 0; m < MODELS; ++m) {
         char *out = make_folder(), *pixels = text("%s/%s/pixels.npy", TEST_GOLDEN, models[m].name);
         decompose_pixels(models[m].folder, "openblas", pixels, out);
-        npy_array embedding = array_of(out, "embedding"), heads = array_of(out, "heads"),
-                  mlps = array_of(out, "mlps");
+        npy_array embedding = read_array(out, "embedding"), heads = read_array(out, "heads"),
+                  mlps = read_array(out, "mlps");
         size_t images = embedding.shape[0], width = embedding.shape[1];
         for (size_t i = 0; i < images; ++i) {
             double norm = 0, worst = 0, largest = 0;
@@ -151,28 +142,19 @@ static void half_precision_equals_rounded_values(void **state) {
 /* The golden images in golden order, and what is left of them after decoding and resizing. */
 static void images_become_golden_pixels_and_embeddings(void **state) {
     (void)state;
-    static const char *const files[] = {"rgb_wide.png",
-                                        "rgb_tall.png",
-                                        "rgb_tiny.png",
-                                        "gray.png",
-                                        "rgba_opaque.png",
-                                        "palette.png",
-                                        "n03998194_prayer_rug.jpg",
-                                        "n01910747_jellyfish.jpg",
-                                        "n02132136_brown_bear.jpg"};
-    enum { FILES = sizeof files / sizeof *files, PNGS = 6 };
+    enum { FILES = GOLDEN_IMAGES, PNGS = GOLDEN_PNGS };
     for (size_t m = 0; m < MODELS; ++m) {
         char *out = make_folder(), *expected = text("%s/%s", TEST_GOLDEN, models[m].name), *paths[FILES];
         const char *arguments[6 + 2 * FILES + 1] = {TEST_COMMAND, "decompose", "--out",
                                                     out,          "--model",   models[m].folder};
         for (size_t i = 0; i < FILES; ++i) {
-            paths[i] = text("%s/images/%s", TEST_GOLDEN, files[i]);
+            paths[i] = text("%s/images/%s", TEST_GOLDEN, golden_images[i]);
             arguments[6 + 2 * i] = "--image";
             arguments[7 + 2 * i] = paths[i];
         }
         succeed(arguments);
         assert_close(expected, out, "embedding", 2e-2);
-        npy_array wanted = array_of(expected, "pixels"), got = array_of(out, "pixels");
+        npy_array wanted = read_array(expected, "pixels"), got = read_array(out, "pixels");
         for (size_t i = 0; i < wanted.elements / FILES * PNGS; ++i) {
             assert_true(fabs((double)wanted.data[i] - (double)got.data[i]) <= 1e-5);
         }

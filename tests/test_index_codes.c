@@ -55,15 +55,6 @@ static void decompose(const char *folder) {
                    "reference", "--tokens", "--out", folder, NULL);
 }
 
-static npy_array read_array(const char *folder, const char *name) {
-    char *path = text("%s/%s.npy", folder, name);
-    npy_array array;
-    hl_error error;
-    assert_ok(npy_read(path, &array, &error), error);
-    free(path);
-    return array;
-}
-
 static void assert_near(const float *got, const float *expected, size_t count) {
     double largest = 0;
     for (size_t i = 0; i < count; ++i) largest = fmax(largest, fabs((double)expected[i]));

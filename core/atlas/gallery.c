@@ -220,9 +220,7 @@ static hl_status parse_list(const char *name, const uint8_t *bytes, size_t count
                        name);
     }
     hl_status status = utf8_check(name, 1, bytes, count, error);
-    if (count >= strlen(UTF8_MARK) && memcmp(text, UTF8_MARK, strlen(UTF8_MARK)) == 0) {
-        text += strlen(UTF8_MARK);
-    }
+    text += utf8_mark(bytes, count);
     while (text < end && status == HL_OK) {
         const char *newline = memchr(text, '\n', (size_t)(end - text)), *stop = newline ? newline : end;
         size_t length = (size_t)(stop - text);
@@ -349,7 +347,8 @@ static hl_status fill_from_folder(gallery *list, const struct stat *root, hl_err
 }
 
 static hl_status fill_from_file(gallery *list, const char *source, hl_error *error) {
-    hl_status status = is_json(source) ? read_described(source, list, error) : read_file(source, list, error);
+    if (is_json(source)) return read_described(source, list, error);
+    hl_status status = read_file(source, list, error);
     sort(list);
     drop_repeated(list);
     return status;

@@ -154,15 +154,8 @@ static hl_status open_engine(bench *self, hl_library *library, unsigned threads,
                                            .random_weights = true,
                                            .seed = 1},
                                 .batch = self->largest_batch};
-    hl_status status = HL_OK;
-    if (request->backend && strcmp(request->backend, "auto") != 0) {
-        status = registry_need(library->plugins, HL_COMPUTE, request->backend, "--backend",
-                               &settings.compute_plugin, error);
-    }
-    if (status == HL_OK) {
-        status = host_open(&library->settings, &library->cancel, threads, &self->host, error);
-    }
-    if (status == HL_OK) status = engine_open(self->host, library->plugins, &settings, &self->model, error);
+    hl_status status =
+        engine_start(library, request->backend, threads, &settings, &self->host, &self->model, error);
     return status == HL_OK ? engine_load(self->model, error) : status;
 }
 

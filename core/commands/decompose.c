@@ -65,15 +65,8 @@ static hl_status open_model(decompose *self, hl_library *library, hl_error *erro
     const hl_decompose_request *request = self->request;
     engine_settings settings = {.source = {.size = sizeof(hl_model_source), .path = request->model},
                                 .batch = IMAGES_PER_PASS};
-    hl_status status = HL_OK;
-    if (request->backend && strcmp(request->backend, "auto") != 0) {
-        status = registry_need(library->plugins, HL_COMPUTE, request->backend, "--backend",
-                               &settings.compute_plugin, error);
-    }
-    if (status == HL_OK) {
-        status = host_open(&library->settings, &library->cancel, request->threads, &self->host, error);
-    }
-    if (status == HL_OK) status = engine_open(self->host, library->plugins, &settings, &self->model, error);
+    hl_status status = engine_start(library, request->backend, request->threads, &settings, &self->host,
+                                    &self->model, error);
     if (status != HL_OK) return status;
     self->info = self->model->info;
     self->tokens = engine_tokens(self->model);
@@ -125,9 +118,8 @@ static hl_status add_line(decompose *self, size_t number, const char *line, size
     if (memchr(line, '\0', length)) {
         return hl_fail(error, HL_FAILED, "%s:%zu: holds a NUL byte; expected UTF-8 text", path, number);
     }
-    size_t mark = strlen(UTF8_MARK);
-    bool marked = number == 1 && length >= mark && memcmp(line, UTF8_MARK, mark) == 0;
-    return marked ? add_text(self, line + mark, length - mark, error) : add_text(self, line, length, error);
+    size_t mark = number == 1 ? utf8_mark(line, length) : 0;
+    return add_text(self, line + mark, length - mark, error);
 }
 
 static hl_status read_text_file(decompose *self, hl_error *error) {
@@ -365,11 +357,7 @@ static hl_status get_pixels(decompose *self, size_t image, float *out, hl_error 
         memcpy(out, self->given.data + image * elements, elements * sizeof *out);
         return HL_OK;
     }
-    picture decoded = {0, 0, NULL};
-    hl_status status = picture_load(self->request->images[image], &decoded, error);
-    if (status == HL_OK) status = picture_preprocess(&decoded, &self->info->preprocess, out, error);
-    picture_free(&decoded);
-    return status;
+    return picture_pixels(self->request->images[image], &self->info->preprocess, out, error);
 }
 
 static hl_status do_pass(decompose *self, size_t first, size_t count, float *pixels, hl_error *error) {

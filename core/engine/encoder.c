@@ -132,23 +132,14 @@ static void close_worker(const encoder *self, worker *own) {
     free(own->pixels);
 }
 
-static hl_status decode(const encoder *self, const gallery_image *image, float *pixels, hl_error *error) {
-    picture decoded = {0, 0, NULL};
-    hl_status status = picture_load(image->file, &decoded, error);
-    if (status == HL_OK) {
-        status = picture_preprocess(&decoded, &self->model->info->preprocess, pixels, error);
-    }
-    picture_free(&decoded);
-    return status;
-}
-
 /* Pixels of the images that can be read, one after the other; returns how many. */
 static size_t decode_batch(const encoder *self, const worker *own, const place *of) {
     size_t readable = 0;
     for (size_t i = 0; i < of->batch.count; ++i) {
         hl_error *error = &of->errors[i];
         float *pixels = own->pixels + readable * self->pixels;
-        if (decode(self, self->settings->images[of->batch.first + i], pixels, error) == HL_OK) {
+        const gallery_image *image = self->settings->images[of->batch.first + i];
+        if (picture_pixels(image->file, &self->model->info->preprocess, pixels, error) == HL_OK) {
             error->message[0] = '\0';
             ++readable;
         }

@@ -7,8 +7,7 @@
 #include <string.h>
 
 const hl_component *engine_component(const engine *self, uint32_t index) {
-    const char *rows = (const char *)self->info->components;
-    return (const hl_component *)(const void *)(rows + (size_t)index * self->info->component_size);
+    return hl_component_at(self->info, index);
 }
 
 size_t engine_code_width(const hl_component *component) {
@@ -115,6 +114,19 @@ hl_status engine_open(host *host_, const registry *plugins, const engine_setting
     }
     *out = self;
     return HL_OK;
+}
+
+hl_status engine_start(hl_library *library, const char *backend, unsigned threads, engine_settings *settings,
+                       host **made, engine **out, hl_error *error) {
+    *made = NULL;
+    *out = NULL;
+    hl_status status = HL_OK;
+    if (backend && strcmp(backend, "auto") != 0) {
+        status = registry_need(library->plugins, HL_COMPUTE, backend, "--backend", &settings->compute_plugin,
+                               error);
+    }
+    if (status == HL_OK) status = host_open(&library->settings, &library->cancel, threads, made, error);
+    return status == HL_OK ? engine_open(*made, library->plugins, settings, out, error) : status;
 }
 
 /* `auto`: the compute plugin with the best score. */

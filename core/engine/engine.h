@@ -5,6 +5,7 @@
 #define ENGINE_H
 
 #include "core/host/host.h"
+#include "core/host/library.h"
 #include "core/registry/options.h"
 #include "core/registry/registry.h"
 #include "headlight/analysis.h"
@@ -41,6 +42,10 @@ typedef struct engine_settings {
 /* Opens the model; checks all that can be checked without reading weights or opening a backend. */
 hl_status engine_open(host *host, const registry *plugins, const engine_settings *settings, engine **out,
                       hl_error *error);
+/* The same for a command: with a host of its own and, unless it is NULL or "auto", the backend of this name.
+ * What was made is the caller's to close, also after a failure. */
+hl_status engine_start(hl_library *library, const char *backend, unsigned threads, engine_settings *settings,
+                       host **made, engine **out, hl_error *error);
 /* Opens the backend and prepares the weights, once. */
 hl_status engine_load(engine *self, hl_error *error);
 /* The engine's own session, for `batch` images or texts at once. [the thread that opened the engine] */

@@ -66,12 +66,9 @@ typedef struct decoding {
 static void decode_one(void *argument, size_t index) {
     decoding *job = argument;
     const hl_preprocess *preprocess = &job->self->model->info->preprocess;
-    picture decoded = {0, 0, NULL};
-    hl_status status = picture_load(job->batch[index]->image->path, &decoded, &job->errors[index]);
     float *pixels = job->pixels + index * 3 * preprocess->size * preprocess->size;
-    if (status == HL_OK) status = picture_preprocess(&decoded, preprocess, pixels, &job->errors[index]);
-    picture_free(&decoded);
-    job->statuses[index] = status;
+    job->statuses[index] =
+        picture_pixels(job->batch[index]->image->path, preprocess, pixels, &job->errors[index]);
 }
 
 /* Decodes and encodes the images of one batch; on success each has its trace. */

@@ -78,12 +78,10 @@ static hl_status identify_images(nearest *self, hl_error *error) {
 /* An atlas may hold more than this gallery; what took days to make is not dropped for a question. */
 static hl_status open_gallery(nearest *self, hl_error *error) {
     if (self->atlas) return HL_OK;
-    index_settings settings = {.gallery = self->settings.gallery,
-                               .atlas = self->settings.atlas,
-                               .dtype = self->settings.dtype,
-                               .keep_others = true};
-    hl_status status = index_gallery(self->model, &settings, error);
-    if (status == HL_OK) status = gallery_open(settings.gallery, &self->gallery, error);
+    index_settings settings = {
+        .atlas = self->settings.atlas, .dtype = self->settings.dtype, .keep_others = true};
+    hl_status status = gallery_open(self->settings.gallery, &self->gallery, error);
+    if (status == HL_OK) status = index_gallery(self->model, self->gallery, &settings, error);
     if (status == HL_OK) status = atlas_open(settings.atlas, &self->atlas, error);
     if (status == HL_OK) status = atlas_verify(self->atlas, self->model->interface, error);
     if (status == HL_OK) status = identify_images(self, error);

@@ -28,16 +28,11 @@ struct properties {
     size_t alias_count;
 };
 
-static const hl_component *component_at(const hl_model_info *model, uint32_t index) {
-    const char *rows = (const char *)model->components;
-    return (const hl_component *)(const void *)(rows + (size_t)index * model->component_size);
-}
-
 /* ---- taking labels ---- */
 
 static hl_status find_head(const properties *self, const char *name, uint32_t *out, hl_error *error) {
     for (*out = 0; *out < self->model->component_count; ++*out) {
-        const hl_component *component = component_at(self->model, *out);
+        const hl_component *component = hl_component_at(self->model, *out);
         if (component->kind == HL_HEAD && strcmp(component->name, name) == 0) return HL_OK;
     }
     return hl_fail(error, HL_USAGE, "extractor/%s labels the head %s, which the model %s lacks",
@@ -218,8 +213,8 @@ static char *names_of(const properties *self, uint32_t component) {
 hl_status properties_describe(const properties *self, cJSON *heads, hl_error *error) {
     for (uint32_t i = 0; i < self->model->component_count; ++i) {
         char *names = names_of(self, i);
-        bool ok =
-            names && (!*names || cJSON_AddStringToObject(heads, component_at(self->model, i)->name, names));
+        bool ok = names &&
+                  (!*names || cJSON_AddStringToObject(heads, hl_component_at(self->model, i)->name, names));
         free(names);
         if (!ok) return hl_no_memory(error, "the results");
     }

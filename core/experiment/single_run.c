@@ -16,7 +16,6 @@ enum { IMAGES_PER_PASS = 8 };
 struct single_run {
     hl_library *library;
     const hl_run_request *request;
-    const char *variant; /* its name and folder; NULL: the experiment as it stands */
     experiment *plan;
     host *host;
     engine *model;
@@ -123,7 +122,7 @@ hl_status single_run_open(hl_library *library, const hl_run_request *request,
     *out = NULL;
     single_run *self = calloc(1, sizeof *self);
     if (!self) return hl_no_memory(error, "a run");
-    *self = (single_run){.library = library, .request = request, .variant = variant ? variant->name : NULL};
+    *self = (single_run){.library = library, .request = request};
     hl_status status = experiment_open(library->plugins, request->experiment, request->sets,
                                        request->set_count, variant, &self->plan, error);
     if (status == HL_OK) status = check(self, error);
@@ -150,7 +149,8 @@ static hl_status encode_texts(void *user, const char *const *texts, size_t count
 static hl_status open_gallery(single_run *self, hl_error *error) {
     const experiment_gallery *plan = &self->plan->gallery;
     if (!plan->images) return HL_OK;
-    const char *between = self->variant ? "/" : "", *variant = self->variant ? self->variant : "";
+    const char *between = self->plan->variant ? "/" : "";
+    const char *variant = self->plan->variant ? self->plan->variant : "";
     if (!plan->atlas && asprintf(&self->atlas, "%s%s%s/atlas", output_folder(self), between, variant) < 0) {
         self->atlas = NULL;
         return hl_no_memory(error, "the atlas's path");
@@ -212,7 +212,7 @@ static hl_status write_results(single_run *self, output *files, hl_error *error)
                              .patch = info->patch};
     page_words words;
     hl_status status = page_words_make(self->request, self->plan, &words, error);
-    output_enter(files, self->variant);
+    output_enter(files, self->plan->variant);
     if (status == HL_OK) {
         status = results_write(self->results, &images, words.title, words.experiment, words.sections, files,
                                error);

@@ -21,7 +21,7 @@ typedef struct indexing {
     engine *model;
     const index_settings *settings;
     index_layout layout;
-    gallery *gallery;
+    const gallery *gallery;
     size_t first, last; /* this process's images of the gallery: [first, last) */
     bool *held;         /* by image of the gallery: the atlas has it */
     atlas_writer *writer;
@@ -166,14 +166,12 @@ static hl_status encode_pending(const indexing *self, hl_error *error) {
 
 /* ---- all together ---- */
 
-static hl_status open_gallery(indexing *self, hl_error *error) {
+static hl_status find_share(indexing *self, hl_error *error) {
     const index_settings *settings = self->settings;
     if (settings->parts > 0 && settings->part >= settings->parts) {
         return hl_fail(error, HL_USAGE, "share %zu of %zu: shares count from 0", settings->part,
                        settings->parts);
     }
-    hl_status status = gallery_open(settings->gallery, &self->gallery, error);
-    if (status != HL_OK) return status;
     size_t count = self->gallery->count, parts = settings->parts ? settings->parts : 1;
     size_t whole = count / parts, rest = count % parts; /* the first `rest` shares have one more */
     self->first = settings->part * whole + (settings->part < rest ? settings->part : rest);
@@ -185,15 +183,15 @@ static hl_status open_gallery(indexing *self, hl_error *error) {
 
 static void close_indexing(indexing *self) {
     atlas_writer_close(self->writer);
-    gallery_close(self->gallery);
     index_layout_free(&self->layout);
     free(self->held);
     free(self->pending);
 }
 
-hl_status index_gallery(engine *model, const index_settings *settings, hl_error *error) {
-    indexing self = {.model = model, .settings = settings};
-    hl_status status = open_gallery(&self, error);
+hl_status index_gallery(engine *model, const gallery *images, const index_settings *settings,
+                        hl_error *error) {
+    indexing self = {.model = model, .settings = settings, .gallery = images};
+    hl_status status = find_share(&self, error);
     if (status == HL_OK) status = index_layout_make(model, settings, &self.layout, error);
     if (status == HL_OK) {
         status =

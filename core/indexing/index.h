@@ -2,25 +2,26 @@
 #ifndef INDEX_H
 #define INDEX_H
 
+#include "core/atlas/gallery.h"
 #include "core/engine/engine.h"
 #include "headlight/library.h"
 #include "headlight/weights.h"
 
 typedef struct index_settings {
-    const char *gallery; /* a folder, a list or a gallery.json */
-    const char *atlas;   /* the folder to make or to bring up to date */
-    const char *layers;  /* "all", "L3", "L8-L11"; NULL: all */
-    hl_dtype dtype;      /* HL_F16 or HL_F32; 0: that of the atlas which is there, else HL_F16 */
-    uint32_t columns;    /* ATLAS_... */
-    size_t shard_size;   /* images in a shard; 0: the default */
-    size_t batch;        /* images in one pass of one thread; 0: the default */
-    size_t part, parts;  /* this process's share of the gallery: number `part` of `parts`; parts == 0: all */
-    bool keep_others;    /* images of the atlas that the gallery lacks stay in it */
+    const char *atlas;  /* the folder to make or to bring up to date */
+    const char *layers; /* "all", "L3", "L8-L11"; NULL: all */
+    hl_dtype dtype;     /* HL_F16 or HL_F32; 0: that of the atlas which is there, else HL_F16 */
+    uint32_t columns;   /* ATLAS_... */
+    size_t shard_size;  /* images in a shard; 0: the default */
+    size_t batch;       /* images in one pass of one thread; 0: the default */
+    size_t part, parts; /* this process's share of the gallery: number `part` of `parts`; parts == 0: all */
+    bool keep_others;   /* images of the atlas that the gallery lacks stay in it */
 } index_settings;
 
 /* Needs an engine that is open; loads it only when there is something to encode. Afterwards the atlas holds
  * the gallery's readable images, and, unless `keep_others`, no others. Unreadable ones are logged and listed;
  * how many were dropped is logged. An atlas that has all it needs is not written to. */
-hl_status index_gallery(engine *model, const index_settings *settings, hl_error *error);
+hl_status index_gallery(engine *model, const gallery *images, const index_settings *settings,
+                        hl_error *error);
 
 #endif

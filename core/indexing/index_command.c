@@ -51,26 +51,21 @@ static hl_status parse_columns(const char *text, uint32_t *out, hl_error *error)
 static hl_status run(hl_library *library, const hl_index_request *request, const index_settings *settings,
                      hl_error *error) {
     engine_settings wanted = {.source = {.size = sizeof(hl_model_source), .path = request->model}};
-    host *made = NULL;
-    engine *model = NULL;
-    hl_status status = HL_OK;
-    if (request->backend && strcmp(request->backend, "auto") != 0) {
-        status = registry_need(library->plugins, HL_COMPUTE, request->backend, "--backend",
-                               &wanted.compute_plugin, error);
-    }
-    if (status == HL_OK) {
-        status = host_open(&library->settings, &library->cancel, request->threads, &made, error);
-    }
-    if (status == HL_OK) status = engine_open(made, library->plugins, &wanted, &model, error);
-    if (status == HL_OK) status = index_gallery(model, settings, error);
+    host *made;
+    engine *model;
+    gallery *images = NULL;
+    hl_status status =
+        engine_start(library, request->backend, request->threads, &wanted, &made, &model, error);
+    if (status == HL_OK) status = gallery_open(request->images, &images, error);
+    if (status == HL_OK) status = index_gallery(model, images, settings, error);
+    gallery_close(images);
     engine_close(model);
     host_close(made);
     return status;
 }
 
 hl_status hl_index(hl_library *library, const hl_index_request *request, hl_error *error) {
-    index_settings settings = {.gallery = request->images,
-                               .atlas = request->atlas,
+    index_settings settings = {.atlas = request->atlas,
                                .layers = request->layers,
                                .shard_size = request->shard_size,
                                .batch = request->batch,

@@ -123,6 +123,14 @@ static void plan_crop(size_t width, size_t height, size_t size, resize_axis *acr
     down->first = centre_offset(down->to - size);
 }
 
+hl_status picture_pixels(const char *path, const hl_preprocess *preprocess, float *pixels, hl_error *error) {
+    picture decoded = {0, 0, NULL};
+    hl_status status = picture_load(path, &decoded, error);
+    if (status == HL_OK) status = picture_preprocess(&decoded, preprocess, pixels, error);
+    picture_free(&decoded);
+    return status;
+}
+
 picture_frame picture_crop_frame(size_t width, size_t height, const hl_preprocess *preprocess) {
     resize_axis across, down;
     plan_crop(width, height, preprocess->size, &across, &down);

@@ -36,6 +36,9 @@ hl_status picture_resize(const picture *in, size_t width, size_t height, picture
 hl_status picture_preprocess(const picture *in, const hl_preprocess *preprocess, float *pixels,
                              hl_error *error);
 
+/* A file's pixels: load, then preprocess. */
+hl_status picture_pixels(const char *path, const hl_preprocess *preprocess, float *pixels, hl_error *error);
+
 picture_frame picture_crop_frame(size_t width, size_t height, const hl_preprocess *preprocess);
 
 /* Writes a PNG file into an output; always the same bytes for the same picture. */

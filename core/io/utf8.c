@@ -18,6 +18,11 @@ hl_status utf8_check(const char *file, size_t line, const void *bytes, size_t co
                    *wrong);
 }
 
+size_t utf8_mark(const void *bytes, size_t count) {
+    size_t mark = strlen(UTF8_MARK);
+    return count >= mark && memcmp(bytes, UTF8_MARK, mark) == 0 ? mark : 0;
+}
+
 char *utf8_rewrite(const char *text, utf8_substitute *substitute) {
     const uint8_t *at = (const uint8_t *)text, *end = at + strlen(text), *kept = at;
     char *out = NULL;

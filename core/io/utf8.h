@@ -14,6 +14,9 @@
 /* HL_FAILED with file and line when the bytes are not UTF-8. `line`: of the first byte, counted from 1. */
 hl_status utf8_check(const char *file, size_t line, const void *bytes, size_t count, hl_error *error);
 
+/* Bytes of the mark that a text begins with; 0: it begins with none. */
+size_t utf8_mark(const void *bytes, size_t count);
+
 /* What stands for a character; NULL: the character itself. */
 typedef const char *utf8_substitute(uint32_t character);
 

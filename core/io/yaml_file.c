@@ -2,6 +2,7 @@
  * Never knows what the keys mean. */
 #include "core/io/yaml_file.h"
 
+#include "core/io/utf8.h"
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -124,12 +125,10 @@ static hl_status fail_parser(const yaml_file *file, const yaml_parser_t *parser,
 /* ---- Reading ---- */
 
 static bool begin_parser(yaml_parser_t *parser, text input) {
-    static const char mark[] = "\xef\xbb\xbf"; /* a byte order mark, which some editors write */
     if (!yaml_parser_initialize(parser)) return false;
-    if (input.count >= 3 && memcmp(input.bytes, mark, 3) == 0) {
-        input.bytes += 3;
-        input.count -= 3;
-    }
+    size_t mark = utf8_mark(input.bytes, input.count); /* libyaml would count it as a column */
+    input.bytes += mark;
+    input.count -= mark;
     yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(parser, input.bytes, input.count);
     return true;

@@ -4,13 +4,8 @@
 
 #include <string.h>
 
-static const hl_component *component_at(const hl_model_info *model, uint32_t index) {
-    return (const hl_component *)(const void *)((const char *)model->components +
-                                                (size_t)index * model->component_size);
-}
-
 static const hl_component *head_at(const hl_model_info *model, uint32_t index) {
-    const hl_component *component = component_at(model, index);
+    const hl_component *component = hl_component_at(model, index);
     return component->kind == HL_HEAD ? component : NULL;
 }
 

@@ -75,6 +75,12 @@ typedef struct hl_model_info {
     uint32_t basis_count;
 } hl_model_info;
 
+/* A row of the component table, whose rows may be longer than the reader knows. [any thread] */
+static inline const hl_component *hl_component_at(const hl_model_info *model, uint32_t index) {
+    const char *rows = (const char *)model->components;
+    return (const hl_component *)(const void *)(rows + (size_t)index * model->component_size);
+}
+
 /* Where to load from. */
 typedef struct hl_model_source {
     uint32_t size;

@@ -152,9 +152,8 @@ static bool is_listed(const label_file *self, const char *property) {
 }
 
 static hl_status find_head(const label_file *self, const char *section, const char *name, uint32_t *out) {
-    const char *rows = (const char *)self->model->components;
-    for (*out = 0; *out < self->model->component_count; ++*out, rows += self->model->component_size) {
-        const hl_component *component = (const hl_component *)(const void *)rows;
+    for (*out = 0; *out < self->model->component_count; ++*out) {
+        const hl_component *component = hl_component_at(self->model, *out);
         if (component->kind == HL_HEAD && strcmp(component->name, name) == 0) return HL_OK;
     }
     return hl_fail(self->error, HL_USAGE,
