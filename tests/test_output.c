@@ -585,10 +585,10 @@ static void failed_commits_keep_earlier_files(void **state) {
     (void)state;
     char *folder = make_folder();
     commit_three(open_listed(folder), "first");
-    make_folder_in(folder, "blocked.txt");
     output *out = open_listed(folder);
     hl_error error;
     add(out, "blocked.txt", "cannot be");
+    make_folder_in(folder, "blocked.txt"); /* behind the check's back */
     add(out, "second/one.txt", "second");
     add(out, "same.txt", "second");
     assert_int_equal(output_commit(out, &error), HL_FAILED);
@@ -598,6 +598,76 @@ static void failed_commits_keep_earlier_files(void **state) {
     assert_content(folder, "first/deep/two.txt", "first");
     assert_int_equal(count_files(folder), 4);
     remove_folder(folder);
+}
+
+static void expect_refusal(output *out, const char *name, const char *reason) {
+    FILE *file;
+    hl_error error;
+    assert_int_equal(output_check(out, name, &error), HL_FAILED);
+    assert_non_null(strstr(error.message, reason));
+    assert_int_equal(output_file(out, name, &file, &error), HL_FAILED);
+    assert_non_null(strstr(error.message, reason));
+}
+
+/* Only what the list names is this program's to replace, whatever it is. */
+static void files_of_others_are_not_replaced(void **state) {
+    (void)state;
+    static const char *const taken[] = {"mine.txt", "sub/mine.txt", "folder", "link.txt", "dangling.txt"};
+    char *folder = make_folder();
+    commit_three(open_listed(folder), "first");
+    put(folder, "mine.txt", "mine");
+    make_folder_in(folder, "sub");
+    put(folder, "sub/mine.txt", "mine");
+    make_folder_in(folder, "folder");
+    make_link_in(folder, "link.txt", "same.txt");
+    make_link_in(folder, "dangling.txt", "nowhere");
+    output *out = open_listed(folder);
+    for (size_t i = 0; i < COUNT(taken); ++i) expect_refusal(out, taken[i], "is there already");
+    output_enter(out, "sub");
+    FILE *file;
+    hl_error error;
+    assert_int_equal(output_file(out, "mine.txt", &file, &error), HL_FAILED);
+    output_enter(out, NULL);
+    add(out, "same.txt", "second");
+    commit(out);
+    assert_content(folder, "same.txt", "second");
+    assert_content(folder, "mine.txt", "mine");
+    assert_content(folder, "sub/mine.txt", "mine");
+    remove_folder(folder);
+}
+
+static void links_lead_no_file_outside(void **state) {
+    (void)state;
+    char *top = make_folder(), *folder = text("%s/real", top), *linked = text("%s/linked", top);
+    make_folder_in(top, "real");
+    make_folder_in(top, "other");
+    make_link_in(top, "linked", "real"); /* the output's own folder may be one */
+    make_link_in(folder, "pictures", "../other");
+    make_link_in(folder, "dangling", "nowhere");
+    make_folder_in(folder, "deep");
+    make_link_in(folder, "deep/pictures", "../../other");
+    output *const outputs[] = {open_output(linked), open_listed(linked)};
+    for (size_t i = 0; i < COUNT(outputs); ++i) {
+        expect_refusal(outputs[i], "pictures/a.png", "linked/pictures: a symbolic link");
+        expect_refusal(outputs[i], "dangling/a.png", "linked/dangling: a symbolic link");
+        expect_refusal(outputs[i], "deep/pictures/a.png", "deep/pictures: a symbolic link");
+        output_abandon(outputs[i]);
+    }
+    output *out = open_listed(linked);
+    hl_error error;
+    add(out, "late/a.png", "1");
+    make_link_in(folder, "late", "../other"); /* behind the check's back */
+    assert_int_equal(output_commit(out, &error), HL_FAILED);
+    out = open_listed(linked);
+    add(out, "fine/a.png", "1");
+    commit(out);
+    assert_content(folder, "fine/a.png", "1");
+    char *other = text("%s/other", top);
+    assert_int_equal(count_files(other), 0);
+    free(other);
+    free(linked);
+    free(folder);
+    remove_folder(top);
 }
 
 /* A list that somebody else wrote. */
@@ -676,6 +746,8 @@ int main(void) {
         cmocka_unit_test(traps_are_stepped_over),
         cmocka_unit_test(earlier_files_go_and_others_stay),
         cmocka_unit_test(failed_commits_keep_earlier_files),
+        cmocka_unit_test(files_of_others_are_not_replaced),
+        cmocka_unit_test(links_lead_no_file_outside),
         cmocka_unit_test(lists_lead_nowhere_else),
         cmocka_unit_test(lists_are_plain_files),
     };

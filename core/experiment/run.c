@@ -132,6 +132,17 @@ static hl_status open_files(const hl_run_request *request, const char *folder, o
                    request->experiment);
 }
 
+/* What each run leaves, and the page that compares them, before anything long begins. */
+static hl_status check_places(const runs *self, output *files, hl_error *error) {
+    hl_status status = results_check_places(files, error);
+    for (size_t i = 0; i < self->plan->variant_count && status == HL_OK; ++i) {
+        output_enter(files, self->plan->variants[i].name);
+        status = results_check_places(files, error);
+    }
+    output_enter(files, NULL);
+    return status;
+}
+
 /* Where the page will be, without detours, to be opened from anywhere. The folder is there already. */
 static hl_status find_report(const char *folder, char **report, hl_error *error) {
     char *place = realpath(folder, NULL);
@@ -146,6 +157,7 @@ static hl_status run_and_write(const runs *self, char **report, hl_error *error)
     const char *folder = self->request->output ? self->request->output : self->plan->output;
     output *files = NULL;
     hl_status status = open_files(self->request, folder, &files, error);
+    if (status == HL_OK) status = check_places(self, files, error);
     if (status == HL_OK) status = execute_runs(self, files, error);
     if (status == HL_OK && report) status = find_report(folder, report, error);
     if (status != HL_OK) {

@@ -21,7 +21,9 @@ typedef struct entry {
 struct output {
     char *folder;
     const char *subfolder, *list; /* NULL: none */
-    char **made;                  /* folders, parents before children */
+    char **earlier;               /* files that the list named when this output was opened, sorted */
+    size_t earlier_count;
+    char **made; /* folders, parents before children */
     size_t made_count;
     entry *entries;
     size_t entry_count;
@@ -41,6 +43,11 @@ static bool is_folder(const char *path) {
     return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
+static mode_t kind_of(const char *path) {
+    struct stat status;
+    return lstat(path, &status) == 0 ? status.st_mode & S_IFMT : 0;
+}
+
 static hl_status make_folder(output *out, const char *path, hl_error *error) {
     if (is_folder(path)) return HL_OK;
     char **grown = realloc(out->made, (out->made_count + 1) * sizeof *grown);
@@ -58,15 +65,31 @@ static hl_status make_folder(output *out, const char *path, hl_error *error) {
     return reason == EEXIST && is_folder(path) ? HL_OK : cannot_write(path, reason, error);
 }
 
-/* Makes every folder before a '/' of `path`. */
-static hl_status make_parents(output *out, char *path, hl_error *error) {
+typedef hl_status folder_visit(output *out, const char *path, hl_error *error);
+
+/* Calls `visit` with every folder before a '/' of `path`, parents first, from the byte `from` on. */
+static hl_status visit_parents(output *out, char *path, size_t from, folder_visit *visit, hl_error *error) {
     hl_status status = HL_OK;
-    for (char *slash = path; status == HL_OK && (slash = strchr(slash + 1, '/'));) {
+    for (char *slash = path + from; status == HL_OK && (slash = strchr(slash + 1, '/'));) {
         *slash = '\0';
-        status = make_folder(out, path, error);
+        status = visit(out, path, error);
         *slash = '/';
     }
     return status;
+}
+
+/* The output's own folder may be reached by a link; what is written stays below it. */
+static hl_status refuse_link(output *out, const char *path, hl_error *error) {
+    if (kind_of(path) != S_IFLNK) return HL_OK;
+    return hl_fail(
+        error, HL_FAILED,
+        "%s: a symbolic link, which would lead files out of %s; remove it or choose another folder", path,
+        out->folder);
+}
+
+static hl_status make_inner_folder(output *out, const char *path, hl_error *error) {
+    hl_status status = refuse_link(out, path, error);
+    return status == HL_OK ? make_folder(out, path, error) : status;
 }
 
 static hl_status open_staging(output *out, hl_error *error) {
@@ -82,7 +105,7 @@ hl_status output_open(const char *folder, output **out, hl_error *error) {
         free(made);
         return hl_no_memory(error, folder);
     }
-    hl_status status = make_parents(made, made->folder, error);
+    hl_status status = visit_parents(made, made->folder, 0, make_folder, error);
     if (status == HL_OK) status = make_folder(made, made->folder, error);
     if (status == HL_OK) status = open_staging(made, error);
     if (status == HL_OK) {
@@ -93,9 +116,34 @@ hl_status output_open(const char *folder, output **out, hl_error *error) {
     return status;
 }
 
+static int compare_names(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static hl_status add_earlier(void *context, const char *name, hl_error *error) {
+    output *out = context;
+    char **grown = reallocarray(out->earlier, out->earlier_count + 1, sizeof *grown);
+    if (!grown) return hl_no_memory(error, out->list);
+    out->earlier = grown;
+    out->earlier[out->earlier_count] = strdup(name);
+    if (!out->earlier[out->earlier_count]) return hl_no_memory(error, out->list);
+    ++out->earlier_count;
+    return HL_OK;
+}
+
 hl_status output_open_listed(const char *folder, const char *list, output **out, hl_error *error) {
     hl_status status = output_open(folder, out, error);
-    if (status == HL_OK) (*out)->list = list;
+    if (status != HL_OK) return status;
+    output *made = *out;
+    made->list = list;
+    status = output_list_read(made->folder, list, add_earlier, made, error);
+    if (status == HL_OK) {
+        if (made->earlier_count > 0)
+            qsort(made->earlier, made->earlier_count, sizeof *made->earlier, compare_names);
+        return HL_OK;
+    }
+    output_abandon(made);
+    *out = NULL;
     return status;
 }
 
@@ -105,19 +153,47 @@ void output_enter(output *out, const char *subfolder) {
     out->subfolder = subfolder;
 }
 
+static hl_status name_final(const output *out, const char *name, char **final, hl_error *error) {
+    const char *inner = out->subfolder ? out->subfolder : "", *slash = out->subfolder ? "/" : "";
+    if (asprintf(final, "%s/%s%s%s", out->folder, inner, slash, name) >= 0) return HL_OK;
+    *final = NULL;
+    return hl_no_memory(error, name);
+}
+
+static bool is_earlier(const output *out, const char *final) {
+    const char *name = final + strlen(out->folder) + 1;
+    return out->earlier_count > 0 &&
+           bsearch(&name, out->earlier, out->earlier_count, sizeof name, compare_names);
+}
+
+static hl_status check_place(output *out, char *final, hl_error *error) {
+    hl_status status = visit_parents(out, final, strlen(out->folder), refuse_link, error);
+    if (status != HL_OK || !out->list || kind_of(final) == 0 || is_earlier(out, final)) return status;
+    return hl_fail(
+        error, HL_FAILED,
+        "%s: is there already, and not from an earlier run of this command; move it away or choose "
+        "another folder",
+        final);
+}
+
+hl_status output_check(output *out, const char *name, hl_error *error) {
+    char *final;
+    hl_status status = name_final(out, name, &final, error);
+    if (status == HL_OK) status = check_place(out, final, error);
+    free(final);
+    return status;
+}
+
 /* The new last entry, not counted yet. */
 static hl_status add_entry(output *out, const char *name, hl_error *error) {
     entry *grown = realloc(out->entries, (out->entry_count + 1) * sizeof *grown);
     if (!grown) return hl_no_memory(error, name);
     out->entries = grown;
-    entry *added = &grown[out->entry_count];
-    *added = (entry){0};
-    const char *inner = out->subfolder ? out->subfolder : "", *slash = out->subfolder ? "/" : "";
-    bool named = asprintf(&added->final, "%s/%s%s%s", out->folder, inner, slash, name) >= 0;
-    return named ? HL_OK : hl_no_memory(error, name);
+    grown[out->entry_count] = (entry){0};
+    return name_final(out, name, &grown[out->entry_count].final, error);
 }
 
-hl_status output_file(output *out, const char *name, FILE **file, hl_error *error) {
+static hl_status create_file(output *out, const char *name, FILE **file, hl_error *error) {
     *file = NULL;
     hl_status status = add_entry(out, name, error);
     if (status != HL_OK) return status;
@@ -131,6 +207,12 @@ hl_status output_file(output *out, const char *name, FILE **file, hl_error *erro
     ++out->entry_count;
     *file = added->file;
     return HL_OK;
+}
+
+hl_status output_file(output *out, const char *name, FILE **file, hl_error *error) {
+    *file = NULL;
+    hl_status status = output_check(out, name, error);
+    return status == HL_OK ? create_file(out, name, file, error) : status;
 }
 
 static entry *entry_of(const output *out, const FILE *file) {
@@ -175,14 +257,10 @@ typedef struct names {
     size_t count;
 } names;
 
-static int compare_names(const void *a, const void *b) {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static hl_status write_list(const names *written, hl_error *error) {
     output *out = written->out;
     FILE *file;
-    hl_status status = output_file(out, out->list, &file, error);
+    hl_status status = create_file(out, out->list, &file, error); /* the one name that needs no proof */
     for (size_t i = 0; i < written->count && status == HL_OK; ++i) {
         const char *name = written->sorted[i];
         if (!output_list_takes(name)) continue;
@@ -237,7 +315,7 @@ static hl_status publish(output *out, size_t index, hl_error *error) {
         each->kept = staging_set_aside(&out->files, index, each->final);
         return HL_OK;
     }
-    hl_status status = make_parents(out, each->final, error);
+    hl_status status = visit_parents(out, each->final, strlen(out->folder), make_inner_folder, error);
     if (status != HL_OK) return status;
     each->kept = staging_keep(&out->files, index, each->final);
     each->published = staging_publish(&out->files, index, each->final);
@@ -266,6 +344,8 @@ static void close_output(output *out) {
     staging_remove(&out->files, out->entry_count);
     for (size_t i = 0; i < out->entry_count; ++i) free(out->entries[i].final);
     for (size_t i = 0; i < out->made_count; ++i) free(out->made[i]);
+    for (size_t i = 0; i < out->earlier_count; ++i) free(out->earlier[i]);
+    free(out->earlier);
     free(out->entries);
     free(out->made);
     free(out->folder);

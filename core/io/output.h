@@ -20,14 +20,20 @@ hl_status output_open(const char *folder, output **out, hl_error *error);
 /* The same for an output that takes the place of an earlier one. The commit writes `list`, a hidden file in
  * the folder with the names of the output's files, and removes the files that the list found there names and
  * this output does not write, then the folders that this leaves empty. A name counts only if it leads, by no
- * symbolic link and no hidden folder, to a regular file below the folder. `list` outlives the output. */
+ * symbolic link and no hidden folder, to a regular file below the folder. Nothing else that lies there is
+ * replaced. `list` outlives the output. */
 hl_status output_open_listed(const char *folder, const char *list, output **out, hl_error *error);
 
 /* From here on names are relative to this sub-folder; NULL: to the folder itself. The text outlives its use.
  */
 void output_enter(output *out, const char *subfolder);
 
-/* A new file for writing, owned by the output. `name` is relative to the folder and may lie in a sub-folder,
+/* Whether a file of this name can be written, so that long work need not end with this answer: HL_FAILED where
+ * a symbolic link would lead it out of the folder, and in an output with a list where something lies that the
+ * earlier one did not write. */
+hl_status output_check(output *out, const char *name, hl_error *error);
+
+/* A new file for writing, if `output_check` allows it, owned by the output. `name` is relative to the folder and may lie in a sub-folder,
  * which the commit makes. */
 hl_status output_file(output *out, const char *name, FILE **file, hl_error *error);
 

@@ -58,4 +58,7 @@ typedef struct results_images {
 hl_status results_write(results *results, const results_images *images, const char *title,
                         const char *experiment, const char *sections, output *out, hl_error *error);
 
+/* Whether results.json and report.html can be written, before the work for them begins; as `output_check`. */
+hl_status results_check_places(output *out, hl_error *error);
+
 #endif

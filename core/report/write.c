@@ -150,6 +150,11 @@ static hl_status write_json(const cJSON *root, output *out, hl_error *error) {
     return status;
 }
 
+hl_status results_check_places(output *out, hl_error *error) {
+    hl_status status = output_check(out, "results.json", error);
+    return status == HL_OK ? output_check(out, "report.html", error) : status;
+}
+
 hl_status results_write(results *self, const results_images *images, const char *title,
                         const char *experiment, const char *sections, output *out, hl_error *error) {
     const cJSON *root = results_root(self);
