@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Puts a fixture into a folder under a plugin's name. */
@@ -244,6 +245,51 @@ static void a_folder_that_is_named_must_exist(void **state) {
     assert_non_null(strstr(error.message, "/nowhere/else"));
 }
 
+/* What everybody may write to could be anybody's code. */
+static void places_of_everybody_are_not_trusted(void **state) {
+    (void)state;
+    static const struct {
+        const char *name; /* of a folder or file below the test's folder */
+        mode_t mode;
+        bool trusted;
+    } cases[] = {
+        {"top", 0777, false},
+        {"top/plugins", 0777, false},
+        {"top/plugins", 01777, false},
+        {"top/plugins/a.so", 0666, false},
+        {"top/plugins/a.so", 0646, false},
+        {"top", 01777, true}, /* as /tmp */
+        {"top/plugins", 0775, true},
+        {"top/plugins/a.so", 0664, true},
+    };
+    char *folder = make_folder(), *top = text("%s/top", folder), *plugins_folder = text("%s/plugins", top);
+    char *link = text("%s/link", folder);
+    assert_int_equal(mkdir(top, 0755), 0);
+    assert_int_equal(mkdir(plugins_folder, 0755), 0);
+    assert_int_equal(symlink(plugins_folder, link), 0);
+    install(plugins_folder, "sample", "a.so");
+    for (size_t i = 0; i < 2 * COUNT(cases); ++i) {
+        char *path = text("%s/%s", folder, cases[i / 2].name);
+        const char *given = i % 2 ? link : plugins_folder;
+        struct stat before;
+        assert_int_equal(stat(path, &before), 0);
+        assert_int_equal(chmod(path, cases[i / 2].mode), 0);
+        registry *plugins;
+        hl_error error;
+        warnings seen = {"", 0};
+        hl_status status = open_folders(&given, 1, &plugins, &seen, &error);
+        assert_int_equal(status, cases[i / 2].trusted ? HL_OK : HL_USAGE);
+        if (status != HL_OK) assert_non_null(strstr(error.message, "everybody may write"));
+        registry_close(plugins);
+        assert_int_equal(chmod(path, before.st_mode & 07777), 0);
+        free(path);
+    }
+    free(link);
+    free(plugins_folder);
+    free(top);
+    remove_folder(folder);
+}
+
 static void a_wrong_name_gets_a_suggestion(void **state) {
     (void)state;
     char *folder = make_folder();
@@ -275,6 +321,7 @@ int main(void) {
         cmocka_unit_test_setup(structs_of_other_sizes_are_read, unset_path),
         cmocka_unit_test_setup(short_tables_are_padded, unset_path),
         cmocka_unit_test_setup(a_folder_that_is_named_must_exist, unset_path),
+        cmocka_unit_test_setup(places_of_everybody_are_not_trusted, unset_path),
         cmocka_unit_test_setup(a_wrong_name_gets_a_suggestion, unset_path),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 #include "core/registry/registry.h"
 #include "core/registry/options.h"
 #include "core/registry/suggest.h"
+#include "core/registry/trust.h"
 #include "headlight/analysis.h"
 #include "headlight/compute.h"
 #include "headlight/extractor.h"
@@ -32,6 +33,8 @@ struct registry {
     registry_settings settings; /* only while folders are searched */
     loaded_plugin **entries;
     size_t count, folders;
+    bool
+        unguarded; /* the folder that is searched: whoever could write there could replace this library too */
 };
 
 /* What of the table of a kind must be there in every version of the ABI; what follows is optional. */
@@ -199,6 +202,19 @@ static hl_status check_whole(const char *path, hl_error *error) {
                : HL_OK;
 }
 
+/* A plugin runs as whoever runs headlight, so it must not be anybody's to change. */
+static hl_status check_trust(const registry *plugins, const char *path, hl_error *error) {
+    char *flaw = plugins->unguarded ? NULL : trust_flaw(path);
+    if (!flaw) return HL_OK;
+    hl_status status =
+        hl_fail(error, HL_USAGE,
+                "%s: not loaded, for everybody may write to %s: take that right away (chmod o-w) "
+                "or put the plugin elsewhere",
+                path, flaw);
+    free(flaw);
+    return status;
+}
+
 static hl_status load_file(loaded_plugin *entry, hl_error *error) {
     hl_status status = check_whole(entry->file, error);
     if (status != HL_OK) return status;
@@ -262,6 +278,7 @@ static hl_status add_file(registry *plugins, const char *folder, const char *nam
         free_entry(fresh);
         return HL_OK;
     }
+    if (status == HL_OK) status = check_trust(plugins, fresh->file, error);
     if (status == HL_OK) status = load_file(fresh, error);
     if (status == HL_OK) status = settle_duplicate(plugins, fresh, error);
     if (status == HL_OK) status = append(plugins, fresh, error);
@@ -310,7 +327,8 @@ static hl_status search_environment(registry *plugins, hl_error *error) {
     return status;
 }
 
-/* The folder `headlight` beside the file that holds this very code; it may be missing. */
+/* The folder `headlight` beside the file that holds this very code; it may be missing. It need not be safer
+ * than that file: on file systems without rights everything is everybody's. */
 static hl_status search_own_folder(registry *plugins, hl_error *error) {
     errno = 0;
     Dl_info info;
@@ -319,6 +337,9 @@ static hl_status search_own_folder(registry *plugins, hl_error *error) {
     if (!self) return errno == ENOMEM ? no_memory(error) : HL_OK;
     char *folder = NULL;
     int length = asprintf(&folder, "%.*s/headlight", (int)(strrchr(self, '/') - self), self);
+    char *flaw = trust_flaw(self);
+    plugins->unguarded = flaw != NULL;
+    free(flaw);
     free(self);
     if (length < 0) return no_memory(error);
     struct stat status;
