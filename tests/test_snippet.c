@@ -42,6 +42,8 @@ static void test_lists_are_narrowed(void **state) {
     expect("{\"images\":[\"a.jpg\",\"b.jpg\"],\"properties\":[\"colors\",\"places\"],\"count\":4}",
            "{\"query\":\"b.jpg\",\"query_is_image\":1,\"head\":\"places\"}",
            "analyses:\n- plugin: p\n  images: [b.jpg]\n  properties: [places]\n  count: 4\n");
+    expect("{\"texts\":[\"\",\"a\"]}", "{\"text\":\"a\"}", "analyses:\n- plugin: p\n  texts: [a]\n");
+    expect("{\"texts\":[\"\",\"a\"]}", "{\"text\":\"\"}", "analyses:\n- plugin: p\n  texts: [\"\"]\n");
     expect("{\"texts\":[\"a\",\"b c\"],\"heads\":[\"L1\"]}", "{\"query\":\"b c\",\"head\":\"L1.H0\"}",
            "analyses:\n- plugin: p\n  texts: [b c]\n  heads: [L1.H0]\n");
 }

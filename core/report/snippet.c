@@ -9,8 +9,13 @@
 #include <string.h>
 #include <yaml.h>
 
+/* NULL: there is none. */
+static const char *find_text(const cJSON *object, const char *key) {
+    return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, key));
+}
+
 static const char *text_of(const cJSON *object, const char *key) {
-    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, key));
+    const char *text = find_text(object, key);
     return text ? text : "";
 }
 
@@ -24,13 +29,14 @@ static bool contains(const cJSON *list, const char *text) {
 
 /* ---- narrowing ---- */
 
-/* A list of the options becomes those of the texts that are in it; when none is, it stays whole. */
+/* A list of the options becomes those of the texts (NULL: none) that are in it; when none is, it stays whole.
+ */
 static bool keep_only(cJSON *options, const char *name, const char *const texts[], size_t count) {
     const cJSON *list = cJSON_GetObjectItemCaseSensitive(options, name);
     const char *kept[4];
     int found = 0;
     for (size_t i = 0; i < count; i++) {
-        if (contains(list, texts[i])) kept[found++] = texts[i];
+        if (texts[i] && contains(list, texts[i])) kept[found++] = texts[i];
     }
     if (!found) return true;
     cJSON *narrow = cJSON_CreateStringArray(kept, found);
@@ -62,8 +68,8 @@ static bool depends_on_others(const cJSON *options) {
 }
 
 static bool narrow(cJSON *options, const cJSON *item) {
-    const char *images[] = {text_of(item, "image"), text_of(item, "query")};
-    const char *texts[] = {text_of(item, "text"), text_of(item, "minus"), text_of(item, "query")};
+    const char *images[] = {find_text(item, "image"), find_text(item, "query")};
+    const char *texts[] = {find_text(item, "text"), find_text(item, "minus"), find_text(item, "query")};
     if (!keep_only(options, "images", images, 2)) return false;
     if (depends_on_others(options)) return true;
     return keep_only(options, "texts", texts, 3) && keep_head(options, text_of(item, "head"));
