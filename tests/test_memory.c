@@ -11,7 +11,8 @@
 enum { ONE_BY_ONE = 250, STEP_DIVISOR = 40 };
 
 static int run_with(const char *variable, const char *const *command, char **errors) {
-    const char *arguments[32] = {"env", "LD_PRELOAD=" TEST_PRELOAD, variable, TEST_COMMAND};
+    const char *arguments[32] = {"env", "LD_PRELOAD=" TEST_PRELOAD "/fail_allocation.preload", variable,
+                                 TEST_COMMAND};
     for (size_t i = 0; command[i]; ++i) arguments[4 + i] = command[i];
     return run_program(arguments, NULL, errors);
 }

@@ -1,9 +1,13 @@
-/* Preloaded into the command by test_memory: allocation number FAIL_ALLOCATION of the process fails; with
- * FAIL_ALLOCATION_COUNT set, the number of allocations is written to that file at the end instead. */
+/* Preloaded into a program to make one of its allocations fail, whoever asks: the program, its plugins, a
+ * library or the C library.
+ *
+ *   FAIL_ALLOCATION=N        allocation number N (from 1) fails; "N+": and every one after it
+ *   FAIL_ALLOCATION_COUNT=F  at the end the number of allocations is written to file F
+ *
+ * Memory that is taken from the system without the C library (mmap) is for fail_call. */
+#include "turn.h"
+
 #include <errno.h>
-#include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 void *__libc_malloc(size_t bytes);
 void *__libc_calloc(size_t count, size_t bytes);
@@ -14,30 +18,25 @@ void *malloc(size_t bytes);
 void *calloc(size_t count, size_t bytes);
 void *realloc(void *memory, size_t bytes);
 void *aligned_alloc(size_t alignment, size_t bytes);
+void *memalign(size_t alignment, size_t bytes);
+int posix_memalign(void **memory, size_t alignment, size_t bytes);
 #pragma GCC visibility pop
 
-static atomic_long allocations;
-static long failing;
-static const char *count_file;
+static turn allocations;
 
 __attribute__((constructor)) static void read_environment(void) {
-    const char *number = getenv("FAIL_ALLOCATION");
-    failing = number ? strtol(number, NULL, 10) : 0;
-    count_file = getenv("FAIL_ALLOCATION_COUNT");
-    atomic_store(&allocations, 0);
+    turn_read(&allocations, "FAIL_ALLOCATION", "FAIL_ALLOCATION_COUNT");
 }
 
 __attribute__((destructor)) static void write_count(void) {
-    FILE *file = count_file ? fopen(count_file, "w") : NULL;
-    if (!file) return;
-    fprintf(file, "%ld\n", atomic_load(&allocations));
-    fclose(file);
+    allocations.failing = 0;
+    turn_write(&allocations);
 }
 
-static int fails(void) {
-    if (atomic_fetch_add(&allocations, 1) + 1 != failing) return 0;
+static bool fails(void) {
+    if (!turn_fails(&allocations)) return false;
     errno = ENOMEM;
-    return 1;
+    return true;
 }
 
 void *malloc(size_t bytes) {
@@ -54,4 +53,14 @@ void *realloc(void *memory, size_t bytes) {
 
 void *aligned_alloc(size_t alignment, size_t bytes) {
     return fails() ? NULL : __libc_memalign(alignment, bytes);
+}
+
+void *memalign(size_t alignment, size_t bytes) {
+    return fails() ? NULL : __libc_memalign(alignment, bytes);
+}
+
+int posix_memalign(void **memory, size_t alignment, size_t bytes) {
+    void *got = fails() ? NULL : __libc_memalign(alignment, bytes);
+    if (got) *memory = got;
+    return got ? 0 : ENOMEM;
 }
