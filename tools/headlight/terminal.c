@@ -23,6 +23,14 @@ static const char *visible(uint32_t character) {
     return utf8_is_control(character) ? UTF8_REPLACEMENT : NULL;
 }
 
+/* Without memory for a clean copy: nothing but what every terminal shows as it is. */
+static char *keep_ascii(char *line) {
+    for (char *at = line; *at; ++at) {
+        if (*at < ' ' || *at > '~') *at = '?';
+    }
+    return line;
+}
+
 void terminal_line(FILE *to, const char *format, ...) {
     char line[LONGEST_LINE + 1];
     va_list arguments;
@@ -30,7 +38,8 @@ void terminal_line(FILE *to, const char *format, ...) {
     int length = vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
     char *clean = length >= 0 ? utf8_rewrite(line, visible) : NULL;
-    fprintf(to, "%s%s\n", clean ? clean : "out of memory", length > LONGEST_LINE ? "..." : "");
+    if (length < 0) *line = '\0';
+    fprintf(to, "%s%s\n", clean ? clean : keep_ascii(line), length > LONGEST_LINE ? "..." : "");
     free(clean);
 }
 
