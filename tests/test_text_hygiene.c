@@ -43,21 +43,23 @@ static void assert_contains(const char *content, const char *wanted) {
 
 /* ---- the helpers ---- */
 
-static void ill_formed_sequences_become_one_character(void **state) {
+static void ill_formed_bytes_stay_apart(void **state) {
     (void)state;
     static const struct {
         const char *text, *expected;
     } cases[] = {
         {"", ""},
         {"a\xc3\xa9\xf0\x9f\x8c\x99 z", "a\xc3\xa9\xf0\x9f\x8c\x99 z"},
-        {"\xff\xfe", UTF8_REPLACEMENT UTF8_REPLACEMENT},
-        {"a\xffz", "a" UTF8_REPLACEMENT "z"},
-        {"m\xf2", "m" UTF8_REPLACEMENT},
-        {"cut \xe2\x82", "cut " UTF8_REPLACEMENT},
+        {"\xff\xfe", "\\xff\\xfe"},
+        {"a\xffz", "a\\xffz"},
+        {"m\xf2", "m\\xf2"},
+        {"cut \xe2\x82", "cut \\xe2\\x82"},
+        {"\xed\xa0\x80 \xc0\x80", "\\xed\\xa0\\x80 \\xc0\\x80"},
+        {"\xef\xbf", "\\xef\\xbf"},
         {"kept " UTF8_REPLACEMENT " and\x07", "kept " UTF8_REPLACEMENT " and\x07"},
     };
     for (size_t i = 0; i < COUNT(cases); ++i) {
-        char *clean = utf8_rewrite(cases[i].text, NULL);
+        char *clean = utf8_rewrite(cases[i].text, UTF8_BYTE, NULL);
         assert_string_equal(clean, cases[i].expected);
         free(clean);
     }
@@ -69,7 +71,7 @@ static void json_is_utf8(void **state) {
     cJSON *tree = cJSON_CreateObject(), *again;
     cJSON_AddStringToObject(tree, "na\xffme", "x\xc0y\x01\x7f");
     char *json = json_print(tree, false);
-    assert_string_equal(json, "{\"na" UTF8_REPLACEMENT "me\":\"x" UTF8_REPLACEMENT "y\\u0001\x7f\"}");
+    assert_string_equal(json, "{\"na\\\\xffme\":\"x\\\\xc0y\\u0001\x7f\"}");
     assert_ok(json_parse("j", (const uint8_t *)json, strlen(json), &again, &error), error);
     cJSON_Delete(again);
     cJSON_Delete(tree);
@@ -132,6 +134,7 @@ static char *make_hostile_folder(void) {
     assert_int_equal(mkdir(images, 0755), 0);
     put_scene(folder, "plain.jpg", 0);
     put_scene(folder, "bad\xff\xfe.png", 1);
+    put_scene(folder, "bad\xfe\xff.png", 4);
     put_scene(folder, "line\nbreak\x1b[31m.jpg", 2);
     put_scene(folder, "turned" HIDDEN "gpj.jpg", 3);
     put(images, "no picture\x1b]0;x\x07\n\xff.jpg", "x");
@@ -147,10 +150,10 @@ static void check_page(const char *folder) {
     char *path = text("%s/out/report.html", folder);
     char *page = read_file(path, NULL);
     assert_clean(path, page);
-    assert_contains(page, "bad" UTF8_REPLACEMENT UTF8_REPLACEMENT ".png");
+    assert_contains(page, "bad\\xff\\xfe.png");
     assert_contains(page, "bell" UTF8_REPLACEMENT ", tab" UTF8_REPLACEMENT ", " UTF8_REPLACEMENT " &amp;");
     assert_contains(page, "<bdi>sn" HIDDEN "ow</bdi>, <bdi>ice</bdi>");
-    assert_contains(page, "<bdi>m" UTF8_REPLACEMENT UTF8_REPLACEMENT "[31m</bdi> &middot; ");
+    assert_contains(page, "<bdi>m\\xf2" UTF8_REPLACEMENT "[31m</bdi> &middot; ");
     assert_contains(page, "unicode-bidi:isolate");
     free(page);
     free(path);
@@ -161,18 +164,19 @@ static void check_json(const char *folder, const outcome *got) {
     assert_utf8(results);
     assert_utf8(atlas);
     cJSON *manifest = read_json(atlas);
-    assert_string_equal(field(manifest, "model"), "m" UTF8_REPLACEMENT "\x1b[31m");
+    assert_string_equal(field(manifest, "model"), "m\\xf2\x1b[31m");
     const cJSON *neighbors = cJSON_GetObjectItem(cJSON_GetArrayItem(results_of(got, 0), 0), "neighbors");
     const cJSON *neighbor;
     size_t found = 0;
-    assert_int_equal(cJSON_GetArraySize(neighbors), 4);
+    assert_int_equal(cJSON_GetArraySize(neighbors), 5);
     cJSON_ArrayForEach(neighbor, neighbors) {
         const char *path = field(neighbor, "path");
-        found += strcmp(path, "bad" UTF8_REPLACEMENT UTF8_REPLACEMENT ".png") == 0;
+        found += strcmp(path, "bad\\xff\\xfe.png") == 0;
+        found += strcmp(path, "bad\\xfe\\xff.png") == 0;
         found += strcmp(path, "line\nbreak\x1b[31m.jpg") == 0;
         if (strcmp(path, "plain.jpg") == 0 && number_of(neighbor, "kind") == 7) ++found;
     }
-    assert_int_equal(found, 3);
+    assert_int_equal(found, 4);
     cJSON_Delete(manifest);
     free(results);
     free(atlas);
@@ -205,7 +209,7 @@ static void bench_prints_utf8(void **state) {
                                  "--batch", "1", "--threads", "1", NULL),
                      0);
     assert_null(u8_check((const uint8_t *)printed, strlen(printed)));
-    assert_contains(printed, "{\"model\":\"m" UTF8_REPLACEMENT "\"");
+    assert_contains(printed, "{\"model\":\"m\\\\xf2\"");
     free(printed);
     free(model);
     remove_folder(folder);
@@ -355,7 +359,7 @@ static void long_names_are_cut(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ill_formed_sequences_become_one_character),
+        cmocka_unit_test(ill_formed_bytes_stay_apart),
         cmocka_unit_test(json_is_utf8),
         cmocka_unit_test(damaged_json_is_refused),
         cmocka_unit_test(run_leaves_clean_files),

@@ -51,7 +51,7 @@ hl_status json_parse(const char *name, const uint8_t *bytes, size_t count, cJSON
 
 char *json_print(const cJSON *tree, bool indented) {
     char *printed = indented ? cJSON_Print(tree) : cJSON_PrintUnformatted(tree);
-    char *text = printed ? utf8_rewrite(printed, NULL) : NULL;
+    char *text = printed ? utf8_rewrite(printed, "\\" UTF8_BYTE, NULL) : NULL;
     cJSON_free(printed);
     return text;
 }

@@ -12,8 +12,8 @@
  * refused. `name` is for messages; cJSON_Delete the result. */
 hl_status json_parse(const char *name, const uint8_t *bytes, size_t count, cJSON **out, hl_error *error);
 
-/* Always UTF-8: in the tree's texts, which may be any bytes, U+FFFD stands for what is ill-formed. free() it;
- * NULL: no memory. */
+/* Always UTF-8: in the tree's texts, which may be any bytes, those that are ill-formed become \xHH each.
+ * free() it; NULL: no memory. */
 char *json_print(const cJSON *tree, bool indented);
 
 #endif

@@ -23,7 +23,18 @@ size_t utf8_mark(const void *bytes, size_t count) {
     return count >= mark && memcmp(bytes, UTF8_MARK, mark) == 0 ? mark : 0;
 }
 
-char *utf8_rewrite(const char *text, utf8_substitute *substitute) {
+static bool is_ill_formed(ucs4_t character, const uint8_t *at, size_t left) {
+    size_t length = strlen(UTF8_REPLACEMENT);
+    return character == REPLACEMENT && (left < length || memcmp(at, UTF8_REPLACEMENT, length) != 0);
+}
+
+static bool write_bytes(FILE *file, const uint8_t *at, int length, const char *mark) {
+    bool ok = true;
+    for (int i = 0; i < length && ok; ++i) ok = fprintf(file, "%s%02x", mark, at[i]) > 0;
+    return ok;
+}
+
+char *utf8_rewrite(const char *text, const char *mark, utf8_substitute *substitute) {
     const uint8_t *at = (const uint8_t *)text, *end = at + strlen(text), *kept = at;
     char *out = NULL;
     size_t size = 0;
@@ -32,11 +43,12 @@ char *utf8_rewrite(const char *text, utf8_substitute *substitute) {
     while (ok && at < end) {
         ucs4_t character;
         int length = u8_mbtouc(&character, at, (size_t)(end - at)); /* U+FFFD for what is ill-formed */
-        const char *instead = substitute ? substitute(character) : NULL;
-        if (character == REPLACEMENT) instead = UTF8_REPLACEMENT;
-        if (instead) {
+        bool wrong = is_ill_formed(character, at, (size_t)(end - at));
+        const char *instead = !wrong && substitute ? substitute(character) : NULL;
+        if (wrong || instead) {
             size_t plain = (size_t)(at - kept);
-            ok = fwrite(kept, 1, plain, file) == plain && fputs(instead, file) >= 0;
+            ok = fwrite(kept, 1, plain, file) == plain;
+            if (ok) ok = wrong ? write_bytes(file, at, length, mark) : fputs(instead, file) >= 0;
             kept = at + length;
         }
         at += length;

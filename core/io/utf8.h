@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #define UTF8_MARK        "\xef\xbb\xbf" /* the byte order mark that a file may begin with */
-#define UTF8_REPLACEMENT "\xef\xbf\xbd" /* U+FFFD: here was something that is no text */
+#define UTF8_REPLACEMENT "\xef\xbf\xbd" /* U+FFFD: here was something that cannot be shown */
 
 /* HL_FAILED with file and line when the bytes are not UTF-8. `line`: of the first byte, counted from 1. */
 hl_status utf8_check(const char *file, size_t line, const void *bytes, size_t count, hl_error *error);
@@ -20,9 +20,12 @@ size_t utf8_mark(const void *bytes, size_t count);
 /* What stands for a character; NULL: the character itself. */
 typedef const char *utf8_substitute(uint32_t character);
 
-/* A copy in which U+FFFD stands for every ill-formed sequence, and for the rest what `substitute` says (NULL:
- * the rest itself). free() it; NULL: no memory. */
-char *utf8_rewrite(const char *text, utf8_substitute *substitute);
+/* A copy in which every byte of an ill-formed sequence is `mark` and two hex digits, so that file names of
+ * other encodings stay apart, and the rest is what `substitute` says (NULL: itself). free() it; NULL: no
+ * memory. */
+char *utf8_rewrite(const char *text, const char *mark, utf8_substitute *substitute);
+
+#define UTF8_BYTE "\\x" /* the mark: a byte is shown as it is in C */
 
 /* C0, DEL and C1: Unicode's category Cc. */
 bool utf8_is_control(uint32_t character);

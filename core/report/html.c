@@ -42,7 +42,7 @@ static const char *markup_of(uint32_t character) {
 }
 
 void html_text(html *page, const char *text) {
-    char *markup = utf8_rewrite(text, markup_of);
+    char *markup = utf8_rewrite(text, UTF8_BYTE, markup_of);
     if (markup) {
         html_raw(page, markup);
     } else {

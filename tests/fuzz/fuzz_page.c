@@ -77,7 +77,7 @@ static void check_snippet(const char *yaml) {
 }
 
 static void write_snippet(const char *text) {
-    char *clean = utf8_rewrite(text, NULL);
+    char *clean = utf8_rewrite(text, UTF8_BYTE, NULL);
     cJSON *analysis = cJSON_Parse("{\"plugin\": \"heat\", \"options\": {}}"), *item = cJSON_CreateObject();
     cJSON *texts = cJSON_AddArrayToObject(cJSON_GetObjectItem(analysis, "options"), "texts");
     if (clean && texts && item) {

@@ -37,7 +37,7 @@ void terminal_line(FILE *to, const char *format, ...) {
     va_start(arguments, format);
     int length = vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
-    char *clean = length >= 0 ? utf8_rewrite(line, visible) : NULL;
+    char *clean = length >= 0 ? utf8_rewrite(line, UTF8_BYTE, visible) : NULL;
     if (length < 0) *line = '\0';
     fprintf(to, "%s%s\n", clean ? clean : keep_ascii(line), length > LONGEST_LINE ? "..." : "");
     free(clean);

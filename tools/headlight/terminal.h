@@ -8,7 +8,8 @@
 #include <stdio.h>
 
 /* One line in printf's format, to which a newline is added. Names in it come from outside: control characters
- * (line ends among them) and what is not UTF-8 show as U+FFFD, and a line that is too long ends in "...". */
+ * (line ends among them) show as U+FFFD, bytes that are no UTF-8 as \xHH, and a line that is too long ends in
+ * "...". */
 __attribute__((format(printf, 2, 3))) void terminal_line(FILE *to, const char *format, ...);
 
 /* Without a terminal, or when `quiet`, there is no progress and there are no lines but warnings. */
