@@ -90,7 +90,7 @@ static void wrong_usage_is_status_2(void **state) {
          "headlight plugins: the plugin folder /nowhere cannot be read",
          ""},
         {{"run", "/nowhere.yaml"},
-         "headlight run: /nowhere.yaml: cannot be read: No such file or directory\n",
+         "headlight run: /nowhere.yaml: cannot be opened: No such file or directory; check the path\n",
          ""},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {

@@ -49,11 +49,20 @@ static int close_setting(void **state) {
     return 0;
 }
 
+static hl_status open_file(const setting *made, const char *path, const char *const *sets, size_t count,
+                           const experiment_variant *variant, experiment **plan, hl_error *error) {
+    yaml_source source;
+    hl_status status = yaml_read(path, NULL, &source, error);
+    if (status == HL_OK) status = experiment_open(made->plugins, &source, sets, count, variant, plan, error);
+    yaml_source_free(&source);
+    return status;
+}
+
 static hl_status open_text(const setting *made, const char *content, experiment **plan, hl_error *error) {
     static char path[512];
     snprintf(path, sizeof path, "%s/a.yaml", made->folder);
     write_text(path, content);
-    return experiment_open(made->plugins, path, NULL, 0, NULL, plan, error);
+    return open_file(made, path, NULL, 0, NULL, plan, error);
 }
 
 #define HEAD   "headlight: 1\nmodel: {path: model}\n"
@@ -147,12 +156,12 @@ static void sets_change_an_experiment(void **state) {
     experiment *plan;
     hl_error error;
     const char *good[] = {"compute.backend=reference", "analyses.0.count=3", image};
-    assert_ok(experiment_open(made->plugins, path, good, 3, NULL, &plan, &error), error);
+    assert_ok(open_file(made, path, good, 3, NULL, &plan, &error), error);
     assert_string_equal(plan->compute.plugin->name, "reference");
     assert_int_equal(value_of(plan, "count")->integer, 3);
     experiment_close(plan);
     const char *bad[] = {"analyses.0.conut=3"};
-    assert_int_equal(experiment_open(made->plugins, path, bad, 1, NULL, &plan, &error), HL_USAGE);
+    assert_int_equal(open_file(made, path, bad, 1, NULL, &plan, &error), HL_USAGE);
     assert_string_equal(
         error.message, "--set analyses.0.conut=3: sample: unknown option \"conut\"; did you mean \"count\"?");
     free(path);
@@ -170,7 +179,7 @@ static void sections_are_written_out(void **state) {
     experiment *plan;
     hl_error error;
     const char *sets[] = {"compute.backend=reference"};
-    assert_ok(experiment_open(made->plugins, path, sets, 1, NULL, &plan, &error), error);
+    assert_ok(open_file(made, path, sets, 1, NULL, &plan, &error), error);
     assert_ok(experiment_sections(plan, &written, &error), error);
     assert_string_equal(written, "headlight: 1\nmodel: {path: model}\n"
                                  "compute:\n  backend: reference\n  threads: 2\n"
@@ -178,7 +187,7 @@ static void sections_are_written_out(void **state) {
     free(written);
     experiment_close(plan);
     experiment_variant variant = {.name = (char[]){"fast"}}; /* whose page lies in a folder of its name */
-    assert_ok(experiment_open(made->plugins, path, NULL, 0, &variant, &plan, &error), error);
+    assert_ok(open_file(made, path, NULL, 0, &variant, &plan, &error), error);
     assert_ok(experiment_sections(plan, &written, &error), error);
     assert_non_null(strstr(written, "output: 'a: b/fast/snippet'\n"));
     assert_non_null(strstr(written, "atlas: 'a: b/fast/atlas'"));

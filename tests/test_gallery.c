@@ -253,7 +253,7 @@ static const bad_file BAD_FILES[] = {
     {"a.txt", "a.jpg\n\xe9.jpg\n", "a.txt:2: not UTF-8", HL_FAILED},
     {"a.JSON", "[]", "no image", HL_USAGE},
     {"a.txt", "\n\n", "no image", HL_USAGE},
-    {"a.txt", "", "empty", HL_FAILED},
+    {"a.txt", "", "no image", HL_USAGE},
 };
 
 static void test_bad_files(void **state) {

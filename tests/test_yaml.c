@@ -149,6 +149,15 @@ static void sizes_are_limited(void **state) {
     free(anchors);
 }
 
+static hl_status open_file(const char *path, const char *const *sets, size_t count, yaml_file **file,
+                           hl_error *error) {
+    yaml_source source;
+    hl_status status = yaml_read(path, NULL, &source, error);
+    if (status == HL_OK) status = yaml_open(&source, sets, count, file, error);
+    yaml_source_free(&source);
+    return status;
+}
+
 static void files_are_limited(void **state) {
     (void)state;
     char *folder = make_folder(), *path = text("%s/large.yaml", folder),
@@ -157,12 +166,12 @@ static void files_are_limited(void **state) {
     write_text(path, content);
     yaml_file *file;
     hl_error error;
-    assert_int_equal(yaml_open(path, NULL, 0, &file, &error), HL_USAGE);
+    assert_int_equal(open_file(path, NULL, 0, &file, &error), HL_USAGE);
     assert_non_null(strstr(error.message, "large.yaml: larger than 1048576 bytes"));
-    assert_int_equal(yaml_open(missing, NULL, 0, &file, &error), HL_USAGE);
-    assert_non_null(strstr(error.message, "none.yaml: cannot be read: No such file"));
-    assert_int_equal(yaml_open(folder, NULL, 0, &file, &error), HL_USAGE);
-    assert_non_null(strstr(error.message, "cannot be read: Is a directory"));
+    assert_int_equal(open_file(missing, NULL, 0, &file, &error), HL_USAGE);
+    assert_non_null(strstr(error.message, "none.yaml: cannot be opened: No such file"));
+    assert_int_equal(open_file(folder, NULL, 0, &file, &error), HL_USAGE);
+    assert_non_null(strstr(error.message, "not a regular file but a folder"));
     free(content);
     free(path);
     free(missing);
@@ -179,7 +188,7 @@ static hl_status open_with(const char *folder, const char *const *sets, size_t c
                            hl_error *error) {
     char *path = text("%s/a.yaml", folder);
     write_text(path, base);
-    hl_status status = yaml_open(path, sets, count, file, error);
+    hl_status status = open_file(path, sets, count, file, error);
     free(path);
     return status;
 }

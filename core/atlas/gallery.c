@@ -1,8 +1,8 @@
 /* Galleries; see gallery.h. Looks at names, sizes and times of images, never into them. */
 #include "core/atlas/gallery.h"
 
+#include "core/io/input.h"
 #include "core/io/json.h"
-#include "core/io/mapping.h"
 #include "core/io/utf8.h"
 #include <dirent.h>
 #include <errno.h>
@@ -16,6 +16,8 @@
 /* Also those that cannot be decoded: better reported as skipped than passed over in silence. */
 static const char *const ENDINGS[] = {".jpg", ".jpeg", ".jpe",  ".jfif", ".png",
                                       ".bmp", ".gif",  ".webp", ".tif",  ".tiff"};
+
+static const size_t LARGEST_FILE = (size_t)1 << 30; /* of a list or gallery.json: millions of images */
 
 /* ---- the list ---- */
 
@@ -274,12 +276,13 @@ static bool is_json(const char *path) {
 }
 
 static hl_status read_file(const char *path, gallery *list, hl_error *error) {
-    mapping file;
-    hl_status status = mapping_open(path, &file, error);
-    if (status != HL_OK) return status;
-    status = is_json(path) ? parse_document(path, file.bytes, file.count, list, error)
-                           : parse_list(path, file.bytes, file.count, list, error);
-    mapping_close(&file);
+    uint8_t *bytes;
+    size_t count;
+    hl_status status = input_read(path, LARGEST_FILE, &bytes, &count, error);
+    if (status != HL_OK) return HL_FAILED;
+    status = is_json(path) ? parse_document(path, bytes, count, list, error)
+                           : parse_list(path, bytes, count, list, error);
+    free(bytes);
     return status;
 }
 

@@ -1,15 +1,21 @@
 /* atlas.json <-> manifest. Checks every value before it is used; never looks into a shard. */
 #include "core/atlas/manifest.h"
 
+#include "core/io/input.h"
 #include "core/io/json.h"
-#include "core/io/mapping.h"
 #include "core/io/output.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { VERSION = 1, MAX_WIDTH = 1 << 16, MAX_LAYER = 1 << 16, MAX_SHARD_SIZE = 1 << 24 };
+enum {
+    VERSION = 1,
+    MAX_WIDTH = 1 << 16,
+    MAX_LAYER = 1 << 16,
+    MAX_SHARD_SIZE = 1 << 24,
+    LARGEST_FILE = 1 << 30
+};
 
 typedef struct word {
     const char *name;
@@ -265,17 +271,16 @@ hl_status manifest_read(const char *folder, manifest **out, hl_error *error) {
     *out = NULL;
     char *path;
     if (asprintf(&path, "%s/" MANIFEST_FILE, folder) < 0) return hl_no_memory(error, folder);
-    mapping file;
+    uint8_t *bytes = NULL;
+    size_t count = 0;
     hl_status status = HL_OK;
     if (access(path, F_OK) != 0) {
         status = hl_fail(error, HL_USAGE,
                          "%s: no atlas is there (no " MANIFEST_FILE "); `headlight index` makes one", folder);
     }
-    if (status == HL_OK) status = mapping_open(path, &file, error);
-    if (status == HL_OK) {
-        status = manifest_parse(path, file.bytes, file.count, out, error);
-        mapping_close(&file);
-    }
+    if (status == HL_OK && input_read(path, LARGEST_FILE, &bytes, &count, error) != HL_OK) status = HL_FAILED;
+    if (status == HL_OK) status = manifest_parse(path, bytes, count, out, error);
+    free(bytes);
     free(path);
     return status;
 }

@@ -5,6 +5,7 @@
  * is refused. */
 #include "core/engine/engine.h"
 #include "core/host/library.h"
+#include "core/io/input.h"
 #include "core/io/npy.h"
 #include "core/io/picture.h"
 #include "core/io/utf8.h"
@@ -13,7 +14,7 @@
 #include <string.h>
 
 /* Few, so that traces of a large model do not add up. */
-enum { IMAGES_PER_PASS = 4 };
+enum { IMAGES_PER_PASS = 4, LARGEST_TEXT_FILE = 1 << 30 };
 
 /* An array that is being written. */
 typedef struct array {
@@ -23,6 +24,7 @@ typedef struct array {
 
 typedef struct decompose {
     const hl_decompose_request *request;
+    const atomic_bool *cancel; /* the library's */
     host *host;
     engine *model;
     const hl_model_info *info;
@@ -123,21 +125,20 @@ static hl_status add_line(decompose *self, size_t number, const char *line, size
 }
 
 static hl_status read_text_file(decompose *self, hl_error *error) {
-    const char *path = self->request->text_file;
-    FILE *file = fopen(path, "rb");
-    if (!file)
-        return hl_fail(error, HL_USAGE, "%s: cannot be opened; --texts takes a text file, one text a line",
-                       path);
-    char *line = NULL;
-    size_t room = 0, number = 0;
-    hl_status status = HL_OK;
-    for (ssize_t length; status == HL_OK && (length = getline(&line, &room, file)) >= 0;) {
-        while (length > 0 && (line[length - 1] == '\n' || line[length - 1] == '\r')) --length;
-        status = add_line(self, ++number, line, (size_t)length, error);
+    uint8_t *bytes;
+    size_t count, number = 0;
+    hl_status status = input_read_piped(self->request->text_file, LARGEST_TEXT_FILE, self->cancel, &bytes,
+                                        &count, NULL, error);
+    if (status != HL_OK) return status;
+    const char *line = (const char *)bytes, *end = line + count;
+    while (status == HL_OK && line < end) {
+        const char *newline = memchr(line, '\n', (size_t)(end - line)), *stop = newline ? newline : end;
+        size_t length = (size_t)(stop - line);
+        while (length > 0 && line[length - 1] == '\r') --length;
+        status = add_line(self, ++number, line, length, error);
+        line = newline ? newline + 1 : end;
     }
-    if (status == HL_OK && ferror(file)) status = hl_fail(error, HL_FAILED, "%s: cannot be read", path);
-    free(line);
-    fclose(file);
+    free(bytes);
     return status;
 }
 
@@ -418,7 +419,7 @@ static void close_decompose(decompose *self) {
 }
 
 hl_status hl_decompose(hl_library *library, const hl_decompose_request *request, hl_error *error) {
-    decompose self = {.request = request};
+    decompose self = {.request = request, .cancel = &library->cancel};
     hl_status status = open_model(&self, library, error);
     if (status == HL_OK) status = check_images(&self, error);
     if (status == HL_OK) status = check_texts(&self, error);

@@ -330,15 +330,15 @@ static hl_status read_sections(const section_reader *reader) {
     return status;
 }
 
-hl_status experiment_open(const registry *plugins, const char *path, const char *const *sets,
+hl_status experiment_open(const registry *plugins, const yaml_source *source, const char *const *sets,
                           size_t set_count, const experiment_variant *variant, experiment **out,
                           hl_error *error) {
     *out = NULL;
     experiment *plan = calloc(1, sizeof *plan);
     if (!plan) return hl_no_memory(error, "an experiment");
-    plan->path = path;
+    plan->path = source->path;
     plan->variant = variant ? variant->name : NULL;
-    hl_status status = yaml_open(path, sets, set_count, &plan->file, error);
+    hl_status status = yaml_open(source, sets, set_count, &plan->file, error);
     if (status == HL_OK && variant) {
         status = yaml_change(plan->file, (const char *const *)variant->sets,
                              (const char *const *)variant->places, variant->set_count, error);

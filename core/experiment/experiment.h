@@ -47,8 +47,8 @@ typedef struct experiment {
 } experiment;
 
 /* Status 2 for whatever the file gets wrong. `variant`: one of those that the file names, whose changes are
- * made after `sets`; it outlives *out. NULL: none. */
-hl_status experiment_open(const registry *plugins, const char *path, const char *const *sets,
+ * made after `sets`; it outlives *out. NULL: none. So does the source's path. */
+hl_status experiment_open(const registry *plugins, const yaml_source *source, const char *const *sets,
                           size_t set_count, const experiment_variant *variant, experiment **out,
                           hl_error *error);
 void experiment_close(experiment *experiment); /* accepts NULL */

@@ -9,6 +9,7 @@
 
 typedef struct runs {
     const hl_run_request *request;
+    yaml_source source;
     const experiment *plan; /* as it stands: for its variants and its output */
     single_run **each;
     results **found; /* of each */
@@ -79,7 +80,7 @@ static hl_status write_comparison(const runs *self, output *files, hl_error *err
     page_words words = {NULL, NULL, NULL};
     hl_status status = results_open(&overview, error);
     if (status == HL_OK) status = compare_all(self, results_root(overview), error);
-    if (status == HL_OK) status = page_words_make(self->request, self->plan, &words, error);
+    if (status == HL_OK) status = page_words_make(self->request, &self->source, self->plan, &words, error);
     output_enter(files, NULL);
     if (status == HL_OK) {
         status = results_write(overview, &nothing_to_draw, words.title, words.experiment, words.sections,
@@ -101,7 +102,8 @@ static hl_status open_runs(runs *self, hl_library *library, hl_error *error) {
     for (; self->count < count && status == HL_OK; ++self->count) {
         const experiment_variant *variant =
             self->plan->variant_count ? &self->plan->variants[self->count] : NULL;
-        status = single_run_open(library, self->request, variant, &self->each[self->count], error);
+        status =
+            single_run_open(library, self->request, &self->source, variant, &self->each[self->count], error);
     }
     return status;
 }
@@ -176,12 +178,16 @@ hl_status hl_run(hl_library *library, const hl_run_request *request, char **repo
     if (report) *report = NULL;
     experiment *plan = NULL;
     runs all = {.request = request};
-    hl_status status = experiment_open(library->plugins, request->experiment, request->sets,
-                                       request->set_count, NULL, &plan, error);
+    hl_status status = yaml_read(request->experiment, &library->cancel, &all.source, error);
+    if (status == HL_OK) {
+        status = experiment_open(library->plugins, &all.source, request->sets, request->set_count, NULL,
+                                 &plan, error);
+    }
     all.plan = plan;
     if (status == HL_OK) status = open_runs(&all, library, error);
     if (status == HL_OK && !request->check_only) status = run_and_write(&all, report, error);
     close_runs(&all);
     experiment_close(plan);
+    yaml_source_free(&all.source);
     return status;
 }

@@ -74,30 +74,18 @@ hl_status describe_options(const option_values *values, cJSON **out, hl_error *e
     return status;
 }
 
-static bool copy_text(const char *path, FILE *to) {
-    FILE *file = fopen(path, "rb");
-    if (!file) return false;
-    char buffer[4096];
-    bool ok = true;
-    for (size_t got; ok && (got = fread(buffer, 1, sizeof buffer, file)) > 0;) {
-        ok = fwrite(buffer, 1, got, to) == got;
-    }
-    ok = !ferror(file) && ok;
-    fclose(file);
-    return ok;
-}
-
 /* The experiment as it was written, for the page, and what the command line changed. free() it. */
-static hl_status read_experiment(const hl_run_request *request, char **text, hl_error *error) {
+static hl_status copy_experiment(const hl_run_request *request, const yaml_source *source, char **text,
+                                 hl_error *error) {
     *text = NULL;
     size_t size = 0;
     FILE *copy = open_memstream(text, &size);
-    bool ok = copy && copy_text(request->experiment, copy);
+    bool ok = copy && fwrite(source->bytes, 1, source->count, copy) == source->count;
     for (size_t i = 0; ok && i < request->set_count; ++i) {
         ok = fprintf(copy, "# --set %s\n", request->sets[i]) > 0;
     }
     if (copy) ok = fclose(copy) == 0 && ok;
-    return ok ? HL_OK : hl_fail(error, HL_FAILED, "%s: cannot be read any more", request->experiment);
+    return ok ? HL_OK : hl_no_memory(error, "the page's experiment");
 }
 
 /* The YAML file's name without what every such file ends in. */
@@ -113,11 +101,11 @@ void page_words_free(page_words *words) {
     free(words->sections);
 }
 
-hl_status page_words_make(const hl_run_request *request, const experiment *plan, page_words *words,
-                          hl_error *error) {
+hl_status page_words_make(const hl_run_request *request, const yaml_source *source, const experiment *plan,
+                          page_words *words, hl_error *error) {
     *words = (page_words){NULL, NULL, NULL};
     words->title = experiment_title(request->experiment);
     if (!words->title) return hl_no_memory(error, "the page's title");
-    hl_status status = read_experiment(request, &words->experiment, error);
+    hl_status status = copy_experiment(request, source, &words->experiment, error);
     return status == HL_OK ? experiment_sections(plan, &words->sections, error) : status;
 }

@@ -16,6 +16,7 @@ enum { IMAGES_PER_PASS = 8 };
 struct single_run {
     hl_library *library;
     const hl_run_request *request;
+    const yaml_source *source;
     experiment *plan;
     host *host;
     engine *model;
@@ -117,14 +118,14 @@ static hl_status check(single_run *self, hl_error *error) {
     return status == HL_OK ? collect_images(self, error) : status;
 }
 
-hl_status single_run_open(hl_library *library, const hl_run_request *request,
+hl_status single_run_open(hl_library *library, const hl_run_request *request, const yaml_source *source,
                           const experiment_variant *variant, single_run **out, hl_error *error) {
     *out = NULL;
     single_run *self = calloc(1, sizeof *self);
     if (!self) return hl_no_memory(error, "a run");
-    *self = (single_run){.library = library, .request = request};
-    hl_status status = experiment_open(library->plugins, request->experiment, request->sets,
-                                       request->set_count, variant, &self->plan, error);
+    *self = (single_run){.library = library, .request = request, .source = source};
+    hl_status status = experiment_open(library->plugins, source, request->sets, request->set_count, variant,
+                                       &self->plan, error);
     if (status == HL_OK) status = check(self, error);
     if (status == HL_OK) {
         *out = self;
@@ -211,7 +212,7 @@ static hl_status write_results(single_run *self, output *files, hl_error *error)
                              .grid_cols = info->grid_cols,
                              .patch = info->patch};
     page_words words;
-    hl_status status = page_words_make(self->request, self->plan, &words, error);
+    hl_status status = page_words_make(self->request, self->source, self->plan, &words, error);
     output_enter(files, self->plan->variant);
     if (status == HL_OK) {
         status = results_write(self->results, &images, words.title, words.experiment, words.sections, files,

@@ -1,6 +1,7 @@
 /* The functions that every plugin is handed. */
 #include "core/host/host.h"
 
+#include "core/io/input.h"
 #include "core/io/safetensors.h"
 #include <stdarg.h>
 #include <stdlib.h>
@@ -62,6 +63,15 @@ static const void *extension(const hl_host *interface, const char *name) {
     return strcmp(name, HL_WEIGHTS_EXTENSION) == 0 ? &safetensors_api : NULL;
 }
 
+static hl_status read_file(const hl_host *interface, const char *path, size_t most, char **bytes,
+                           size_t *count, hl_error *error) {
+    (void)interface;
+    uint8_t *read;
+    hl_status status = input_read(path, most, &read, count, error);
+    *bytes = (char *)read;
+    return status;
+}
+
 static const hl_host functions = {
     .size = sizeof(hl_host),
     .allocate = allocate,
@@ -71,6 +81,7 @@ static const hl_host functions = {
     .threads = count_threads,
     .parallel = parallel,
     .extension = extension,
+    .read_file = read_file,
 };
 
 hl_status host_open(const hl_library_settings *settings, atomic_bool *cancel, unsigned threads, host **out,

@@ -2,13 +2,14 @@
  * is read, so there is no Python parser here. Never knows what an array means. */
 #include "core/io/npy.h"
 
-#include "core/io/mapping.h"
+#include "core/io/input.h"
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const char MAGIC[6] = "\x93NUMPY";
+static const size_t LARGEST_FILE = (size_t)1 << 40;
 enum {
     HEADER_ROOM = 512,
     ALIGNMENT = 64,
@@ -130,24 +131,23 @@ static bool find_header(const uint8_t *bytes, size_t count, cursor *header) {
     return true;
 }
 
-static hl_status copy_elements(const char *name, const uint8_t *from, size_t item, npy_array *array,
-                               hl_error *error) {
-    array->data = malloc(array->elements ? array->elements * sizeof(float) : 1);
-    if (!array->data) return hl_no_memory(error, name);
+/* Moves the elements to the front of their own memory, as f32. */
+static void settle_elements(uint8_t *bytes, const uint8_t *from, size_t item, size_t elements) {
     if (item == sizeof(float)) {
-        memcpy(array->data, from, array->elements * item);
-        return HL_OK;
+        memmove(bytes, from, elements * item);
+        return;
     }
-    for (size_t i = 0; i < array->elements; ++i) {
+    for (size_t i = 0; i < elements; ++i) {
         double value;
         memcpy(&value, from + i * item, item);
-        array->data[i] = (float)value;
+        float rounded = (float)value;
+        memcpy(bytes + i * sizeof rounded, &rounded, sizeof rounded);
     }
-    return HL_OK;
 }
 
-hl_status npy_parse(const char *name, const uint8_t *bytes, size_t count, npy_array *array, hl_error *error) {
-    *array = (npy_array){0};
+/* What is in the file: where the elements begin, and how large each is. */
+static hl_status check_file(const char *name, const uint8_t *bytes, size_t count, npy_array *found,
+                            const uint8_t **data, size_t *item, hl_error *error) {
     cursor header;
     if (!find_header(bytes, count, &header)) {
         return hl_fail(error, HL_FAILED,
@@ -155,39 +155,56 @@ hl_status npy_parse(const char *name, const uint8_t *bytes, size_t count, npy_ar
                        "numpy.save",
                        name);
     }
-    const uint8_t *data = (const uint8_t *)header.end;
-    size_t item, expected, held = count - (size_t)(data - bytes);
-    npy_array found = {0};
-    if (!take_header(&header, &found, &item)) {
+    *data = (const uint8_t *)header.end;
+    size_t expected, held = count - (size_t)(*data - bytes);
+    if (!take_header(&header, found, item)) {
         return hl_fail(error, HL_FAILED,
                        "%s: unexpected text at byte %zu of the header; expected a C-order array of '<f4' or "
                        "'<f8' with at most %d dimensions: save numpy.ascontiguousarray(array, numpy.float32)",
                        name, (size_t)(header.at - (const char *)bytes), NPY_MAX_RANK);
     }
-    found.elements = 1;
+    found->elements = 1;
     bool overflow = false;
-    for (size_t i = 0; i < found.rank; ++i) {
-        overflow |= __builtin_mul_overflow(found.elements, found.shape[i], &found.elements);
+    for (size_t i = 0; i < found->rank; ++i) {
+        overflow |= __builtin_mul_overflow(found->elements, found->shape[i], &found->elements);
     }
-    if (overflow || __builtin_mul_overflow(found.elements, item, &expected)) {
+    if (overflow || __builtin_mul_overflow(found->elements, *item, &expected)) {
         return hl_fail(error, HL_FAILED, "%s: the shape in the header is too large for any memory", name);
     }
-    if (held != expected) {
-        return hl_fail(
-            error, HL_FAILED,
-            "%s: holds %zu bytes of elements, its header says %zu; the file is damaged: save it again", name,
-            held, expected);
+    if (held == expected) return HL_OK;
+    return hl_fail(error, HL_FAILED,
+                   "%s: holds %zu bytes of elements, its header says %zu; the file is damaged: save it again",
+                   name, held, expected);
+}
+
+/* The array takes over `bytes`, which are freed after a failure. */
+static hl_status adopt(const char *name, uint8_t *bytes, size_t count, npy_array *array, hl_error *error) {
+    npy_array found = {0};
+    const uint8_t *data = NULL;
+    size_t item = 0;
+    hl_status status = check_file(name, bytes, count, &found, &data, &item, error);
+    if (status != HL_OK) {
+        free(bytes);
+        return status;
     }
-    hl_status status = copy_elements(name, data, item, &found, error);
-    if (status == HL_OK) *array = found;
-    return status;
+    settle_elements(bytes, data, item, found.elements);
+    found.data = (float *)(void *)bytes;
+    *array = found;
+    return HL_OK;
+}
+
+hl_status npy_parse(const char *name, const uint8_t *bytes, size_t count, npy_array *array, hl_error *error) {
+    *array = (npy_array){0};
+    uint8_t *copy = malloc(count + 1);
+    if (!copy) return hl_no_memory(error, name);
+    memcpy(copy, bytes, count);
+    return adopt(name, copy, count, array, error);
 }
 
 hl_status npy_read(const char *path, npy_array *array, hl_error *error) {
     *array = (npy_array){0};
-    mapping file;
-    hl_status status = mapping_open(path, &file, error);
-    if (status == HL_OK) status = npy_parse(path, file.bytes, file.count, array, error);
-    mapping_close(&file);
-    return status;
+    uint8_t *bytes;
+    size_t count;
+    hl_status status = input_read(path, LARGEST_FILE, &bytes, &count, error);
+    return status == HL_OK ? adopt(path, bytes, count, array, error) : HL_FAILED;
 }

@@ -2,12 +2,9 @@
 #include "core/io/picture.h"
 
 #include "core/io/decoder.h"
+#include "core/io/input.h"
 #include "core/io/resize.h"
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 
 enum { CHANNELS = 3, LEVELS = 256, LARGEST_MODEL_SIZE = 1 << 13 };
 /* No image that can be decoded needs more: 2^28 pixels of 16 bits for red, green, blue and opacity. */
@@ -15,43 +12,12 @@ static const size_t LARGEST_FILE = (size_t)1 << 31;
 
 /* ---- files ---- */
 
-static hl_status open_file(const char *path, FILE **file, size_t *count, hl_error *error) {
-    *file = NULL;
-    *count = 0;
-    struct stat status;
-    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode)) {
-        return hl_fail(error, HL_FAILED, "%s: not a regular file; name an image file", path);
-    }
-    *file = fopen(path, "rbe");
-    if (!*file || fstat(fileno(*file), &status) != 0) {
-        int reason = errno;
-        if (*file) fclose(*file);
-        return hl_fail(error, HL_FAILED, "%s: cannot be opened: %s; check the path", path, strerror(reason));
-    }
-    *count = (size_t)status.st_size;
-    return HL_OK;
-}
-
 /* *bytes to be freed, also after a failure. */
 static hl_status read_file(const char *path, uint8_t **bytes, encoded_image *out, hl_error *error) {
-    *bytes = NULL;
     *out = (encoded_image){.name = path};
-    FILE *file;
-    hl_status status = open_file(path, &file, &out->count, error);
-    if (status != HL_OK) return status;
-    if (out->count > LARGEST_FILE) {
-        status =
-            hl_fail(error, HL_FAILED, "%s: %zu bytes; an image of at most %zu can be read: make it smaller",
-                    path, out->count, LARGEST_FILE);
-    } else if (!(*bytes = malloc(out->count + !out->count))) {
-        status = hl_no_memory(error, path);
-    } else {
-        out->count = fread(*bytes, 1, out->count, file);
-        if (ferror(file)) status = hl_fail(error, HL_FAILED, "%s: cannot be read; check the disk", path);
-    }
+    hl_status status = input_read(path, LARGEST_FILE, bytes, &out->count, error);
     out->bytes = *bytes;
-    fclose(file);
-    return status;
+    return status == HL_OK ? HL_OK : HL_FAILED;
 }
 
 hl_status picture_load(const char *path, picture *out, hl_error *error) {

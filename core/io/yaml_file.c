@@ -2,8 +2,8 @@
  * Never knows what the keys mean. */
 #include "core/io/yaml_file.h"
 
+#include "core/io/input.h"
 #include "core/io/utf8.h"
-#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +19,7 @@ struct yaml_file {
     const char *const *sets, *const *places; /* of the sets the text, of the changes where they are written */
     bool is_set;                             /* the text of one `--set`, whose places nobody wants to count */
     bool loaded;                             /* `document` is to be freed */
+    bool piped;                              /* it lies in no folder */
     yaml_document_t document;
 };
 
@@ -476,36 +477,25 @@ static hl_status apply(yaml_file *file, const char *argument, yaml_mark_t mark, 
 
 /* ---- Files ---- */
 
-static hl_status read_whole(const char *path, uint8_t **bytes, size_t *count, hl_error *error) {
-    FILE *file = fopen(path, "rb");
-    if (!file) return hl_fail(error, HL_USAGE, "%s: cannot be read: %s", path, strerror(errno));
-    hl_status status = HL_OK;
-    *bytes = malloc(LARGEST_FILE + 1);
-    if (!*bytes) {
-        status = hl_no_memory(error, "the text of an experiment");
-    } else {
-        *count = fread(*bytes, 1, LARGEST_FILE + 1, file);
-        if (ferror(file)) {
-            status = hl_fail(error, HL_USAGE, "%s: cannot be read: %s", path, strerror(errno));
-        } else if (*count > LARGEST_FILE) {
-            status = hl_fail(error, HL_USAGE, "%s: larger than %d bytes, which no experiment is", path,
-                             LARGEST_FILE);
-        }
-    }
-    fclose(file);
-    return status;
+hl_status yaml_read(const char *path, const atomic_bool *cancel, yaml_source *out, hl_error *error) {
+    *out = (yaml_source){.path = path};
+    return input_read_piped(path, LARGEST_FILE, cancel, &out->bytes, &out->count, &out->piped, error);
 }
 
-hl_status yaml_open(const char *path, const char *const *sets, size_t set_count, yaml_file **out,
+void yaml_source_free(yaml_source *source) {
+    free(source->bytes);
+    *source = (yaml_source){0};
+}
+
+hl_status yaml_open(const yaml_source *source, const char *const *sets, size_t set_count, yaml_file **out,
                     hl_error *error) {
-    uint8_t *bytes = NULL;
-    size_t count = 0;
     *out = NULL;
     yaml_file *file = NULL;
-    hl_status status = read_whole(path, &bytes, &count, error);
-    if (status == HL_OK) status = yaml_parse(path, bytes, count, &file, error);
-    free(bytes);
-    if (status == HL_OK) file->sets = sets;
+    hl_status status = yaml_parse(source->path, source->bytes, source->count, &file, error);
+    if (status == HL_OK) {
+        file->piped = source->piped;
+        file->sets = sets;
+    }
     for (size_t i = 0; i < set_count && status == HL_OK; ++i) {
         status = apply(file, sets[i], (yaml_mark_t){0, i, COLUMN_OF_SET}, error);
     }
@@ -561,7 +551,7 @@ const yaml_node_t *yaml_item(const yaml_file *file, const yaml_node_t *sequence,
 
 char *yaml_resolve(const yaml_file *file, const yaml_node_t *node) {
     const char *path = (const char *)node->data.scalar.value, *slash = strrchr(file->name, '/');
-    if (path[0] == '/' || from_set(node) || !slash) return strdup(path);
+    if (path[0] == '/' || from_set(node) || file->piped || !slash) return strdup(path);
     char *resolved = NULL;
     if (asprintf(&resolved, "%.*s/%s", (int)(slash - file->name), file->name, path) < 0) return NULL;
     return resolved;

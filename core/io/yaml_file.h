@@ -7,6 +7,7 @@
 #define HEADLIGHT_YAML_H
 
 #include "headlight/error.h"
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -14,9 +15,22 @@
 
 typedef struct yaml_file yaml_file;
 
+/* The text of a file, which may be read only once: it may come from a pipe (`<(command)`, /dev/stdin), and
+ * then relative paths in it are relative to the working directory. */
+typedef struct yaml_source {
+    const char *path;
+    uint8_t *bytes;
+    size_t count;
+    bool piped;
+} yaml_source;
+
+/* `path` outlives *out. *cancel, which may be NULL, ends the waiting for a pipe. */
+hl_status yaml_read(const char *path, const atomic_bool *cancel, yaml_source *out, hl_error *error);
+void yaml_source_free(yaml_source *source); /* accepts a zeroed one */
+
 /* `sets`: "path.to.key=value" each, the value being YAML; "analyses.0.count=3" counts list items from 0.
  * Relative paths in a set value are relative to the working directory. The strings outlive *out. */
-hl_status yaml_open(const char *path, const char *const *sets, size_t set_count, yaml_file **out,
+hl_status yaml_open(const yaml_source *source, const char *const *sets, size_t set_count, yaml_file **out,
                     hl_error *error);
 hl_status yaml_parse(const char *name, const uint8_t *bytes, size_t count, yaml_file **out, hl_error *error);
 void yaml_close(yaml_file *file); /* accepts NULL */

@@ -11,7 +11,7 @@ enum { CONTEXT = 24, VOCABULARY = MERGES_FIXED + 4 };
 
 static tokenizer *small_tokenizer(void) {
     static const char text[] = "header\na a\naa a</w>\n\xc4\xa0 a\nc\xcc\xa7 t\n";
-    tokenizer *out = tokenizer_open("/", VOCABULARY);
+    tokenizer *out = tokenizer_open(NULL, "/", VOCABULARY);
     hl_error error;
     if (!out || merges_parse("fuzz", text, sizeof text - 1, VOCABULARY, &out->merges, &error))
         __builtin_trap();

@@ -45,6 +45,14 @@ struct hl_host {
     /* A further table of functions by name ("headlight.weights/1", see weights.h), or NULL when this host
      * lacks it. [any thread] */
     const void *(*extension)(const hl_host *host, const char *name);
+
+    /* Reads a whole file of at most `most` bytes. *bytes, which the caller frees with `free`, has a NUL
+     * behind the last of its *count bytes. A plugin opens no file in another way: this is an error, and not a
+     * wait without end, where a named pipe or a device lies. HL_USAGE when the path leads to no regular file
+     * that may be read or to a larger one; HL_FAILED when the system fails or the file changes meanwhile.
+     * Since ABI 1.2. [any thread] */
+    hl_status (*read_file)(const hl_host *host, const char *path, size_t most, char **bytes, size_t *count,
+                           hl_error *error);
 };
 
 #endif

@@ -23,7 +23,7 @@
 #include "option.h"
 
 #define HL_ABI_MAJOR 1
-#define HL_ABI_MINOR 1
+#define HL_ABI_MINOR 2
 
 #define HL_EXPORT __attribute__((visibility("default")))
 

@@ -24,6 +24,7 @@ static const hl_option options[] = {
 };
 
 typedef struct label_file {
+    const hl_host *host;
     const hl_model_info *model;
     const char *path, *aliases_path;
     cJSON *root, *aliases;           /* aliases NULL: there are none */
@@ -122,10 +123,10 @@ static hl_status check_aliases(const label_file *self) {
 }
 
 static hl_status open_files(label_file *self) {
-    hl_status status = parsing_read(self->path, &self->root, self->error);
+    hl_status status = parsing_read(self->host, self->path, &self->root, self->error);
     if (status == HL_OK) status = check_labels(self);
     if (status != HL_OK || !self->aliases_path) return status;
-    status = parsing_read(self->aliases_path, &self->aliases, self->error);
+    status = parsing_read(self->host, self->aliases_path, &self->aliases, self->error);
     return status == HL_OK ? check_aliases(self) : status;
 }
 
@@ -225,7 +226,8 @@ static hl_status add_aliases(const label_file *self) {
 
 static hl_status labels(const hl_host *host, const hl_model_info *model, const hl_value *const *values,
                         hl_label_sink *sink, hl_error *error) {
-    label_file self = {.model = model,
+    label_file self = {.host = host,
+                       .model = model,
                        .path = values[PATH]->string,
                        .aliases_path = values[ALIASES]->given ? values[ALIASES]->string : NULL,
                        .labelled = host->allocate(host, model->component_count, sizeof(bool)),

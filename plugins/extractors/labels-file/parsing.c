@@ -6,7 +6,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistr.h>
 #include <yaml.h>
 
@@ -40,10 +39,12 @@ static const char *find_escaped_nul(const char *json) {
 
 hl_status parsing_json(const char *path, const char *bytes, size_t count, cJSON **out, hl_error *error) {
     const char *end = bytes, *what = "not JSON from here on";
+    errno = 0;
     *out = cJSON_ParseWithLengthOpts(bytes, count + 1, &end, true);
     bool valid = *out && strlen(bytes) == count;
     const char *nul = valid ? find_escaped_nul(bytes) : NULL;
     if (valid && !nul) return HL_OK;
+    if (!*out && errno == ENOMEM) return hl_no_memory(error, path);
     cJSON_Delete(*out);
     *out = NULL;
     if (nul) what = "the text contains a NUL character: remove it";
@@ -193,43 +194,16 @@ hl_status parsing_yaml(const char *path, const char *bytes, size_t count, cJSON 
 
 /* ---- files ---- */
 
-/* At most LARGEST_FILE bytes and a NUL; the caller frees them. */
-static hl_status read_file(const char *path, char **bytes, size_t *count, hl_error *error) {
-    struct stat about;
-    FILE *file = fopen(path, "rb");
-    if (!file) return hl_fail(error, HL_USAGE, "%s: cannot be opened: %s", path, strerror(errno));
-    bool regular = fstat(fileno(file), &about) == 0 && S_ISREG(about.st_mode);
-    *bytes = malloc(LARGEST_FILE + 1);
-    *count = regular && *bytes ? fread(*bytes, 1, LARGEST_FILE + 1, file) : 0;
-    bool failed = ferror(file) != 0;
-    fclose(file);
-    hl_status status = HL_OK;
-    if (!regular) {
-        status = hl_fail(error, HL_USAGE, "%s: expected a file", path);
-    } else if (!*bytes) {
-        status = hl_no_memory(error, path);
-    } else if (failed || *count > LARGEST_FILE) {
-        status = hl_fail(error, HL_FAILED, "%s: %s", path,
-                         failed ? "cannot be read" : "too long; expected at most 1 MiB");
-    }
-    if (status == HL_OK) {
-        (*bytes)[*count] = '\0';
-    } else {
-        free(*bytes);
-    }
-    return status;
-}
-
 static bool is_yaml(const char *path) {
     const char *dot = strrchr(path, '.');
     return dot && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0);
 }
 
-hl_status parsing_read(const char *path, cJSON **out, hl_error *error) {
-    char *bytes = NULL;
-    size_t count = 0;
+hl_status parsing_read(const hl_host *host, const char *path, cJSON **out, hl_error *error) {
+    char *bytes;
+    size_t count;
     *out = NULL;
-    hl_status status = read_file(path, &bytes, &count, error);
+    hl_status status = host->read_file(host, path, LARGEST_FILE, &bytes, &count, error);
     if (status != HL_OK) return status;
     status = check_utf8(path, bytes, count, error);
     if (status == HL_OK) {

@@ -3,10 +3,10 @@
 #include "config.h"
 
 #include <cjson/cJSON.h>
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum {
     MAX_FILE = 1 << 20,
@@ -223,7 +223,9 @@ hl_status config_parse(const char *name, const char *json, size_t length, clip_c
                        hl_error *error) {
     *config = (clip_config){0};
     const char *end = json;
+    errno = 0;
     cJSON *parsed = cJSON_ParseWithLengthOpts(json, length + 1, &end, true);
+    if (!parsed && errno == ENOMEM) return hl_no_memory(error, name);
     if (!parsed) {
         return hl_fail(error, HL_FAILED, "%s: is not valid JSON near byte %td: write the file again", name,
                        end - json);
@@ -234,31 +236,11 @@ hl_status config_parse(const char *name, const char *json, size_t length, clip_c
     return r.status;
 }
 
-/* The whole file with a NUL after it. */
-static hl_status read_text(const char *path, char **out, size_t *length, hl_error *error) {
-    struct stat status;
-    FILE *file = stat(path, &status) == 0 && S_ISREG(status.st_mode) ? fopen(path, "rb") : NULL;
-    if (!file) return hl_fail(error, HL_USAGE, "%s: cannot be read: a model folder must hold it", path);
-    char *text = malloc(MAX_FILE + 1);
-    *length = text ? fread(text, 1, MAX_FILE + 1, file) : 0;
-    bool failed = ferror(file) != 0;
-    fclose(file);
-    if (!text) return hl_no_memory(error, "the model's configuration");
-    if (failed || *length > MAX_FILE) {
-        free(text);
-        return hl_fail(error, HL_FAILED, "%s: %s", path,
-                       failed ? "cannot be read" : "is larger than 1 MiB, expected a small JSON file");
-    }
-    text[*length] = '\0';
-    *out = text;
-    return HL_OK;
-}
-
-hl_status config_read(const char *folder, clip_config *config, hl_error *error) {
+hl_status config_read(const hl_host *host, const char *folder, clip_config *config, hl_error *error) {
     char *path = NULL, *text = NULL;
     size_t length = 0;
     if (asprintf(&path, "%s/%s", folder, CONFIG_FILE) < 0) return hl_no_memory(error, "a path");
-    hl_status status = read_text(path, &text, &length, error);
+    hl_status status = host->read_file(host, path, MAX_FILE, &text, &length, error);
     if (status == HL_OK) status = config_parse(path, text, length, config, error);
     free(text);
     free(path);

@@ -32,6 +32,6 @@ hl_status config_parse(const char *name, const char *json, size_t length, clip_c
                        hl_error *error);
 
 /* Reads FOLDER/open_clip_config.json. */
-hl_status config_read(const char *folder, clip_config *config, hl_error *error);
+hl_status config_read(const hl_host *host, const char *folder, clip_config *config, hl_error *error);
 
 #endif

@@ -4,11 +4,11 @@
 #include "merges.h"
 
 #include "buffer.h"
-#include <sys/stat.h>
+#include <unistd.h>
 #include <unistr.h>
 #include <zlib.h>
 
-enum { MAX_FILE = 64 << 20, END_LENGTH = 4 };
+enum { MAX_FILE = 64 << 20, END_LENGTH = 4, GZIP_ONLY = 16 };
 
 static const char end_of_word[] = "</w>";
 
@@ -234,42 +234,75 @@ const merge *merges_find(const merges *table, uint32_t left, uint32_t right) {
     return found->used ? &found->merge : NULL;
 }
 
-/* zlib reads plain files as they are. */
-static hl_status unpack(const char *path, buffer *out, hl_error *error) {
-    gzFile file = gzopen(path, "rb");
-    if (!file) return hl_fail(error, HL_FAILED, "%s: cannot be opened", path);
-    char block[1 << 14];
-    int got;
-    while ((got = gzread(file, block, sizeof block)) > 0 && out->length <= MAX_FILE) {
-        buffer_append(out, block, (size_t)got);
-    }
-    bool damaged = gzclose(file) != Z_OK || got < 0; /* gzclose also tells of a stream that was cut */
-    if (out->failed) return hl_no_memory(error, "the merges");
-    if (out->length > MAX_FILE) {
-        return hl_fail(error, HL_FAILED, "%s: holds more than 64 MiB, expected a list of merges", path);
-    }
-    if (damaged) return hl_fail(error, HL_FAILED, "%s: is damaged: get the file again", path);
-    return HL_OK;
+/* ---- gzip ---- */
+
+static hl_status explain(const char *name, int code, hl_error *error) {
+    if (code == Z_MEM_ERROR) return hl_no_memory(error, name);
+    return hl_fail(error, HL_FAILED, "%s: is damaged: get the file again", name);
 }
 
-static hl_status read_file(const char *path, size_t vocab_size, merges **out, hl_error *error) {
+static bool is_packed(const void *bytes, size_t count) {
+    static const uint8_t magic[] = {0x1f, 0x8b};
+    return count >= sizeof magic && memcmp(bytes, magic, sizeof magic) == 0;
+}
+
+/* Another member may follow the one that has ended; anything else behind it is not looked at, as gzip does
+ * it. */
+static bool next_member(z_stream *stream) {
+    return is_packed(stream->next_in, stream->avail_in) && inflateReset(stream) == Z_OK;
+}
+
+static hl_status inflate_all(const char *name, z_stream *stream, buffer *out, hl_error *error) {
+    Bytef block[1 << 14];
+    for (;;) {
+        stream->next_out = block;
+        stream->avail_out = sizeof block;
+        int code = inflate(stream, Z_NO_FLUSH);
+        buffer_append(out, (const char *)block, sizeof block - stream->avail_out);
+        if (out->failed) return hl_no_memory(error, name);
+        if (out->length > MAX_FILE) {
+            return hl_fail(error, HL_FAILED, "%s: holds more than 64 MiB, expected a list of merges", name);
+        }
+        if (code == Z_STREAM_END && !next_member(stream)) return HL_OK;
+        if (code != Z_OK && code != Z_STREAM_END) return explain(name, code, error);
+    }
+}
+
+hl_status merges_unpack(const char *name, char *bytes, size_t count, size_t vocab_size, merges **out,
+                        hl_error *error) {
+    if (!is_packed(bytes, count)) return merges_parse(name, bytes, count, vocab_size, out, error);
+    z_stream stream = {.next_in = (Bytef *)bytes, .avail_in = (uInt)count};
+    int code = inflateInit2(&stream, MAX_WBITS + GZIP_ONLY);
+    if (code != Z_OK) return explain(name, code, error);
     buffer text = {0};
     buffer_append(&text, "", 0);
-    hl_status status = unpack(path, &text, error);
-    if (status == HL_OK) status = merges_parse(path, text.bytes, text.length, vocab_size, out, error);
+    hl_status status = inflate_all(name, &stream, &text, error);
+    inflateEnd(&stream);
+    if (status == HL_OK) status = merges_parse(name, text.bytes, text.length, vocab_size, out, error);
     free(text.bytes);
     return status;
 }
 
-hl_status merges_read(const char *folder, size_t vocab_size, merges **out, hl_error *error) {
+static hl_status read_file(const hl_host *host, const char *path, size_t vocab_size, merges **out,
+                           hl_error *error) {
+    char *bytes;
+    size_t count;
+    hl_status status = host->read_file(host, path, MAX_FILE, &bytes, &count, error);
+    if (status != HL_OK) return status;
+    status = merges_unpack(path, bytes, count, vocab_size, out, error);
+    free(bytes);
+    return status;
+}
+
+hl_status merges_read(const hl_host *host, const char *folder, size_t vocab_size, merges **out,
+                      hl_error *error) {
     static const char *const names[] = {"merges.txt", "merges.txt.gz", "bpe_simple_vocab_16e6.txt",
                                         "bpe_simple_vocab_16e6.txt.gz"};
     for (size_t i = 0; i < sizeof names / sizeof *names; ++i) {
         char *path = NULL;
-        struct stat file;
         if (asprintf(&path, "%s/%s", folder, names[i]) < 0) return hl_no_memory(error, "a path");
-        bool there = stat(path, &file) == 0 && S_ISREG(file.st_mode);
-        hl_status status = there ? read_file(path, vocab_size, out, error) : HL_OK;
+        bool there = access(path, F_OK) == 0;
+        hl_status status = there ? read_file(host, path, vocab_size, out, error) : HL_OK;
         free(path);
         if (there) return status;
     }

@@ -2,7 +2,7 @@
 #ifndef MERGES_H
 #define MERGES_H
 
-#include "headlight/error.h"
+#include "headlight/host.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -21,8 +21,13 @@ typedef struct merge {
 hl_status merges_parse(const char *name, const char *text, size_t length, size_t vocab_size, merges **out,
                        hl_error *error);
 
+/* The same for a file as it is stored, which may be packed by gzip. */
+hl_status merges_unpack(const char *name, char *bytes, size_t count, size_t vocab_size, merges **out,
+                        hl_error *error);
+
 /* Reads the merges file of a model's folder, plain or gzip. HL_USAGE when there is none. */
-hl_status merges_read(const char *folder, size_t vocab_size, merges **out, hl_error *error);
+hl_status merges_read(const hl_host *host, const char *folder, size_t vocab_size, merges **out,
+                      hl_error *error);
 void merges_free(merges *table); /* accepts NULL */
 
 /* The symbol of a byte; `last`: of one that ends a word. */

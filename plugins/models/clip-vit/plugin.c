@@ -8,14 +8,13 @@
 /* A folder whose configuration this plugin refuses is still more its business than anybody else's, and its
  * error says why. */
 static int recognises(const hl_host *host, const char *path) {
-    (void)host;
     char *file = NULL;
     if (asprintf(&file, "%s/%s", path, CONFIG_FILE) < 0) return 0;
     bool there = access(file, F_OK) == 0;
     free(file);
     clip_config config;
     if (!there) return 0;
-    return config_read(path, &config, NULL) == HL_OK ? 90 : 10;
+    return config_read(host, path, &config, NULL) == HL_OK ? 90 : 10;
 }
 
 static void close_model(hl_model *model) {
@@ -31,10 +30,10 @@ static void close_model(hl_model *model) {
 }
 
 static hl_status open_parts(hl_model *model, const hl_model_source *source, hl_error *error) {
-    TRY(config_read(source->path, &model->config, error));
+    TRY(config_read(model->host, source->path, &model->config, error));
     TRY(checkpoint_open(model->host, source, &model->config, &model->weights, error));
     TRY(describe_model(model, source->path, error));
-    model->tokenizer = tokenizer_open(source->path, model->config.vocab_size);
+    model->tokenizer = tokenizer_open(model->host, source->path, model->config.vocab_size);
     return model->tokenizer ? HL_OK : hl_no_memory(error, "the tokenizer");
 }
 

@@ -9,15 +9,17 @@
 #include <unistr.h>
 
 struct tokenizer {
+    const hl_host *host;
     char *folder;
     size_t vocab_size;
     pthread_mutex_t lock;
     merges *merges; /* NULL until the first text; afterwards it never changes */
 };
 
-tokenizer *tokenizer_open(const char *folder, size_t vocab_size) {
+tokenizer *tokenizer_open(const hl_host *host, const char *folder, size_t vocab_size) {
     tokenizer *out = calloc(1, sizeof *out);
     if (!out) return NULL;
+    out->host = host;
     out->vocab_size = vocab_size;
     out->folder = strdup(folder);
     if (out->folder && pthread_mutex_init(&out->lock, NULL) == 0) return out;
@@ -38,7 +40,7 @@ static hl_status load_once(tokenizer *t, hl_error *error) {
     hl_status status = HL_OK;
     pthread_mutex_lock(&t->lock);
     if (!t->merges) {
-        status = merges_read(t->folder, t->vocab_size, &t->merges, error);
+        status = merges_read(t->host, t->folder, t->vocab_size, &t->merges, error);
     }
     pthread_mutex_unlock(&t->lock);
     return status;

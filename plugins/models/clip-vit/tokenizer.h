@@ -2,15 +2,15 @@
 #ifndef TOKENIZER_H
 #define TOKENIZER_H
 
-#include "headlight/error.h"
+#include "headlight/host.h"
 #include <stddef.h>
 #include <stdint.h>
 
 typedef struct tokenizer tokenizer;
 
 /* Only remembers where the merges are; they are read when the first text comes. */
-tokenizer *tokenizer_open(const char *folder, size_t vocab_size); /* NULL: no memory */
-void tokenizer_close(tokenizer *t);                               /* accepts NULL */
+tokenizer *tokenizer_open(const hl_host *host, const char *folder, size_t vocab_size); /* NULL: no memory */
+void tokenizer_close(tokenizer *t);                                                    /* accepts NULL */
 
 /* ids: `context` numbers: start, the text's, end, zeros; a longer text is cut and keeps its end.
  * [any thread] */
