@@ -21,6 +21,10 @@ int close_clip_vit(void **state);
 /* The configuration `from` with one piece of it changed. */
 void write_config(const char *folder, const char *from, const char *what, const char *by);
 
+/* Adds a tensor to the folder's weights: its dtype and shape as JSON writes them, and so many bytes of data.
+ */
+void add_tensor(const char *folder, const char *name, const char *dtype, const char *shape, size_t bytes);
+
 /* ---- an open model ---- */
 
 typedef struct opened_model {

@@ -59,7 +59,6 @@ static void what_is_not_supported_is_refused_by_name(void **state) {
         {"vision_cfg", "no_ln_pre", "true"},
         {"vision_cfg", "pos_embed_type", "\"sin_cos_2d\""},
         {"vision_cfg", "act_kwargs", "{\"approximate\": \"tanh\"}"},
-        {"vision_cfg", "layers", "[3, 4, 6, 3]"},
         {"text_cfg", "hf_model_name", "\"roberta-base\""},
         {"text_cfg", "no_causal_mask", "true"},
         {"text_cfg", "pool_type", "\"last\""},
@@ -67,7 +66,24 @@ static void what_is_not_supported_is_refused_by_name(void **state) {
         {"text_cfg", "proj_bias", "true"},
         {"text_cfg", "ls_init_value", "0.1"},
         {"text_cfg", "hf_tokenizer_name", "\"t5\""},
+        {"text_cfg", "tokenizer_kwargs", "{\"clean\": \"canonicalize\"}"},
+        {"text_cfg", "text_arch", "\"modern\""},
+        {"text_cfg", "attention_mode", "\"bidirectional\""},
+        {"text_cfg", "proj_type", "\"none\""},
+        /* what this plugin has never heard of */
+        {"vision_cfg", "registers", "4"},
+        {"vision_cfg", "scale_attn_inner", "true"},
+        {"vision_cfg", "scale_fc", "true"},
+        {"vision_cfg", "rope", "{\"theta\": 10000}"},
+        {"vision_cfg", "Layers", "24"},
+        {"vision_cfg", "width ", "24"},
+        {"text_cfg", "correct_eos_mask", "true"},
+        {"text_cfg", "bpe_path", "\"merges.txt\""},
+        {"text_cfg", "layer_ids", "[1]"},
+        {"text_cfg", "qkv_bias", "0"},
     };
+    assert_config_refused("\"layers\": 3", "\"layers\": [3, 4, 6, 3]", HL_USAGE,
+                          "model_cfg.vision_cfg.layers:");
     for (size_t i = 0; i < COUNT(cases); ++i) {
         char *what = text("\"%s\": {", cases[i].section);
         char *by = text("%s\"%s\": %s,", what, cases[i].key, cases[i].value);
@@ -79,8 +95,101 @@ static void what_is_not_supported_is_refused_by_name(void **state) {
     }
     assert_config_refused("\"embed_dim\"", "\"custom_text\": true, \"embed_dim\"", HL_USAGE,
                           "model_cfg.custom_text");
-    assert_config_refused("\"preprocess_cfg\": {", "\"preprocess_cfg\": {\"resize_mode\": \"squash\",",
-                          HL_USAGE, "preprocess_cfg.resize_mode");
+    assert_config_refused("\"embed_dim\"", "\"logit_cap\": 30, \"embed_dim\"", HL_USAGE,
+                          "model_cfg.logit_cap:");
+    static const char *const preprocess[][2] = {{"resize_mode", "\"squash\""},
+                                                {"interpolation", "\"bilinear\""},
+                                                {"mode", "\"L\""},
+                                                {"crop_pct", "0.875"}};
+    for (size_t i = 0; i < COUNT(preprocess); ++i) {
+        char *by = text("\"preprocess_cfg\": {\"%s\": %s,", preprocess[i][0], preprocess[i][1]);
+        char *named = text("preprocess_cfg.%s:", preprocess[i][0]);
+        assert_config_refused("\"preprocess_cfg\": {", by, HL_USAGE, named);
+        free(by);
+        free(named);
+    }
+    assert_config_refused("\"model_cfg\"", "\"lora_cfg\": {\"r\": 8}, \"model_cfg\"", HL_USAGE,
+                          CONFIG ": lora_cfg: this setting is not supported");
+}
+
+/* Readers of JSON differ in which of two they take. */
+static void what_is_said_twice_is_refused(void **state) {
+    (void)state;
+    static const char *const cases[][3] = {
+        {"\"layers\": 3", "\"layers\": 3, \"layers\": 3", "model_cfg.vision_cfg.layers: is there twice"},
+        {"\"heads\": 2", "\"heads\": 2, \"heads\": 4", "model_cfg.text_cfg.heads: is there twice"},
+        {"\"quick_gelu\": true", "\"quick_gelu\": null, \"quick_gelu\": true", "model_cfg.quick_gelu"},
+        {"\"mean\": [", "\"mean\": [1, 1, 1], \"mean\": [", "preprocess_cfg.mean: is there twice"},
+        {"\"model_cfg\"", "\"preprocess_cfg\": {}, \"model_cfg\"", ": preprocess_cfg: is there twice"},
+    };
+    for (size_t i = 0; i < COUNT(cases); ++i) {
+        assert_config_refused(cases[i][0], cases[i][1], HL_FAILED, cases[i][2]);
+    }
+}
+
+/* Opens tiny-a with one thing in its configuration changed. */
+static void assert_config_taken(const char *what, const char *by) {
+    hl_error error;
+    char *folder = make_folder();
+    copy_folder(TINY_A, folder);
+    write_config(folder, TINY_A "/" CONFIG, what, by);
+    if (try_open(folder, &error)) fail_msg("%s: %s", by, error.message);
+    remove_folder(folder);
+}
+
+static void settings_that_are_off_are_taken(void **state) {
+    (void)state;
+    static const char *const off[] = {"null", "false", "0", "0.0", "\"\"", "{}", "[]"};
+    static const char *const keys[][2] = {
+        {"vision_cfg", "timm_model_name"}, {"vision_cfg", "ls_init_value"}, {"vision_cfg", "pool_type"},
+        {"vision_cfg", "block_type"},      {"vision_cfg", "never_heard"},   {"text_cfg", "hf_tokenizer_name"},
+        {"text_cfg", "hf_model_name"},     {"text_cfg", "tokenizer_mode"},  {"text_cfg", "no_causal_mask"},
+        {"text_cfg", "proj_type"},         {"text_cfg", "never_heard"},     {"model_cfg", "custom_text"},
+        {"model_cfg", "multimodal_cfg"},   {"model_cfg", "never_heard"},    {"preprocess_cfg", "resize_mode"},
+        {"preprocess_cfg", "never_heard"}};
+    for (size_t k = 0; k < COUNT(keys); ++k) {
+        for (size_t i = 0; i < COUNT(off); ++i) {
+            char *what = text("\"%s\": {", keys[k][0]);
+            char *by = text("%s\"%s\": %s,", what, keys[k][1], off[i]);
+            assert_config_taken(what, by);
+            free(what);
+            free(by);
+        }
+    }
+    assert_config_taken("\"model_cfg\"", "\"never_heard\": \"\", \"model_cfg\"");
+    assert_config_taken("\"mean\": [", "\"mode\": \"\", \"fill_color\": 255, \"mean\": [");
+}
+
+static void squares_may_be_pairs(void **state) {
+    (void)state;
+    assert_config_taken("\"image_size\": 32", "\"image_size\": [32, 32]");
+    assert_config_taken("\"patch_size\": 8", "\"patch_size\": [8, 8]");
+    assert_config_taken("\"mean\": [", "\"size\": [32, 32], \"mean\": [");
+    assert_config_taken("\"mean\": [", "\"size\": 32, \"mean\": [");
+    static const struct {
+        const char *what, *by;
+        hl_status status;
+        const char *says;
+    } wrong[] = {
+        {"\"image_size\": 32", "\"image_size\": [32, 40]", HL_USAGE,
+         "image_size: is 32 x 40, which is no square"},
+        {"\"patch_size\": 8", "\"patch_size\": [8, 4]", HL_USAGE, "patch_size: is 8 x 4, which is no square"},
+        {"\"image_size\": 32", "\"image_size\": [32]", HL_FAILED, "image_size: expected one whole number"},
+        {"\"image_size\": 32", "\"image_size\": [32, 32, 3]", HL_FAILED,
+         "image_size: expected one whole number"},
+        {"\"image_size\": 32", "\"image_size\": [\"32\", 32]", HL_FAILED,
+         "image_size: expected one whole number"},
+        {"\"image_size\": 32", "\"image_size\": []", HL_FAILED, "image_size: expected one whole number"},
+        {"\"image_size\": 32", "\"image_size\": [32.5, 32.5]", HL_FAILED,
+         "image_size: expected a whole number"},
+        {"\"image_size\": 32", "\"image_size\": [0, 0]", HL_FAILED, "image_size: expected a whole number"},
+        {"\"mean\": [", "\"size\": [32, 40], \"mean\": [", HL_USAGE, "preprocess_cfg.size: is 32 x 40"},
+        {"\"mean\": [", "\"size\": [224, 224], \"mean\": [", HL_FAILED,
+         "preprocess_cfg.size: expected the model's image_size, 32"},
+    };
+    for (size_t i = 0; i < COUNT(wrong); ++i) {
+        assert_config_refused(wrong[i].what, wrong[i].by, wrong[i].status, wrong[i].says);
+    }
 }
 
 /* Keys at their usual values, and keys that have no say, change nothing. */
@@ -93,7 +202,8 @@ static void harmless_keys_are_ignored(void **state) {
                  "\"custom_text\": false, \"init_logit_bias\": -10, \"vision_cfg\": {\"pool_type\": \"tok\","
                  " \"timm_model_name\": null, \"ls_init_value\": null, \"attentional_pool\": false, "
                  "\"qkv_bias\": true,"
-                 " \"patch_dropout\": 0.5, \"act_kwargs\": {}, \"mlp_ratio\": 4,");
+                 " \"patch_dropout\": 0.5, \"act_kwargs\": {}, \"mlp_ratio\": 4, \"timm_pool\": \"avg\","
+                 " \"output_tokens\": true, \"attn_pooler_heads\": 8, \"block_type\": \"default\",");
     hl_status status = try_open(folder, &error);
     if (status) fail_msg("%s", error.message);
     remove_folder(folder);
@@ -116,7 +226,7 @@ static void impossible_numbers_are_refused(void **state) {
         {"\"embed_dim\": 32,", "", "model_cfg.embed_dim"},
         {"\"quick_gelu\": true", "\"quick_gelu\": 1", "model_cfg.quick_gelu"},
         {"\"mean\": [", "\"mean\": [1,", "preprocess_cfg.mean"},
-        {"\"std\": [", "\"std\": 1, \"x\": [", "preprocess_cfg.std"},
+        {"\"std\": [", "\"std\": 1, \"fill_color\": [", "preprocess_cfg.std"},
         {"\"mean\": [", "\"size\": 224, \"mean\": [", "preprocess_cfg.size"},
         {"\"text_cfg\"", "\"other\"", "model_cfg.text_cfg"},
         {"\"model_cfg\"", "\"other\"", "model_cfg"},
@@ -141,8 +251,6 @@ static void folders_are_recognised(void **state) {
     write_config(folder, TINY_A "/" CONFIG, "\"vision_cfg\": {",
                  "\"vision_cfg\": {\"timm_model_name\": \"x\",");
     assert_true(sure(folder) > 0 && sure(folder) < 50);
-    assert_int_equal(try_open(TEST_GOLDEN, &error), HL_USAGE);
-    assert_non_null(strstr(error.message, CONFIG));
     assert_int_equal(remove(path), 0);
     assert_int_equal(mkdir(path, 0700), 0);
     assert_int_equal(try_open(folder, &error), HL_USAGE);
@@ -150,15 +258,76 @@ static void folders_are_recognised(void **state) {
     remove_folder(folder);
 }
 
-static void missing_weights_are_named(void **state) {
+/* What lies in a folder that lacks a model's files, and what is said of it. */
+static void missing_files_get_a_hint(void **state) {
     (void)state;
-    hl_error error;
-    char *folder = make_folder();
-    char *path = text("%s/%s", folder, CONFIG);
-    copy_file(TINY_A "/" CONFIG, path);
-    free(path);
-    assert_true(try_open(folder, &error) != HL_OK);
-    assert_non_null(strstr(error.message, WEIGHTS));
+    static const char config_and_weights[] = "no " CONFIG ", no " WEIGHTS ": clip-vit reads ";
+    static const struct {
+        const char *files[6];
+        const char *says[2];
+    } cases[] = {
+        {{NULL}, {"found no file of a model, ", config_and_weights}},
+        {{"merges.txt", "readme.md"}, {"found no file of a model, ", config_and_weights}},
+        {{"pytorch_model.bin"}, {"found pytorch_model.bin, ", config_and_weights}},
+        {{"ViT-B-32.pt"}, {"found ViT-B-32.pt, ", config_and_weights}},
+        {{"model.safetensors", "config.json", "merges.txt"},
+         {"found config.json, model.safetensors, ", config_and_weights}},
+        {{"a.bin", "b.pt", "c.pth", "d.ckpt", "e.bin"},
+         {"found a.bin, b.pt, c.pth, d.ckpt, ..., ", "save_for_hf"}},
+        {{WEIGHTS}, {"found " WEIGHTS ", no " CONFIG ": ", "clip-vit reads"}},
+        {{CONFIG, "open_clip_pytorch_model.bin"},
+         {"found " CONFIG ", open_clip_pytorch_model.bin, no " WEIGHTS ": ", "save_for_hf"}},
+        {{CONFIG, "open_clip_model-00001-of-00002.safetensors"},
+         {"00002.safetensors, no " WEIGHTS, "OpenCLIP"}},
+    };
+    for (size_t i = 0; i < COUNT(cases); ++i) {
+        hl_error error;
+        char hint[1024], *folder = make_folder();
+        for (size_t k = 0; cases[i].files[k]; ++k) {
+            char *path = text("%s/%s", folder, cases[i].files[k]);
+            bool config = strcmp(cases[i].files[k], CONFIG) == 0;
+            if (config) copy_file(TINY_A "/" CONFIG, path);
+            if (!config) write_text(path, "x");
+            free(path);
+        }
+        assert_int_equal(try_open(folder, &error), HL_USAGE);
+        assert_ptr_equal(strstr(error.message, folder), error.message);
+        api.hint(&the_host->interface, folder, hint, sizeof hint);
+        for (size_t k = 0; k < 2; ++k) {
+            if (!strstr(error.message, cases[i].says[k])) fail_msg("case %zu: %s", i, error.message);
+            if (!strstr(hint, cases[i].says[k])) fail_msg("case %zu: %s", i, hint);
+        }
+        remove_folder(folder);
+    }
+    char little[24] = "";
+    api.hint(&the_host->interface, TINY_A, little, sizeof little);
+    assert_string_equal(little, "");
+    api.hint(&the_host->interface, TEST_GOLDEN, little, sizeof little);
+    assert_int_equal(strlen(little), sizeof little - 1);
+}
+
+/* Through the command, which knows no file's name itself. */
+static void the_command_hands_hints_on(void **state) {
+    (void)state;
+    static const char *const commands[][6] = {
+        {"decompose", "--pixels", TEST_GOLDEN "/tiny-a/pixels.npy", "--out"},
+        {"index", "--images", TEST_GOLDEN "/images", "--out"},
+    };
+    char *folder = make_folder(), *file = text("%s/pytorch_model.bin", folder), *out = text("%s/out", folder);
+    write_text(file, "x");
+    for (size_t i = 0; i < COUNT(commands); ++i) {
+        char *errors;
+        const char *const *words = commands[i];
+        int status =
+            run_command(NULL, &errors, words[0], "--model", folder, words[1], words[2], words[3], out, NULL);
+        assert_int_equal(status, 2);
+        assert_non_null(
+            strstr(errors, "recognises this folder (asked: clip-vit); clip-vit: found pytorch_model.bin"));
+        free(errors);
+    }
+    assert_int_equal(count_files(folder), 1);
+    free(out);
+    free(file);
     remove_folder(folder);
 }
 
@@ -173,6 +342,9 @@ static void info_says_what_the_configuration_says(void **state) {
     assert_int_equal(m.info->grid_rows * 10 + m.info->grid_cols, 44);
     assert_int_equal(m.info->component_count, 1 + 4 * 5);
     assert_int_equal(m.info->basis_count, 17);
+    assert_int_equal(m.info->fact_count, 1);
+    assert_string_equal(m.info->facts->name, "activation");
+    assert_string_equal(m.info->facts->value, "gelu");
     assert_true(m.info->preprocess.mean[2] == 0.40821073F && m.info->preprocess.deviation[0] == 0.26862954F);
     static const char *const names[] = {"input", "L0.H0", "L0.H1", "L0.H2", "L0.H3", "L0.MLP", "L1.H0"};
     for (uint32_t i = 0; i < COUNT(names); ++i) assert_string_equal(component(&m, i)->name, names[i]);
@@ -193,7 +365,11 @@ int main(void) {
         cmocka_unit_test(harmless_keys_are_ignored),
         cmocka_unit_test(impossible_numbers_are_refused),
         cmocka_unit_test(folders_are_recognised),
-        cmocka_unit_test(missing_weights_are_named),
+        cmocka_unit_test(what_is_said_twice_is_refused),
+        cmocka_unit_test(settings_that_are_off_are_taken),
+        cmocka_unit_test(squares_may_be_pairs),
+        cmocka_unit_test(missing_files_get_a_hint),
+        cmocka_unit_test(the_command_hands_hints_on),
         cmocka_unit_test(info_says_what_the_configuration_says),
     };
     return cmocka_run_group_tests(tests, open_clip_vit_and_backends, close_clip_vit);

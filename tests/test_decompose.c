@@ -210,7 +210,9 @@ static void wrong_input_is_one_line_and_leaves_nothing(void **state) {
 #define TINY_PIXELS "--pixels", TEST_GOLDEN "/tiny-a/pixels.npy"
     const refusal refusals[] = {
         {2, "recognises", {"--model", TEST_GOLDEN, TINY_PIXELS}},
-        {2, "recognises", {"--model", "/nowhere", TINY_PIXELS}},
+        {2, "the model's folder /nowhere does not exist", {"--model", "/nowhere", TINY_PIXELS}},
+        {2, "/texts.txt is no folder", {"--model", TEST_GOLDEN "/texts.txt", TINY_PIXELS}},
+        {2, "/texts.txt/x does not exist", {"--model", TEST_GOLDEN "/texts.txt/x", TINY_PIXELS}},
         {2, "--pixels", {TINY}},
         {2, "--pixels", {TINY, TINY_PIXELS, "--image", TEST_GOLDEN "/images/gray.png"}},
         {1, "32 x 32", {TINY, "--pixels", TEST_GOLDEN "/tiny-b/pixels.npy"}},

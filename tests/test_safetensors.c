@@ -184,6 +184,7 @@ static void accepts_what_the_format_allows(void **state) {
 /* Beginnings and ends of entries, to keep the table below readable. */
 #define A(rest)       "{\"a\":{" rest "}}"
 #define F32(shape)    "\"dtype\":\"F32\",\"shape\":" shape ",\"data_offsets\":"
+#define NEW(shape)    "\"dtype\":\"F3_NEW\",\"shape\":" shape ",\"data_offsets\":"
 #define TWO(one, two) "{\"a\":{" one "},\"b\":{" two "}}"
 
 static const struct {
@@ -193,16 +194,19 @@ static const struct {
 } BAD[] = {
     {"[]", 0, "expected a JSON object"},
     {" {}", 0, "expected a JSON object"},
-    {"{} {}", 0, "header byte 3"},
-    {"{\"a\":", 0, "expected a JSON object"},
-    {"{\"1\":1,", 0, "expected a JSON object"},
+    {"{} {}", 0, "header: no valid JSON near byte 3"},
+    {"{\"a\":", 0, "header: no valid JSON near byte 5"},
+    {"{\"1\":1,", 0, "header: no valid JSON near byte 7"},
+    {"{\"\xff\":{" F32("[1]") "[0,4]}}", 4, "header:1: not UTF-8"},
+    {"{\"a\\u0000b\":{" F32("[1]") "[0,4]}}", 4, "a NUL character at byte 3"},
+    {"{\"__metadata__\":{\"a\":\"\\u0000\"}}", 0, "a NUL character at byte 22"},
     {"{", 0, "a header of 1 bytes"},
     {"{}", 1, "1 bytes of data, the tensors end at 0"},
     {"{\"a\":3}", 0, "no object"},
     {A(""), 0, "dtype"},
-    {A("\"shape\":[1],\"data_offsets\":[0,4]"), 4, "dtype is missing or unknown"},
-    {A("\"dtype\":\"F33\",\"shape\":[1],\"data_offsets\":[0,4]"), 4, "dtype is missing or unknown"},
-    {A("\"dtype\":7,\"shape\":[1],\"data_offsets\":[0,4]"), 4, "dtype is missing or unknown"},
+    {A("\"shape\":[1],\"data_offsets\":[0,4]"), 4, "dtype is missing or no text"},
+    {A("\"dtype\":7,\"shape\":[1],\"data_offsets\":[0,4]"), 4, "dtype is missing or no text"},
+    {A("\"dtype\":[\"F32\"],\"shape\":[1],\"data_offsets\":[0,4]"), 4, "dtype is missing or no text"},
     {A("\"dtype\":\"F32\",\"data_offsets\":[0,4]"), 4, "shape is missing"},
     {A(F32("{}") "[0,4]"), 4, "shape is missing or no list"},
     {A(F32("[-1]") "[0,4]"), 4, "non-negative integers"},
@@ -213,7 +217,8 @@ static const struct {
     {A(F32("[4503599627370496,4503599627370496]") "[0,0]"), 0, "shape is too large"},
     {A(F32("[4503599627370496,1024]") "[0,0]"), 0, "shape is too large"},
     {A(F32("[4503599627370496,4503599627370496,0]") "[0,0]"), 0, "shape is too large"},
-    {A(F32("[1,1,1,1,1,1,1,1,1]") "[0,4]"), 4, "more than 8 dimensions"},
+    {A(F32("[1,1,1,1,1,1,1,1,2]") "[0,4]"), 4, "disagree"},
+    {A(F32("[0,1,1,1,1,1,1,4503599627370496,4503599627370496]") "[0,0]"), 0, "shape is too large"},
     {A("\"dtype\":\"F32\",\"shape\":[1]"), 4, "data_offsets are not two"},
     {A(F32("[1]") "[0]"), 4, "data_offsets are not two"},
     {A(F32("[1]") "[0,4,4]"), 4, "data_offsets are not two"},
@@ -230,6 +235,15 @@ static const struct {
     {TWO(F32("[2]") "[0,8]", F32("[2]") "[0,8]"), 8, "overlaps"},
     {TWO(F32("[1]") "[0,4]", F32("[1]") "[8,12]"), 12, "b: unused bytes"},
     {"{\"a\":{" F32("[1]") "[0,4]},\"a\":{" F32("[1]") "[4,8]}}", 8, "a: its name comes twice"},
+    /* of a dtype that nobody knows everything but its size is checked */
+    {A(NEW("[1]") "[0,5]"), 4, "beyond the end of the file"},
+    {A(NEW("[1]") "[5,4]"), 5, "end before they begin"},
+    {A(NEW("[1]") "[0,4]"), 5, "5 bytes of data, the tensors end at 4"},
+    {A(NEW("[1]") "[1,5]"), 5, "unused bytes lie before it"},
+    {A(NEW("[-1]") "[0,4]"), 4, "non-negative integers"},
+    {A(NEW("[4503599627370496,4503599627370496]") "[0,4]"), 4, "shape is too large"},
+    {TWO(NEW("[1]") "[0,8]", F32("[2]") "[4,12]"), 12, "b: it overlaps"},
+    {TWO(F32("[2]") "[0,8]", NEW("[2]") "[4,12]"), 12, "b: it overlaps"},
 };
 
 static void refuses_bad_headers(void **state) {
@@ -244,6 +258,78 @@ static void refuses_bad_headers(void **state) {
         assert_null(weights);
         assert_ptr_equal(strstr(error.message, "some.safetensors: "), error.message);
         if (!strstr(error.message, BAD[i].reason)) fail_msg("%s: %s", BAD[i].header, error.message);
+    }
+}
+
+/* A dtype of tomorrow, of another size or of half bytes, makes no sound file damaged. */
+static void unknown_dtypes_are_left_to_who_needs_them(void **state) {
+    (void)state;
+    static const struct {
+        const char *dtype;
+        size_t bytes; /* of three numbers */
+    } types[] = {{"F4", 2},   {"F6_E2M3", 3},     {"F6_E3M2", 3}, {"F8_E8M0", 3}, {"F8_E4M3FNUZ", 3},
+                 {"C64", 24}, {"TOMORROW", 1000}, {"f32", 12},    {"", 0}};
+    for (size_t i = 0; i < COUNT(types); ++i) {
+        char *header = text("{\"a\":{\"dtype\":\"%s\",\"shape\":[3],\"data_offsets\":[4,%zu]},"
+                            "\"b\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4]}}",
+                            types[i].dtype, 4 + types[i].bytes);
+        uint8_t *copy;
+        hl_weights *weights;
+        hl_error error;
+        assert_ok(parse(header, 4 + types[i].bytes, &copy, &weights, &error), error);
+        const hl_stored_tensor *other = safetensors_api.find(weights, "a");
+        assert_int_equal(other->dtype, HL_OTHER);
+        assert_string_equal(other->type, types[i].dtype);
+        assert_int_equal(other->elements, 3);
+        float out[3];
+        assert_int_equal(safetensors_api.read(weights, other, 0, 3, out, &error), HL_FAILED);
+        assert_non_null(strstr(error.message, "tensor a: "));
+        free(read_all(weights, safetensors_api.find(weights, "b")));
+        safetensors_api.done(weights, other);
+        safetensors_api.close(weights);
+        free(copy);
+        free(header);
+    }
+}
+
+/* hl_stored_tensor has room for eight. */
+static void many_dimensions_fold_into_the_last(void **state) {
+    (void)state;
+    uint8_t *copy;
+    hl_weights *weights;
+    hl_error error;
+    assert_ok(parse("{\"a\":{\"dtype\":\"U8\",\"shape\":[1,2,1,1,1,1,1,3,5,2],\"data_offsets\":[0,60]}}", 60,
+                    &copy, &weights, &error),
+              error);
+    const hl_stored_tensor *tensor = safetensors_api.at(weights, 0);
+    assert_int_equal(tensor->rank, 8);
+    assert_int_equal(tensor->shape[1], 2);
+    assert_int_equal(tensor->shape[7], 30);
+    assert_int_equal(tensor->elements, 60);
+    safetensors_api.close(weights);
+    free(copy);
+}
+
+/* As serde_json reads it, with which the format's own library reads its headers: white space, and no NUL. */
+static void padding_is_white_space(void **state) {
+    (void)state;
+    static const struct {
+        const char *padding;
+        size_t count;
+    } padded[] = {{" ", 1}, {"        ", 8}, {"\n", 1}, {"\r\n\t ", 4}},
+      wrong[] = {{"\0", 1}, {"\0\0\0\0\0\0\0\0", 8}, {"  \0", 3}, {"\0  ", 3}, {" \0 ", 3}, {"\0\n", 2}};
+    for (size_t i = 0; i < COUNT(padded) + COUNT(wrong); ++i) {
+        bool good = i < COUNT(padded);
+        const char *padding = good ? padded[i].padding : wrong[i - COUNT(padded)].padding;
+        size_t count = good ? padded[i].count : wrong[i - COUNT(padded)].count;
+        uint8_t bytes[24] = {(uint8_t)(2 + count), [8] = '{', [9] = '}'};
+        memcpy(bytes + 10, padding, count);
+        hl_weights *weights;
+        hl_error error = {""};
+        hl_status status = safetensors_parse("s", bytes, 10 + count, &weights, &error);
+        if (status != (good ? HL_OK : HL_FAILED)) fail_msg("padding %zu: %s", i, error.message);
+        if (!good) assert_non_null(strstr(error.message, "NUL"));
+        safetensors_api.close(weights);
     }
 }
 
@@ -313,11 +399,19 @@ static void missing_files_are_named(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(converts_as_numpy_does),         cmocka_unit_test(lists_by_name),
-        cmocka_unit_test(refuses_reads_that_cannot_be),   cmocka_unit_test(rounded_checkpoints_agree),
-        cmocka_unit_test(accepts_what_the_format_allows), cmocka_unit_test(refuses_bad_headers),
-        cmocka_unit_test(refuses_bad_header_lengths),     cmocka_unit_test(refuses_deep_nesting),
-        cmocka_unit_test(refuses_every_truncation),       cmocka_unit_test(missing_files_are_named),
+        cmocka_unit_test(converts_as_numpy_does),
+        cmocka_unit_test(lists_by_name),
+        cmocka_unit_test(refuses_reads_that_cannot_be),
+        cmocka_unit_test(rounded_checkpoints_agree),
+        cmocka_unit_test(accepts_what_the_format_allows),
+        cmocka_unit_test(refuses_bad_headers),
+        cmocka_unit_test(refuses_bad_header_lengths),
+        cmocka_unit_test(refuses_deep_nesting),
+        cmocka_unit_test(refuses_every_truncation),
+        cmocka_unit_test(missing_files_are_named),
+        cmocka_unit_test(unknown_dtypes_are_left_to_who_needs_them),
+        cmocka_unit_test(many_dimensions_fold_into_the_last),
+        cmocka_unit_test(padding_is_white_space),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

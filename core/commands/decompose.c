@@ -3,6 +3,7 @@
  * Arrays are written image after image as they are made, so memory does not grow with the number of images.
  * This is where a table of components is written out as layers x heads: a model whose heads form no rectangle
  * is refused. */
+#include "core/engine/cut_texts.h"
 #include "core/engine/engine.h"
 #include "core/host/library.h"
 #include "core/io/input.h"
@@ -142,19 +143,20 @@ static hl_status read_text_file(decompose *self, hl_error *error) {
     return status;
 }
 
-/* All texts become ids before the weights are read, so that a bad one costs no time. */
+/* All texts become ids before the weights are read, so that a bad one costs no time and a cut one is known.
+ */
 static hl_status check_texts(decompose *self, hl_error *error) {
     hl_status status = HL_OK;
     for (size_t i = 0; i < self->request->text_count && status == HL_OK; ++i) {
         status = add_text(self, self->request->texts[i], strlen(self->request->texts[i]), error);
     }
     if (status == HL_OK && self->request->text_file) status = read_text_file(self, error);
-    int32_t *ids = calloc((size_t)self->info->context + 1, sizeof *ids);
-    if (!ids) return hl_no_memory(error, "token ids");
+    cut_texts cut = {NULL, 0};
     for (size_t i = 0; i < self->text_count && status == HL_OK; ++i) {
-        status = self->model->api.tokenize(self->model->model, self->texts[i], ids, error);
+        status = cut_texts_check(&cut, self->model, self->texts[i], error);
     }
-    free(ids);
+    if (status == HL_OK) cut_texts_warn(&cut, self->model);
+    cut_texts_free(&cut);
     return status;
 }
 

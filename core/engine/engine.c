@@ -2,9 +2,11 @@
 #include "core/engine/engine.h"
 
 #include "core/host/compute.h"
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 const hl_component *engine_component(const engine *self, uint32_t index) {
     return hl_component_at(self->info, index);
@@ -25,29 +27,64 @@ static bool is_complete(const hl_model_api *api) {
            api->token_codes;
 }
 
+hl_status engine_check_folder(const char *path, hl_error *error) {
+    struct stat about;
+    bool there = stat(path, &about) == 0;
+    if (there && S_ISDIR(about.st_mode)) return HL_OK;
+    if (there || errno == ENOENT || errno == ENOTDIR) {
+        return hl_fail(error, HL_USAGE, "the model's folder %s %s; name the one that holds the model's files",
+                       path, there ? "is no folder" : "does not exist");
+    }
+    return hl_fail(error, HL_USAGE, "the model's folder %s cannot be opened: %s", path, strerror(errno));
+}
+
+/* What the plugins know about a folder that none of them recognises. */
+static void add_hint(const engine *self, const hl_plugin *plugin, const hl_model_api *api, const char *path,
+                     char *hints, size_t room) {
+    char hint[640] = "";
+    size_t used = strlen(hints);
+    if (api->hint) api->hint(self->interface, path, hint, sizeof hint);
+    if (hint[0]) snprintf(hints + used, room - used, "; %s: %s", plugin->name, hint);
+}
+
+static hl_status not_recognised(const engine *self, const char *path, hl_error *error) {
+    const hl_plugin *plugin;
+    char asked[256] = "", hints[768] = "";
+    for (size_t i = 0; (plugin = registry_at(self->plugins, i)); ++i) {
+        if (plugin->kind != HL_MODEL) continue;
+        hl_model_api api;
+        registry_table(plugin, &api, sizeof api);
+        size_t used = strlen(asked);
+        snprintf(asked + used, sizeof asked - used, "%s%s", used ? ", " : "", plugin->name);
+        add_hint(self, plugin, &api, path, hints, sizeof hints);
+    }
+    return hl_fail(error, HL_USAGE, "%s: no model plugin recognises this folder (asked: %s)%s", path,
+                   asked[0] ? asked : "none is installed", hints);
+}
+
 /* The model plugin that is surest of the folder. */
 static hl_status recognise(engine *self, const char *path, hl_error *error) {
     int best = 0;
     const hl_plugin *plugin;
-    char asked[256] = "";
     for (size_t i = 0; (plugin = registry_at(self->plugins, i)); ++i) {
         if (plugin->kind != HL_MODEL) continue;
         hl_model_api api;
         registry_table(plugin, &api, sizeof api);
         int sure = api.recognises ? api.recognises(self->interface, path) : 0;
-        if (sure > best) {
-            best = sure;
-            self->model_plugin = plugin;
-        }
-        size_t used = strlen(asked);
-        snprintf(asked + used, sizeof asked - used, "%s%s", used ? ", " : "", plugin->name);
+        if (sure <= best) continue;
+        best = sure;
+        self->model_plugin = plugin;
     }
-    if (self->model_plugin) return HL_OK;
-    return hl_fail(
-        error, HL_USAGE,
-        "%s: no model plugin recognises this folder (asked: %s); it should hold a model's configuration "
-        "and weights, such as open_clip_config.json and open_clip_model.safetensors",
-        path, asked[0] ? asked : "none is installed");
+    return self->model_plugin ? HL_OK : not_recognised(self, path, error);
+}
+
+/* The plugin's own description; what one of an older ABI lacks is zero. */
+static void copy_info(engine *self) {
+    const hl_model_info *given = self->api.info(self->model);
+    size_t first = offsetof(hl_model_info, fact_count), size = given->size > first ? given->size : first;
+    memcpy(&self->description, given, size < sizeof *given ? size : sizeof *given);
+    self->description.size = sizeof self->description;
+    self->info = &self->description;
 }
 
 static hl_status index_components(engine *self, hl_error *error) {
@@ -74,10 +111,9 @@ static hl_status index_components(engine *self, hl_error *error) {
 }
 
 static hl_status open_model(engine *self, const engine_settings *settings, hl_error *error) {
-    if (!self->model_plugin) {
-        hl_status status = recognise(self, settings->source.path, error);
-        if (status != HL_OK) return status;
-    }
+    hl_status status = engine_check_folder(settings->source.path, error);
+    if (status == HL_OK && !self->model_plugin) status = recognise(self, settings->source.path, error);
+    if (status != HL_OK) return status;
     registry_table(self->model_plugin, &self->api, sizeof self->api);
     if (!is_complete(&self->api)) {
         return hl_fail(error, HL_USAGE, "model/%s lacks a function of hl_model_api",
@@ -85,13 +121,13 @@ static hl_status open_model(engine *self, const engine_settings *settings, hl_er
     }
     const hl_value *const *values = settings->model_values;
     if (!values) {
-        hl_status status = options_read(self->model_plugin, NULL, NULL, NULL, &self->model_defaults, error);
+        status = options_read(self->model_plugin, NULL, NULL, NULL, &self->model_defaults, error);
         if (status != HL_OK) return status;
         values = options_values(self->model_defaults);
     }
-    hl_status status = self->api.open(self->interface, &settings->source, values, &self->model, error);
+    status = self->api.open(self->interface, &settings->source, values, &self->model, error);
     if (status != HL_OK) return status;
-    self->info = self->api.info(self->model);
+    copy_info(self);
     return index_components(self, error);
 }
 
@@ -188,6 +224,14 @@ void engine_close(engine *self) {
     options_free(self->model_defaults);
     options_free(self->compute_defaults);
     free(self);
+}
+
+hl_status engine_digest(engine *self, const char **out, hl_error *error) {
+    *out = self->digest;
+    if (self->digest[0] || !self->api.digest) return HL_OK;
+    hl_status status = self->api.digest(self->model, self->digest, error);
+    self->digest[status == HL_OK ? sizeof self->digest - 1 : 0] = '\0';
+    return status;
 }
 
 static hl_status check_cancelled(const engine *self, hl_error *error) {

@@ -21,7 +21,9 @@ typedef struct engine {
     hl_compute compute;                               /* complete: see compute.h */
     hl_model_api api;
     hl_model *model;
-    const hl_model_info *info;
+    hl_model_info description;
+    const hl_model_info *info; /* that: complete, whatever ABI the plugin was built for */
+    char digest[33];           /* empty before it is asked for */
     bool loaded;
     hl_session *session;           /* opened when first asked for */
     size_t batch;                  /* of the session */
@@ -39,6 +41,9 @@ typedef struct engine_settings {
     size_t batch;                          /* images or texts in one pass */
 } engine_settings;
 
+/* HL_USAGE, saying why, where no model can be: the folder does not exist or is none. */
+hl_status engine_check_folder(const char *path, hl_error *error);
+
 /* Opens the model; checks all that can be checked without reading weights or opening a backend. */
 hl_status engine_open(host *host, const registry *plugins, const engine_settings *settings, engine **out,
                       hl_error *error);
@@ -48,6 +53,10 @@ hl_status engine_start(hl_library *library, const char *backend, unsigned thread
                        host **made, engine **out, hl_error *error);
 /* Opens the backend and prepares the weights, once. */
 hl_status engine_load(engine *self, hl_error *error);
+/* What tells the model's weights from any others (hl_model_api.digest), read once; empty when the plugin
+ * cannot say. Owned by the engine. [the thread that opened the engine] */
+hl_status engine_digest(engine *self, const char **out, hl_error *error);
+
 /* The engine's own session, for `batch` images or texts at once. [the thread that opened the engine] */
 hl_status engine_session(engine *self, hl_session **out, hl_error *error);
 void engine_close(engine *self); /* accepts NULL */

@@ -2,10 +2,10 @@
  * before anything heavy starts. Never knows what a plugin's options mean. */
 #include "core/experiment/experiment.h"
 
+#include "core/engine/engine.h"
 #include "headlight/analysis.h"
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* What sections hold besides their plugin's options is checked like a plugin's options. */
 #define SECTION(NAME, TABLE)                                                                                 \
@@ -105,11 +105,11 @@ static hl_status missing_section(const section_reader *reader, const char *name,
 }
 
 static hl_status check_model_folder(const section_reader *reader, const yaml_node_t *node) {
-    struct stat status;
-    const char *path = reader->plan->model_path;
-    if (stat(path, &status) == 0 && S_ISDIR(status.st_mode)) return HL_OK;
-    return yaml_fail(reader->plan->file, yaml_get(reader->plan->file, node, "path"), reader->error,
-                     "the model's folder %s does not exist", path);
+    hl_error why;
+    hl_status status = engine_check_folder(reader->plan->model_path, &why);
+    if (status == HL_OK) return HL_OK;
+    return yaml_fail(reader->plan->file, yaml_get(reader->plan->file, node, "path"), reader->error, "%s",
+                     why.message);
 }
 
 static hl_status read_model(const section_reader *reader) {

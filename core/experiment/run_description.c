@@ -12,14 +12,48 @@ static bool add_number(cJSON *object, const char *key, double value) {
     return cJSON_AddNumberToObject(object, key, value) != NULL;
 }
 
-hl_status describe_engine(const engine *self, cJSON *root, hl_error *error) {
-    cJSON *model = cJSON_GetObjectItem(root, "model"), *compute = cJSON_GetObjectItem(root, "compute");
+/* What the plugin says about its model, under keys that the host has not taken. */
+static bool add_facts(cJSON *object, const hl_model_info *info) {
+    for (uint32_t i = 0; i < info->fact_count; ++i) {
+        const char *rows = (const char *)info->facts;
+        const hl_fact *fact = (const hl_fact *)(const void *)(rows + (size_t)i * info->fact_size);
+        if (!fact->name || !fact->value || cJSON_GetObjectItemCaseSensitive(object, fact->name)) continue;
+        if (!add_text(object, fact->name, fact->value)) return false;
+    }
+    return true;
+}
+
+static bool describe_model(cJSON *model, const engine *self, const char *digest) {
     const hl_model_info *info = self->info;
-    bool ok = add_text(model, "name", info->name) && add_text(model, "plugin", self->model_plugin->name) &&
-              add_text(model, "summary", info->summary) && add_number(model, "embed_dim", info->embed_dim) &&
+    return add_text(model, "name", info->name) && add_text(model, "plugin", self->model_plugin->name) &&
+           add_text(model, "summary", info->summary) && add_number(model, "embed_dim", info->embed_dim) &&
+           add_number(model, "image_size", info->preprocess.size) &&
+           (!*digest || add_text(model, "digest", digest)) && add_facts(model, info);
+}
+
+hl_status describe_engine(engine *self, cJSON *root, hl_error *error) {
+    cJSON *model = cJSON_GetObjectItem(root, "model"), *compute = cJSON_GetObjectItem(root, "compute");
+    const char *digest;
+    hl_status status = engine_digest(self, &digest, error);
+    if (status != HL_OK) return status;
+    bool ok = describe_model(model, self, digest) &&
               add_text(compute, "backend", self->compute_plugin->name) &&
               add_text(compute, "description", self->compute.api->describe(self->compute.backend)) &&
               add_number(compute, "threads", self->interface->threads(self->interface));
+    return ok ? HL_OK : hl_no_memory(error, "the results");
+}
+
+hl_status describe_cut_texts(const cut_texts *cut, uint32_t context, cJSON *root, hl_error *error) {
+    if (cut->count == 0) return HL_OK;
+    cJSON *list = cJSON_AddArrayToObject(root, "truncated");
+    bool ok = list != NULL;
+    for (size_t i = 0; i < cut->count && ok; ++i) {
+        cJSON *entry = cJSON_CreateObject();
+        ok = entry && cJSON_AddItemToArray(list, entry);
+        if (!ok) cJSON_Delete(entry);
+        ok = ok && add_text(entry, "text", cut->all[i].text) &&
+             add_number(entry, "tokens", (double)cut->all[i].tokens) && add_number(entry, "context", context);
+    }
     return ok ? HL_OK : hl_no_memory(error, "the results");
 }
 

@@ -3,14 +3,18 @@
 #ifndef RUN_DESCRIPTION_H
 #define RUN_DESCRIPTION_H
 
-#include "core/engine/engine.h"
+#include "core/engine/cut_texts.h"
 #include "core/experiment/experiment.h"
 #include "core/experiment/properties.h"
 #include "core/host/library.h"
 #include <cjson/cJSON.h>
 
-/* Adds to the root's "model" and "compute". */
-hl_status describe_engine(const engine *model, cJSON *root, hl_error *error);
+/* Adds to the root's "model" and "compute". Reads the weights for their digest, unless an atlas asked for it
+ * before. */
+hl_status describe_engine(engine *model, cJSON *root, hl_error *error);
+
+/* Adds "truncated", when there are any: see results.h. */
+hl_status describe_cut_texts(const cut_texts *cut, uint32_t context, cJSON *root, hl_error *error);
 
 /* Adds "properties"; `known` NULL: nothing to add. */
 hl_status describe_properties(const properties *known, const char *extractor, cJSON *root, hl_error *error);

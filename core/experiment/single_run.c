@@ -2,6 +2,7 @@
  * results -> files. */
 #include "core/experiment/single_run.h"
 
+#include "core/engine/cut_texts.h"
 #include "core/experiment/context.h"
 #include "core/experiment/properties.h"
 #include "core/experiment/run_description.h"
@@ -25,6 +26,7 @@ struct single_run {
     nearest *gallery;        /* NULL: the experiment names none */
     const hl_image **images; /* all that the analyses name */
     size_t image_count;
+    cut_texts cut; /* of the analyses' texts */
     context *context;
     results *results;
 };
@@ -51,19 +53,16 @@ static hl_status open_model(single_run *self, hl_error *error) {
     return engine_open(self->host, self->library->plugins, &settings, &self->model, error);
 }
 
-/* Texts that cannot become ids are found before the weights are read. */
+/* Texts that cannot become ids are found before the weights are read, and those that the model cuts. */
 static hl_status check_texts(void *user, const hl_option *option, const hl_value *value,
                              const char *const *written, size_t written_count, hl_error *error) {
     (void)value;
-    const engine *model = user;
-    if (option->type != HL_DIRECTIONS) return HL_OK;
-    int32_t *ids = calloc((size_t)model->info->context + 1, sizeof *ids);
-    if (!ids) return hl_no_memory(error, "token ids");
+    single_run *self = user;
     hl_status status = HL_OK;
+    if (option->type != HL_DIRECTIONS) return HL_OK;
     for (size_t i = 0; i < written_count && status == HL_OK; ++i) {
-        status = model->api.tokenize(model->model, written[i], ids, error);
+        status = cut_texts_check(&self->cut, self->model, written[i], error);
     }
-    free(ids);
     return status;
 }
 
@@ -113,8 +112,9 @@ static hl_status check(single_run *self, hl_error *error) {
         option_values *values = self->plan->analyses[i].values;
         status = options_bind_heads(values, self->model->info, error);
         if (status == HL_OK) status = options_bind_properties(values, find, self->properties, error);
-        if (status == HL_OK) status = options_visit(values, check_texts, self->model, error);
+        if (status == HL_OK) status = options_visit(values, check_texts, self, error);
     }
+    if (status == HL_OK) cut_texts_warn(&self->cut, self->model);
     return status == HL_OK ? collect_images(self, error) : status;
 }
 
@@ -176,6 +176,7 @@ static hl_status describe(single_run *self, hl_error *error) {
     cJSON *root = results_root(self->results);
     const hl_plugin *extractor = self->plan->properties.plugin;
     hl_status status = describe_engine(self->model, root, error);
+    if (status == HL_OK) status = describe_cut_texts(&self->cut, self->model->info->context, root, error);
     if (status != HL_OK) return status;
     return describe_properties(self->properties, extractor ? extractor->name : NULL, root, error);
 }
@@ -258,6 +259,7 @@ void single_run_close(single_run *self) {
     unload(self);
     results_close(self->results);
     experiment_close(self->plan);
+    cut_texts_free(&self->cut);
     free(self->atlas);
     free(self->images);
     free(self);

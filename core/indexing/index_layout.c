@@ -38,17 +38,17 @@ static void add_preprocess(checksum *sum, const hl_preprocess *preprocess) {
 }
 
 /* 32 hex digits and NUL over everything that codes depend on. */
-static hl_status make_fingerprint(const engine *model, hl_dtype dtype, char out[33], hl_error *error) {
-    if (!model->api.digest) {
+static hl_status make_fingerprint(engine *model, hl_dtype dtype, char out[33], hl_error *error) {
+    const char *weights;
+    hl_status status = engine_digest(model, &weights, error);
+    if (status != HL_OK) return status;
+    if (!*weights) {
         return hl_fail(
             error, HL_USAGE,
             "model/%s cannot tell its weights from others (it has no `digest`), so its codes cannot "
             "be kept in an atlas; use a newer version of the plugin",
             model->model_plugin->name);
     }
-    char weights[33];
-    hl_status status = model->api.digest(model->model, weights, error);
-    if (status != HL_OK) return status;
     checksum *sum = checksum_begin();
     if (!sum) return hl_no_memory(error, "a checksum");
     add_line(sum, "weights %.32s plugin %s", weights, model->model_plugin->name);
@@ -167,7 +167,7 @@ static hl_dtype choose_dtype(const index_settings *settings, const atlas_layout 
     return found ? found->dtype : HL_F16;
 }
 
-static hl_status fill(const engine *model, const index_settings *settings, const atlas_layout *found,
+static hl_status fill(engine *model, const index_settings *settings, const atlas_layout *found,
                       index_layout *out, hl_error *error) {
     out->atlas = (atlas_layout){.model = model->info->name,
                                 .fingerprint = out->fingerprint,
@@ -190,7 +190,7 @@ static hl_status find_manifest(const char *folder, manifest **out, hl_error *err
     return there ? manifest_read(folder, out, error) : HL_OK;
 }
 
-hl_status index_layout_make(const engine *model, const index_settings *settings, index_layout *out,
+hl_status index_layout_make(engine *model, const index_settings *settings, index_layout *out,
                             hl_error *error) {
     *out = (index_layout){0};
     manifest *found;

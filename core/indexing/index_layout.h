@@ -16,7 +16,7 @@ typedef struct index_layout {
 /* HL_USAGE when the settings name layers that the model lacks. An atlas that is already there says what is
  * not settled: without `layers` its heads, without `dtype` its precision, and its columns where they include
  * those that are wanted. */
-hl_status index_layout_make(const engine *model, const index_settings *settings, index_layout *out,
+hl_status index_layout_make(engine *model, const index_settings *settings, index_layout *out,
                             hl_error *error);
 void index_layout_free(index_layout *self); /* accepts a zeroed one */
 

@@ -3,9 +3,8 @@
 #include "core/io/safetensors.h"
 
 #include "core/io/convert.h"
+#include "core/io/json.h"
 #include "core/io/mapping.h"
-#include <cjson/cJSON.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -17,7 +16,7 @@ enum { PREFIX = 8, HEADER_LIMIT = 100000000, MAX_RANK = 8 };
 typedef struct tensor {
     hl_stored_tensor stored;
     uint64_t begin, end; /* within the data */
-    size_t item;         /* bytes of an element */
+    size_t item;         /* bytes of an element; 0: this program does not know its dtype */
 } tensor;
 
 struct hl_weights {
@@ -61,14 +60,17 @@ static bool whole_number(const cJSON *item, uint64_t *number) {
     return true;
 }
 
+/* A dtype that this program does not know is nobody's fault: only who needs the tensor may refuse it. */
 static bool read_dtype(const cJSON *item, tensor *out) {
-    for (size_t i = 0; cJSON_IsString(item) && i < sizeof DTYPES / sizeof *DTYPES; ++i) {
+    if (!cJSON_IsString(item)) return false;
+    out->stored.dtype = HL_OTHER;
+    out->stored.type = item->valuestring;
+    for (size_t i = 0; i < sizeof DTYPES / sizeof *DTYPES; ++i) {
         if (strcmp(item->valuestring, DTYPES[i].name) != 0) continue;
         out->stored.dtype = DTYPES[i].code;
         out->item = DTYPES[i].item;
-        return true;
     }
-    return false;
+    return true;
 }
 
 static const char *read_shape(const cJSON *list, tensor *out) {
@@ -76,10 +78,12 @@ static const char *read_shape(const cJSON *list, tensor *out) {
     hl_stored_tensor *stored = &out->stored;
     stored->elements = 1;
     for (const cJSON *item = list->child; item; item = item->next) {
-        if (stored->rank == MAX_RANK) return "its shape has more than 8 dimensions";
-        uint64_t *size = &stored->shape[stored->rank++];
-        if (!whole_number(item, size)) return "its shape holds something else than non-negative integers";
-        if (__builtin_mul_overflow(stored->elements, *size, &stored->elements))
+        uint64_t size;
+        if (!whole_number(item, &size)) return "its shape holds something else than non-negative integers";
+        if (stored->rank < MAX_RANK) stored->shape[stored->rank++] = 1;
+        uint64_t *last = &stored->shape[stored->rank - 1];
+        if (__builtin_mul_overflow(*last, size, last) ||
+            __builtin_mul_overflow(stored->elements, size, &stored->elements))
             return "its shape is too large";
     }
     return NULL;
@@ -95,15 +99,15 @@ static const char *read_offsets(const cJSON *list, uint64_t data_count, tensor *
     uint64_t bytes;
     if (__builtin_mul_overflow(out->stored.elements, (uint64_t)out->item, &bytes))
         return "its shape is too large";
-    if (bytes != out->end - out->begin) return "its shape and dtype disagree with its data_offsets";
-    return NULL;
+    bool agree = !out->item || bytes == out->end - out->begin;
+    return agree ? NULL : "its shape and dtype disagree with its data_offsets";
 }
 
 static hl_status read_tensor(const hl_weights *weights, const cJSON *item, tensor *out, hl_error *error) {
     *out = (tensor){.stored.name = item->string};
     if (!cJSON_IsObject(item)) return bad_tensor(weights, out, "its entry in the header is no object", error);
     if (!read_dtype(cJSON_GetObjectItemCaseSensitive(item, "dtype"), out)) {
-        return bad_tensor(weights, out, "its dtype is missing or unknown", error);
+        return bad_tensor(weights, out, "its dtype is missing or no text", error);
     }
     const char *why = read_shape(cJSON_GetObjectItemCaseSensitive(item, "shape"), out);
     if (!why) {
@@ -126,26 +130,20 @@ static hl_status read_tensors(hl_weights *weights, hl_error *error) {
     return HL_OK;
 }
 
-/* JSON, then nothing but spaces. Parsed from a copy that ends with NUL: nothing can be read beyond it. */
+/* JSON, padded with white space at most, as the format's own library reads it. */
 static hl_status parse_header(hl_weights *weights, const uint8_t *text, size_t length, hl_error *error) {
-    char *copy = malloc(length + 1);
-    if (!copy) return hl_no_memory(error, weights->name);
-    memcpy(copy, text, length);
-    copy[length] = '\0';
-    const char *end = copy;
-    errno = 0;
-    weights->header = cJSON_ParseWithLengthOpts(copy, length + 1, &end, false);
-    size_t used = (size_t)(end - copy);
-    while (used < length && strchr(" \t\r\n", copy[used])) ++used;
-    bool no_memory = !weights->header && errno == ENOMEM;
-    free(copy);
-    if (no_memory) return hl_no_memory(error, weights->name);
-    if (!cJSON_IsObject(weights->header) || used < length || text[0] != '{') {
+    if (text[0] == '{' && text[length - 1] == '\0') {
         return hl_fail(error, HL_FAILED,
-                       "%s: header byte %zu: expected a JSON object and nothing after it" DAMAGED,
-                       weights->name, used);
+                       "%s: its header is padded with NUL bytes, where the format allows spaces only: write "
+                       "the file again with a current safetensors library",
+                       weights->name);
     }
-    return HL_OK;
+    char *name; /* of the header, for messages */
+    if (asprintf(&name, "%s: header", weights->name) < 0) return hl_no_memory(error, weights->name);
+    hl_status status = json_parse(name, text, length, &weights->header, error);
+    free(name);
+    if (status != HL_OK || (cJSON_IsObject(weights->header) && text[0] == '{')) return status;
+    return hl_fail(error, HL_FAILED, "%s: header: expected a JSON object" DAMAGED, weights->name);
 }
 
 /* ---- the layout ---- */

@@ -57,6 +57,10 @@ void page_image(page *self, const char *name) {
     if (out->status == HL_OK) html_picture(out, image, HTML_PHOTO, name);
 }
 
+void page_cut_mark(page *self, const char *text) {
+    if (results_is_cut(self->root, text)) html_raw(&self->html, " <span class=\"chip\">cut</span>");
+}
+
 void page_details(page *self) {
     html_raw(&self->html, "<details><summary>");
 }
@@ -140,19 +144,56 @@ static void head(page *self, const char *title) {
 
 /* ---- the introduction ---- */
 
-/* An object's texts in one line; its numbers are left to results.json. */
+/* Fields whose value says by itself what it is. */
+static bool explains_itself(const char *key) {
+    static const char *const keys[] = {"name", "plugin", "summary", "backend", "description"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        if (strcmp(key, keys[i]) == 0) return true;
+    }
+    return false;
+}
+
+/* An object's texts in one line, and the size of the images; other numbers are left to results.json. */
 static void description(page *self, const char *name, const cJSON *object) {
     const cJSON *field = NULL;
     const char *between = "";
     if (!object) return;
     fact(self, name);
     cJSON_ArrayForEach(field, object) {
-        if (!cJSON_IsString(field)) continue;
+        if (!cJSON_IsString(field) && strcmp(field->string, "image_size") != 0) continue;
         html_raw(&self->html, between);
-        html_isolated(&self->html, field->valuestring);
+        if (!explains_itself(field->string)) {
+            html_text(&self->html, field->string);
+            html_raw(&self->html, " ");
+        }
+        if (cJSON_IsString(field)) {
+            html_isolated(&self->html, field->valuestring);
+        } else {
+            page_value(self, field);
+        }
         between = " &middot; ";
     }
     end_fact(self);
+}
+
+/* The texts that the model did not read to their end. */
+static void cut_texts(page *self) {
+    const cJSON *list = page_get(self->root, "truncated"), *entry = NULL;
+    html *out = &self->html;
+    int count = cJSON_GetArraySize(list);
+    if (!count) return;
+    html_format(out,
+                "<details open><summary>%d text%s cut: what follows the last token that the model reads "
+                "changes nothing</summary>\n<ul>\n",
+                count, count == 1 ? " is" : "s are");
+    cJSON_ArrayForEach(entry, list) {
+        html_raw(out, "<li>");
+        html_isolated(out, canvas_text(entry, "text"));
+        html_format(out, " <span class=\"quiet\">%.0f tokens, %.0f read</span></li>\n",
+                    cJSON_GetNumberValue(page_get(entry, "tokens")),
+                    cJSON_GetNumberValue(page_get(entry, "context")));
+    }
+    html_raw(out, "</ul></details>\n");
 }
 
 static void introduction(page *self, const char *title, const char *experiment) {
@@ -164,7 +205,9 @@ static void introduction(page *self, const char *title, const char *experiment) 
     description(self, "compute", page_get(self->root, "compute"));
     html_raw(out, "</dl>\n<details><summary>The experiment</summary><pre class=\"copy\">");
     html_text(out, experiment);
-    html_raw(out, "</pre></details>\n</header>\n");
+    html_raw(out, "</pre></details>\n");
+    cut_texts(self);
+    html_raw(out, "</header>\n");
 }
 
 /* What an analysis was asked, in a line: its images, texts, properties and heads. */

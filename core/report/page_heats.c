@@ -12,9 +12,11 @@ static bool same_texts(const cJSON *a, const cJSON *b) {
 
 static void texts(page *self, const cJSON *item) {
     html_isolated(&self->html, canvas_text(item, "text"));
+    page_cut_mark(self, canvas_text(item, "text"));
     if (!canvas_is_difference(item)) return;
     html_raw(&self->html, " <span class=\"quiet\">\xe2\x88\x92</span> ");
     html_isolated(&self->html, canvas_text(item, "minus"));
+    page_cut_mark(self, canvas_text(item, "minus"));
 }
 
 /* Low end, colours, high end. */

@@ -95,6 +95,7 @@ const cJSON *page_neighbors(page *self, const cJSON *analysis, const cJSON *item
     } else {
         html_raw(out, "<p class=\"query\">");
         html_text(out, query);
+        page_cut_mark(self, query);
         html_raw(out, "</p>");
     }
     html_raw(out, "</div>\n<div class=\"texts\">\n");

@@ -25,6 +25,9 @@ const char *page_file(const char *path);
 /* A value in one line: "a red star, snow"; of a grid only its shape. */
 void page_value(page *self, const cJSON *value);
 
+/* A chip behind a text that the model did not read to its end. */
+void page_cut_mark(page *self, const char *text);
+
 /* A head's name and, as a chip, its property, when that is known. */
 void page_head(page *self, const char *head);
 

@@ -284,12 +284,43 @@ static void keep_row(hl_item *item, const pending_grid *grid, size_t row) {
     }
 }
 
+bool results_is_cut(const cJSON *root, const char *text) {
+    const cJSON *entry = NULL;
+    cJSON_ArrayForEach(entry, cJSON_GetObjectItemCaseSensitive(root, "truncated")) {
+        const char *cut = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(entry, "text"));
+        if (cut && strcmp(cut, text) == 0) return true;
+    }
+    return false;
+}
+
+/* Fields that hold a text for the model, whatever the schema: any but names of images and heads. */
+static bool may_be_text(const hl_item *item, const cJSON *field) {
+    static const char *const others[] = {"schema", "image", "head"};
+    if (!cJSON_IsString(field)) return false;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        if (strcmp(field->string, others[i]) == 0) return false;
+    }
+    const cJSON *query_is_image = cJSON_GetObjectItemCaseSensitive(item->object, "query_is_image");
+    return strcmp(field->string, "query") != 0 || cJSON_GetNumberValue(query_is_image) != 1;
+}
+
+static void mark_cut(hl_item *item) {
+    const cJSON *field = NULL;
+    if (cJSON_GetObjectItemCaseSensitive(item->object, "truncated")) return; /* the plugin knows better */
+    cJSON_ArrayForEach(field, item->object) {
+        if (!may_be_text(item, field) || !results_is_cut(item->owner->root, field->valuestring)) continue;
+        put(item, "truncated", cJSON_CreateTrue());
+        return;
+    }
+}
+
 hl_status results_finish_analysis(results *self, hl_error *error) {
     for (hl_item *item = self->items; item; item = item->next) {
         const cJSON *schema = cJSON_GetObjectItemCaseSensitive(item->object, "schema");
         bool lists_neighbors =
             cJSON_IsString(schema) && strcmp(schema->valuestring, HL_SCHEMA_NEIGHBORS) == 0;
         if (lists_neighbors) neighbors_of(item); /* there even when none was found */
+        mark_cut(item);
         for (pending_grid *grid = item->grids; grid; grid = grid->next) {
             for (size_t row = 0; row < grid->rows && self->status == HL_OK; row++) keep_row(item, grid, row);
         }

@@ -33,9 +33,13 @@ hl_status results_analysis(results *results, const char *plugin, const char *sum
 /* For people, of the analysis that was started last; NULL: none. */
 hl_status results_set_title(results *results, const char *title, hl_error *error);
 
-/* To be called when the plugin has returned: takes its grids over. Fails when the sink did on the way: no
- * memory, a number that is not finite, a field given twice. */
+/* To be called when the plugin has returned: takes its grids over, and says "truncated": true in each item
+ * that shows a text of the root's list "truncated": [{"text": ...}, ...]. Fails when the sink did on the way:
+ * no memory, a number that is not finite, a field given twice. */
 hl_status results_finish_analysis(results *results, hl_error *error);
+
+/* Whether the text is in the root's list "truncated". */
+bool results_is_cut(const cJSON *root, const char *text);
 
 /* How a result's image name becomes a file, and where the model looks: for drawing. */
 typedef struct results_images {
@@ -54,7 +58,8 @@ typedef struct results_images {
  * but the analyses, as YAML that ends in a newline; NULL: the page's snippets show the analysis alone.
  *
  * Read from the tree, where the caller put it there: an analysis's "title" and "variant" (texts); the root's
- * "properties": {"heads": {"L3.H5": "colors", ...}} and "variants", the rows of compare.h. */
+ * "properties": {"heads": {"L3.H5": "colors", ...}}, "variants", the rows of compare.h, and "truncated", the
+ * texts that are longer than the model reads. */
 hl_status results_write(results *results, const results_images *images, const char *title,
                         const char *experiment, const char *sections, output *out, hl_error *error);
 

@@ -60,6 +60,12 @@ typedef struct hl_preprocess {
     float mean[3], deviation[3];
 } hl_preprocess;
 
+/* "activation": "quick_gelu". The name becomes a key of "model" in results.json: lower case letters, digits
+ * and '_', and none that the host has taken ("name", "image_size" ...), whose own value stays. */
+typedef struct hl_fact {
+    const char *name, *value;
+} hl_fact;
+
 typedef struct hl_model_info {
     uint32_t size;       /* sizeof(hl_model_info) */
     const char *name;    /* for people, after the folder */
@@ -73,6 +79,11 @@ typedef struct hl_model_info {
     uint32_t component_count, component_size;
     const hl_component *components; /* component_count rows of component_size bytes */
     uint32_t basis_count;
+
+    /* Since ABI 1.2. What else decides what the model computes, for people: results.json and the page's head
+     * show it. fact_count rows of fact_size bytes; none: NULL. */
+    uint32_t fact_count, fact_size;
+    const hl_fact *facts;
 } hl_model_info;
 
 /* A row of the component table, whose rows may be longer than the reader knows. [any thread] */
@@ -166,7 +177,7 @@ typedef struct hl_model_api {
     void (*close_session)(hl_session *session); /* accepts NULL */
 
     /* Token ids of one text: `context` numbers, start and end included, zero padded; a longer text is cut and
-     * keeps its end. `text` is UTF-8. [any thread, also before `load`] */
+     * keeps its end (see `count_tokens`). `text` is UTF-8. [any thread, also before `load`] */
     hl_status (*tokenize)(const hl_model *model, const char *text, int32_t *ids, hl_error *error);
 
     /* count <= batch texts (ids: count x context) -> unit-norm embeddings, count x embed_dim. */
@@ -197,6 +208,18 @@ typedef struct hl_model_api {
     /* 32 hex digits and NUL that tell these weights, as they are stored, from any others: part of an atlas's
      * fingerprint. May read all weights. [any thread, also before `load`] */
     hl_status (*digest)(const hl_model *model, char out[33], hl_error *error);
+
+    /* Since ABI 1.2; both may be missing. */
+
+    /* How many token ids `text` has, start and end included, however many that is: where it is more than
+     * `context`, `tokenize` cuts the text, and the host says so. Fails where `tokenize` does. [any thread,
+     * also before `load`] */
+    hl_status (*count_tokens)(const hl_model *model, const char *text, size_t *count, hl_error *error);
+
+    /* What a user can do about a folder that no plugin recognises: which files of a model are there, which
+     * ones this plugin reads, where these come from. Part of a sentence, without a full stop, into `out`,
+     * which has `room` bytes; empty: nothing to say. Looks at file names only. [any thread] */
+    void (*hint)(const hl_host *host, const char *path, char *out, size_t room);
 } hl_model_api;
 
 #endif

@@ -1,7 +1,8 @@
 /* Stored weights, as a model plugin reads them. Ask the host for the extension HL_WEIGHTS_EXTENSION.
  *
  * The file is memory-mapped and checked as a whole when it is opened (header size, offsets that overlap or
- * leave the file, shapes that disagree with their bytes); afterwards a tensor is read in parts, converted to
+ * leave the file, shapes that disagree with their bytes; of a dtype that the host does not know, which is
+ * HL_OTHER, all but the last); afterwards a tensor is read in parts, converted to
  * f32. */
 #ifndef HEADLIGHT_WEIGHTS_H
 #define HEADLIGHT_WEIGHTS_H
@@ -17,9 +18,11 @@ typedef enum hl_dtype { HL_F32 = 1, HL_F16, HL_BF16, HL_F64, HL_I64, HL_I32, HL_
 typedef struct hl_stored_tensor {
     const char *name;
     hl_dtype dtype;
-    uint32_t rank;     /* 0: a scalar */
-    uint64_t shape[8]; /* outermost first */
+    uint32_t rank; /* 0: a scalar; at most 8 */
+    uint64_t
+        shape[8]; /* outermost first; of a tensor with more dimensions the last is the product of the rest */
     uint64_t elements; /* their product */
+    const char *type; /* the dtype as the file names it, for messages: "F8_E4M3", where `dtype` is HL_OTHER */
 } hl_stored_tensor;
 
 typedef struct hl_weights hl_weights; /* an opened file; owned by whoever opened it */

@@ -3,6 +3,7 @@
 #include "checkpoint.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -103,8 +104,11 @@ static hl_status check(const checkpoint *weights, const tensor_spec *spec, hl_er
     if (!same) return disagree(weights, spec, found, error);
     bool numbers = found->dtype == HL_F32 || found->dtype == HL_F16 || found->dtype == HL_BF16;
     if (!numbers) {
-        return hl_fail(error, HL_FAILED, "%s: %s: expected numbers of type F32, F16 or BF16", weights->path,
-                       spec->name);
+        return hl_fail(
+            error, HL_FAILED,
+            "%s: %s holds numbers of type %.32s, expected F32, F16 or BF16: write the file again in "
+            "one of these",
+            weights->path, spec->name, found->type);
     }
     return HL_OK;
 }
@@ -124,6 +128,91 @@ static hl_status check_tower(const checkpoint *weights, const tower_shape *tower
                    weights->path, beyond.name, tower->layers);
 }
 
+/* ---- tensors that nobody asked for ---- */
+
+static bool ends_with(const char *text, const char *end) {
+    size_t length = strlen(text), tail = strlen(end);
+    return length >= tail && strcmp(text + length - tail, end) == 0;
+}
+
+/* What open_clip's and OpenAI's files hold and no embedding depends on: how logits are scaled and shifted,
+ * the causal mask and numbers of positions, which follow from the context, and sizes that the configuration
+ * has.
+ */
+static bool is_harmless(const char *name) {
+    static const char *const names[] = {"logit_scale",      "logit_bias",     "attn_mask", "position_ids",
+                                        "input_resolution", "context_length", "vocab_size"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; ++i) {
+        if (strcmp(name, names[i]) == 0) return true;
+    }
+    return ends_with(name, ".position_ids"); /* of a tower that transformers made */
+}
+
+static bool is_layer_tensor(const tower_shape *tower, const char *name) {
+    size_t prefix = strlen(tower->prefix);
+    size_t layer;
+    if (strncmp(name, tower->prefix, prefix) != 0 || sscanf(name + prefix, "resblocks.%zu.", &layer) != 1 ||
+        layer >= tower->layers)
+        return false;
+    for (int slot = 0; slot < LAYER_SLOTS; ++slot) {
+        if (strcmp(layer_tensor(tower, layer, (layer_slot)slot).name, name) == 0) return true;
+    }
+    return false;
+}
+
+/* The names that a configuration implies; those of layers follow from their numbers. */
+typedef struct asked_names {
+    const clip_config *config;
+    tensor_spec outer[OUTER_SLOTS];
+} asked_names;
+
+static bool is_asked_for(const asked_names *asked, const char *name) {
+    for (int slot = 0; slot < OUTER_SLOTS; ++slot) {
+        if (strcmp(asked->outer[slot].name, name) == 0) return true;
+    }
+    return is_layer_tensor(&asked->config->image, name) || is_layer_tensor(&asked->config->text, name);
+}
+
+enum { NAMED = 3, LONGEST = 96 }; /* tensors in a message, and bytes of each */
+
+/* "a, b, c and 4 more" */
+typedef struct name_list {
+    size_t count;
+    char text[400];
+} name_list;
+
+static void add_name(name_list *to, const char *name) {
+    size_t used = strlen(to->text);
+    if (to->count++ >= NAMED) return;
+    snprintf(to->text + used, sizeof to->text - used, "%s%.*s%s", used ? ", " : "", LONGEST, name,
+             strlen(name) > LONGEST ? "..." : "");
+}
+
+static void end_names(name_list *names) {
+    size_t used = strlen(names->text), more = names->count > NAMED ? names->count - NAMED : 0;
+    if (more) snprintf(names->text + used, sizeof names->text - used, " and %zu more", more);
+}
+
+/* Strictly, as open_clip loads: without a layer scale, a bias or a further table that the file holds, every
+ * embedding would be wrong without a word. */
+static hl_status refuse_unknown(const checkpoint *weights, const clip_config *config, hl_error *error) {
+    name_list unknown = {0, ""};
+    asked_names asked = {.config = config};
+    for (int slot = 0; slot < OUTER_SLOTS; ++slot) asked.outer[slot] = outer_tensor(config, (outer_slot)slot);
+    const hl_stored_tensor *tensor;
+    for (size_t i = 0; (tensor = weights->api->at(weights->file, i)); ++i) {
+        if (!is_asked_for(&asked, tensor->name) && !is_harmless(tensor->name))
+            add_name(&unknown, tensor->name);
+    }
+    if (unknown.count == 0) return HL_OK;
+    end_names(&unknown);
+    return hl_fail(error, HL_FAILED,
+                   "%s: holds %zu tensor%s that clip-vit does not know and without which it would compute "
+                   "something else: %s; use a plugin that knows them, or write the file without them: merged "
+                   "into the others, as LoRA can be, or left out where the model does not use them",
+                   weights->path, unknown.count, unknown.count == 1 ? "" : "s", unknown.text);
+}
+
 static hl_status check_all(const checkpoint *weights, const clip_config *config, hl_error *error) {
     for (int slot = 0; slot < OUTER_SLOTS; ++slot) {
         tensor_spec spec = outer_tensor(config, (outer_slot)slot);
@@ -131,7 +220,8 @@ static hl_status check_all(const checkpoint *weights, const clip_config *config,
         if (status) return status;
     }
     hl_status status = check_tower(weights, &config->image, error);
-    return status ? status : check_tower(weights, &config->text, error);
+    if (status == HL_OK) status = check_tower(weights, &config->text, error);
+    return status ? status : refuse_unknown(weights, config, error);
 }
 
 hl_status checkpoint_open(const hl_host *host, const hl_model_source *source, const clip_config *config,

@@ -61,7 +61,8 @@ typedef struct checkpoint {
     uint64_t seed;
 } checkpoint;
 
-/* Opens the weights and checks that every tensor of the configuration is there with its shape. */
+/* Opens the weights and checks that every tensor of the configuration is there with its shape, and no other
+ * that could change what the model computes. */
 hl_status checkpoint_open(const hl_host *host, const hl_model_source *source, const clip_config *config,
                           checkpoint *out, hl_error *error);
 void checkpoint_close(checkpoint *weights);

@@ -88,6 +88,14 @@ static hl_status make_texts(hl_model *model, const char *path, hl_error *error) 
     return HL_OK;
 }
 
+/* The one setting that weights do not show and that is most often wrong. */
+static void state_facts(hl_model *model) {
+    static const hl_fact gelu = {"activation", "gelu"}, quick_gelu = {"activation", "quick_gelu"};
+    model->info.facts = model->config.activation == HL_QUICK_GELU ? &quick_gelu : &gelu;
+    model->info.fact_count = 1;
+    model->info.fact_size = sizeof(hl_fact);
+}
+
 hl_status describe_model(hl_model *model, const char *path, hl_error *error) {
     const clip_config *config = &model->config;
     model->info = (hl_model_info){
@@ -102,6 +110,7 @@ hl_status describe_model(hl_model *model, const char *path, hl_error *error) {
     };
     memcpy(model->info.preprocess.mean, config->mean, sizeof config->mean);
     memcpy(model->info.preprocess.deviation, config->deviation, sizeof config->deviation);
+    state_facts(model);
     TRY(make_texts(model, path, error));
     return make_components(model, error);
 }

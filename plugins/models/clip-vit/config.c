@@ -50,16 +50,37 @@ static section read_section(reader *r, section from, const char *key, const char
     return out;
 }
 
-/* `fallback` 0: the key must be there. */
-static size_t read_size(reader *r, section from, const char *key, size_t fallback, size_t low, size_t high) {
-    const cJSON *item = find(from, key);
-    if (!item && fallback) return fallback;
+static size_t whole_number(reader *r, section from, const char *key, const cJSON *item, size_t low,
+                           size_t high) {
     double value = cJSON_IsNumber(item) ? item->valuedouble : NAN;
     if (!(value >= (double)low && value <= (double)high && value == floor(value))) {
         REFUSE(r, HL_FAILED, "%s.%s: expected a whole number from %zu to %zu", from.path, key, low, high);
         return low;
     }
     return (size_t)value;
+}
+
+/* `fallback` 0: the key must be there. */
+static size_t read_size(reader *r, section from, const char *key, size_t fallback, size_t low, size_t high) {
+    const cJSON *item = find(from, key);
+    return !item && fallback ? fallback : whole_number(r, from, key, item, low, high);
+}
+
+/* A side in pixels, or both sides of what must be a square: 224, [224, 224]. */
+static size_t read_side(reader *r, section from, const char *key, size_t fallback, size_t high) {
+    const cJSON *pair = find(from, key);
+    if (!cJSON_IsArray(pair)) return read_size(r, from, key, fallback, 1, high);
+    const cJSON *first = cJSON_GetArrayItem(pair, 0), *second = cJSON_GetArrayItem(pair, 1);
+    if (cJSON_GetArraySize(pair) != 2 || !cJSON_IsNumber(first) || !cJSON_IsNumber(second)) {
+        REFUSE(r, HL_FAILED, "%s.%s: expected one whole number, or two that are equal", from.path, key);
+        return fallback;
+    }
+    if (first->valuedouble != second->valuedouble) {
+        REFUSE(r, HL_USAGE, "%s.%s: is %g x %g, which is no square; clip-vit takes square ones only",
+               from.path, key, first->valuedouble, second->valuedouble);
+        return fallback;
+    }
+    return whole_number(r, from, key, first, 1, high);
 }
 
 static size_t read_hidden(reader *r, section from, size_t width) {
@@ -74,9 +95,19 @@ static size_t read_hidden(reader *r, section from, size_t width) {
     return (size_t)hidden;
 }
 
+/* Missing, null, false, 0, empty. */
+static bool is_off(const cJSON *item) {
+    if (!item || cJSON_IsNull(item) || cJSON_IsFalse(item)) return true;
+    if (cJSON_IsNumber(item)) return item->valuedouble == 0;
+    if (cJSON_IsString(item)) return !*item->valuestring;
+    return !cJSON_IsTrue(item) && !item->child;
+}
+
 static bool read_bool(reader *r, section from, const char *key) {
     const cJSON *item = find(from, key);
-    if (item && !cJSON_IsBool(item)) REFUSE(r, HL_FAILED, "%s.%s: expected true or false", from.path, key);
+    if (!cJSON_IsTrue(item) && !is_off(item)) {
+        REFUSE(r, HL_FAILED, "%s.%s: expected true or false", from.path, key);
+    }
     return cJSON_IsTrue(item);
 }
 
@@ -94,55 +125,121 @@ static void read_channels(reader *r, section from, const char *key, double low, 
     }
 }
 
-/* Keys that change what is computed. Each is harmless when it is missing, null, 0, empty or `usual`. */
-typedef struct refusal {
-    const char *key, *usual;
-} refusal;
+/* The settings of one section that this plugin knows; whatever else a section says must be off. */
+typedef struct setting {
+    const char *key;
+    const char *usual; /* the one value that clip-vit computes; NULL: read below, or without effect */
+} setting;
 
-static const refusal model_refusals[] = {
-    {"multimodal_cfg", "false"}, {"custom_text", "false"}, {"vision_model_name", "false"}, {NULL, NULL}};
-static const refusal tower_refusals[] = {{"ls_init_value", "false"},
-                                         {"qkv_bias", "true"},
-                                         {"qk_norm", "false"},
-                                         {"scale_heads", "false"},
-                                         {"block_type", ""},
-                                         {"scaled_cosine_attn", "false"},
-                                         {"act_kwargs", "false"},
-                                         {"norm_kwargs", "false"},
-                                         {"final_ln_after_pool", "false"},
+#define WITHOUT_EFFECT NULL /* in training only, for logits only, or because what it belongs to is off */
+#define READ           NULL
+
+static const setting top_settings[] = {{"model_cfg", READ}, {"preprocess_cfg", READ}, {NULL, NULL}};
+
+static const setting model_settings[] = {{"embed_dim", READ},
+                                         {"vision_cfg", READ},
+                                         {"text_cfg", READ},
+                                         {"quick_gelu", READ},
+                                         {"init_logit_scale", WITHOUT_EFFECT},
+                                         {"init_logit_bias", WITHOUT_EFFECT},
+                                         {"nonscalar_logit_scale", WITHOUT_EFFECT},
+                                         {"cast_dtype", WITHOUT_EFFECT},
+                                         {"output_dict", WITHOUT_EFFECT},
                                          {NULL, NULL}};
-static const refusal vision_refusals[] = {{"timm_model_name", "false"}, {"attentional_pool", "false"},
-                                          {"pool_type", "tok"},         {"pos_embed_type", "learnable"},
-                                          {"no_ln_pre", "false"},       {"global_average_pool", "false"},
-                                          {"input_patchnorm", "false"}, {NULL, NULL}};
-static const refusal text_refusals[] = {{"hf_model_name", "false"},    {"hf_tokenizer_name", "false"},
-                                        {"tokenizer_kwargs", "false"}, {"embed_cls", "false"},
-                                        {"pool_type", "argmax"},       {"no_causal_mask", "false"},
-                                        {"proj_type", "linear"},       {"proj_bias", "false"},
-                                        {"pad_id", "false"},           {NULL, NULL}};
-static const refusal preprocess_refusals[] = {
-    {"interpolation", "bicubic"}, {"resize_mode", "shortest"}, {"mode", "RGB"}, {NULL, NULL}};
 
-static bool harmless(const cJSON *item, const char *usual) {
-    if (cJSON_IsBool(item)) return strcmp(usual, cJSON_IsTrue(item) ? "true" : "false") == 0;
-    if (cJSON_IsString(item)) return strcmp(item->valuestring, usual) == 0;
-    if (cJSON_IsNumber(item)) return item->valuedouble == 0;
-    return !item || !item->child;
+static const setting vision_settings[] = {{"layers", READ},
+                                          {"width", READ},
+                                          {"head_width", READ},
+                                          {"mlp_ratio", READ},
+                                          {"patch_size", READ},
+                                          {"image_size", READ},
+                                          {"pool_type", "tok"},
+                                          {"pos_embed_type", "learnable"},
+                                          {"block_type", "default"},
+                                          {"qkv_bias", "true"},
+                                          {"image_seq_len", WITHOUT_EFFECT},
+                                          {"patch_dropout", WITHOUT_EFFECT},
+                                          {"output_tokens", WITHOUT_EFFECT},
+                                          {"attn_pooler_queries", WITHOUT_EFFECT}, /* of attentional_pool */
+                                          {"attn_pooler_heads", WITHOUT_EFFECT},
+                                          {"timm_model_pretrained", WITHOUT_EFFECT}, /* of timm_model_name */
+                                          {"timm_pool", WITHOUT_EFFECT},
+                                          {"timm_proj", WITHOUT_EFFECT},
+                                          {"timm_proj_bias", WITHOUT_EFFECT},
+                                          {"timm_drop", WITHOUT_EFFECT},
+                                          {"timm_drop_path", WITHOUT_EFFECT},
+                                          {"timm_model_kwargs", WITHOUT_EFFECT},
+                                          {NULL, NULL}};
+
+static const setting text_settings[] = {{"layers", READ},
+                                        {"width", READ},
+                                        {"heads", READ},
+                                        {"mlp_ratio", READ},
+                                        {"context_length", READ},
+                                        {"vocab_size", READ},
+                                        {"pool_type", "argmax"},
+                                        {"proj_type", "linear"},
+                                        {"text_arch", "clip"},
+                                        {"block_type", "default"},
+                                        {"qkv_bias", "true"},
+                                        {"eos_id", WITHOUT_EFFECT}, /* of pool_type eos */
+                                        {"bos_id", WITHOUT_EFFECT}, /* of text_arch modern, as those below */
+                                        {"pos_embed", WITHOUT_EFFECT},
+                                        {"rope_temperature", WITHOUT_EFFECT},
+                                        {"mlp_type", WITHOUT_EFFECT},
+                                        {"norm_eps", WITHOUT_EFFECT},
+                                        {"norm_placement", WITHOUT_EFFECT},
+                                        {"attention_mode", "causal"},
+                                        {"output_tokens", WITHOUT_EFFECT},
+                                        {"tiktoken_name", WITHOUT_EFFECT},       /* of tokenizer_type */
+                                        {"hf_model_pretrained", WITHOUT_EFFECT}, /* of hf_model_name */
+                                        {"hf_proj_type", WITHOUT_EFFECT},
+                                        {"hf_pooler_type", WITHOUT_EFFECT},
+                                        {"hf_model_config", WITHOUT_EFFECT},
+                                        {NULL, NULL}};
+
+static const setting preprocess_settings[] = {{"mean", READ},
+                                              {"std", READ},
+                                              {"size", READ},
+                                              {"interpolation", "bicubic"},
+                                              {"resize_mode", "shortest"},
+                                              {"mode", "RGB"},
+                                              {"fill_color", WITHOUT_EFFECT}, /* of resize_mode longest */
+                                              {NULL, NULL}};
+
+static bool is_usual(const cJSON *item, const char *usual) {
+    bool may_be_off = strcmp(usual, "true") != 0;
+    if (cJSON_IsNull(item) || (may_be_off && is_off(item))) return true;
+    if (cJSON_IsTrue(item)) return strcmp(usual, "true") == 0;
+    return cJSON_IsString(item) && strcmp(item->valuestring, usual) == 0;
 }
 
-static void refuse(reader *r, section from, const refusal *list) {
-    for (; list->key; ++list) {
-        if (!harmless(find(from, list->key), list->usual)) {
+static const setting *find_setting(const setting *settings, const char *key) {
+    while (settings->key && strcmp(settings->key, key) != 0) ++settings;
+    return settings->key ? settings : NULL;
+}
+
+/* A section says nothing that this plugin would pass over although it changes the result. */
+static void check_settings(reader *r, section from, const setting *settings) {
+    const char *dot = *from.path ? "." : "";
+    const cJSON *item = NULL;
+    cJSON_ArrayForEach(item, from.object) {
+        const setting *known = find_setting(settings, item->string);
+        bool harmless = !known ? is_off(item) : !known->usual || is_usual(item, known->usual);
+        if (!harmless) {
             REFUSE(r, HL_USAGE,
-                   "%s.%s: this setting is not supported by clip-vit; use a plugin that knows it", from.path,
-                   list->key);
+                   "%s%s%.64s: this setting is not supported by clip-vit; use a plugin that knows it, or "
+                   "remove it if the model does not depend on it",
+                   from.path, dot, item->string);
+        }
+        if (known && cJSON_GetObjectItemCaseSensitive(from.object, item->string) != item) {
+            REFUSE(r, HL_FAILED, "%s%s%s: is there twice; remove one", from.path, dot, item->string);
         }
     }
 }
 
 static void read_image_tower(reader *r, section vision, clip_config *config) {
-    refuse(r, vision, vision_refusals);
-    refuse(r, vision, tower_refusals);
+    check_settings(r, vision, vision_settings);
     if (cJSON_IsArray(find(vision, "layers"))) {
         REFUSE(r, HL_USAGE, "%s.layers: a list makes this a ResNet, which clip-vit does not support",
                vision.path);
@@ -158,8 +255,8 @@ static void read_image_tower(reader *r, section vision, clip_config *config) {
         REFUSE(r, HL_FAILED, "%s.head_width: is %zu, which does not divide the width %zu", vision.path,
                head_width, tower->width);
     }
-    config->image_size = read_size(r, vision, "image_size", 224, 1, MAX_IMAGE);
-    config->patch = read_size(r, vision, "patch_size", 16, 1, MAX_IMAGE);
+    config->image_size = read_side(r, vision, "image_size", 224, MAX_IMAGE);
+    config->patch = read_side(r, vision, "patch_size", 16, MAX_IMAGE);
     config->grid = config->image_size / config->patch;
     if (config->grid < 1 || config->grid > MAX_GRID) {
         REFUSE(r, HL_FAILED, "%s.patch_size: makes %zu patches a side, expected 1 to %d", vision.path,
@@ -168,8 +265,7 @@ static void read_image_tower(reader *r, section vision, clip_config *config) {
 }
 
 static void read_text_tower(reader *r, section text, clip_config *config) {
-    refuse(r, text, text_refusals);
-    refuse(r, text, tower_refusals);
+    check_settings(r, text, text_settings);
     tower_shape *tower = &config->text;
     tower->prefix = "transformer.";
     tower->layers = read_size(r, text, "layers", 12, 1, MAX_LAYERS);
@@ -189,19 +285,15 @@ static void read_preprocess(reader *r, section top, clip_config *config) {
     static const float deviation[3] = {0.26862954F, 0.26130258F, 0.27577711F};
     memcpy(config->mean, mean, sizeof mean);
     memcpy(config->deviation, deviation, sizeof deviation);
-    if (!find(top, "preprocess_cfg")) return;
+    if (is_off(find(top, "preprocess_cfg"))) return;
     section preprocess = read_section(r, top, "preprocess_cfg", "preprocess_cfg");
-    refuse(r, preprocess, preprocess_refusals);
+    check_settings(r, preprocess, preprocess_settings);
     read_channels(r, preprocess, "mean", -1e3, config->mean);
     read_channels(r, preprocess, "std", 1e-6, config->deviation);
-    const cJSON *size = find(preprocess, "size");
-    size_t count = cJSON_IsArray(size) ? (size_t)cJSON_GetArraySize(size) : 1;
-    for (size_t i = 0; size && i < count; ++i) {
-        const cJSON *side = cJSON_IsArray(size) ? cJSON_GetArrayItem(size, (int)i) : size;
-        if (!cJSON_IsNumber(side) || side->valuedouble != (double)config->image_size) {
-            REFUSE(r, HL_FAILED, "%s.size: expected the model's image_size, %zu", preprocess.path,
-                   config->image_size);
-        }
+    size_t size = read_side(r, preprocess, "size", config->image_size, MAX_IMAGE);
+    if (size != config->image_size) {
+        REFUSE(r, HL_FAILED, "%s.size: expected the model's image_size, %zu", preprocess.path,
+               config->image_size);
     }
 }
 
@@ -211,7 +303,8 @@ static void read_all(reader *r, const cJSON *json, clip_config *config) {
     section vision = read_section(r, model, "vision_cfg", "model_cfg.vision_cfg");
     section text = read_section(r, model, "text_cfg", "model_cfg.text_cfg");
     if (r->status) return;
-    refuse(r, model, model_refusals);
+    check_settings(r, top, top_settings);
+    check_settings(r, model, model_settings);
     config->embed_dim = read_size(r, model, "embed_dim", 0, 1, MAX_WIDTH);
     config->activation = read_bool(r, model, "quick_gelu") ? HL_QUICK_GELU : HL_GELU;
     read_image_tower(r, vision, config);

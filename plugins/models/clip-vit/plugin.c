@@ -1,4 +1,5 @@
 /* The descriptor of clip-vit and its table of functions. */
+#include "folder.h"
 #include "trace.h"
 
 #include "headlight/plugin.h"
@@ -17,6 +18,11 @@ static int recognises(const hl_host *host, const char *path) {
     return config_read(host, path, &config, NULL) == HL_OK ? 90 : 10;
 }
 
+static void hint(const hl_host *host, const char *path, char *out, size_t room) {
+    (void)host;
+    folder_hint(path, out, room);
+}
+
 static void close_model(hl_model *model) {
     if (!model) return;
     unload_model(model);
@@ -30,6 +36,7 @@ static void close_model(hl_model *model) {
 }
 
 static hl_status open_parts(hl_model *model, const hl_model_source *source, hl_error *error) {
+    TRY(folder_check(source->path, !source->random_weights, error));
     TRY(config_read(model->host, source->path, &model->config, error));
     TRY(checkpoint_open(model->host, source, &model->config, &model->weights, error));
     TRY(describe_model(model, source->path, error));
@@ -60,6 +67,10 @@ static hl_status tokenize(const hl_model *model, const char *text, int32_t *ids,
     return tokenizer_run(model->tokenizer, text, model->config.context, ids, error);
 }
 
+static hl_status count_tokens(const hl_model *model, const char *text, size_t *count, hl_error *error) {
+    return tokenizer_count(model->tokenizer, text, count, error);
+}
+
 static const hl_model_api api = {
     .size = sizeof api,
     .recognises = recognises,
@@ -80,6 +91,8 @@ static const hl_model_api api = {
     .code = trace_code,
     .token_codes = trace_token_codes,
     .digest = digest_model,
+    .hint = hint,
+    .count_tokens = count_tokens,
 };
 
 HL_EXPORT const hl_plugin headlight_plugin = {

@@ -171,12 +171,14 @@ static void merge_all(word *w) {
 
 /* Ids of a text, as many as fit. */
 typedef struct id_list {
-    int32_t *ids;
+    int32_t *ids; /* NULL: they are only counted */
     size_t count, room;
 } id_list;
 
 static void add_id(id_list *to, int32_t id) {
-    if (to->count < to->room) to->ids[to->count++] = id;
+    if (to->count == to->room) return;
+    if (to->ids) to->ids[to->count] = id;
+    ++to->count;
 }
 
 static void fill(word *w, const char *text, uint32_t length) {
@@ -235,19 +237,31 @@ static hl_status encode(const tokenizer *t, const char *text, size_t length, id_
     return HL_OK;
 }
 
-hl_status tokenizer_run(tokenizer *t, const char *text, size_t context, int32_t *ids, hl_error *error) {
+/* The start and a text's own ids. */
+static hl_status list_ids(tokenizer *t, const char *text, id_list *out, hl_error *error) {
     hl_status status = load_once(t, error);
     if (status) return status;
     buffer cleaned;
     status = clean_text(text, &cleaned, error);
     if (status) return status;
-    int32_t end = (int32_t)t->vocab_size - 1;
-    memset(ids, 0, context * sizeof *ids);
-    id_list list = {ids, 0, context};
-    add_id(&list, end - 1);
-    status = encode(t, cleaned.bytes, cleaned.length, &list, error);
-    if (list.count == context) --list.count;
-    add_id(&list, end);
+    add_id(out, (int32_t)t->vocab_size - 2);
+    status = encode(t, cleaned.bytes, cleaned.length, out, error);
     free(cleaned.bytes);
+    return status;
+}
+
+hl_status tokenizer_run(tokenizer *t, const char *text, size_t context, int32_t *ids, hl_error *error) {
+    id_list list = {ids, 0, context};
+    memset(ids, 0, context * sizeof *ids);
+    hl_status status = list_ids(t, text, &list, error);
+    if (list.count == context) --list.count;
+    add_id(&list, (int32_t)t->vocab_size - 1);
+    return status;
+}
+
+hl_status tokenizer_count(tokenizer *t, const char *text, size_t *count, hl_error *error) {
+    id_list list = {NULL, 0, SIZE_MAX};
+    hl_status status = list_ids(t, text, &list, error);
+    *count = list.count + 1; /* and the end */
     return status;
 }

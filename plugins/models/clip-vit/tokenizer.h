@@ -16,4 +16,7 @@ void tokenizer_close(tokenizer *t);                                             
  * [any thread] */
 hl_status tokenizer_run(tokenizer *t, const char *text, size_t context, int32_t *ids, hl_error *error);
 
+/* All ids of a text, start and end included, whether or not they fit a context. [any thread] */
+hl_status tokenizer_count(tokenizer *t, const char *text, size_t *count, hl_error *error);
+
 #endif

@@ -1,0 +1,75 @@
+/* See cut_texts.h. */
+#include "core/engine/cut_texts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static hl_status add(cut_texts *self, const char *text, size_t tokens, hl_error *error) {
+    for (size_t i = 0; i < self->count; ++i) {
+        if (strcmp(self->all[i].text, text) == 0) return HL_OK;
+    }
+    cut_text *longer = realloc(self->all, (self->count + 1) * sizeof *longer);
+    if (!longer) return hl_no_memory(error, "the texts");
+    self->all = longer;
+    longer[self->count] = (cut_text){strdup(text), tokens};
+    if (!longer[self->count].text) return hl_no_memory(error, "the texts");
+    ++self->count;
+    return HL_OK;
+}
+
+/* Where nothing counts, it is at least known that the text can become ids. */
+static hl_status only_tokenize(const engine *model, const char *text, hl_error *error) {
+    int32_t *ids = calloc((size_t)model->info->context + 1, sizeof *ids);
+    if (!ids) return hl_no_memory(error, "token ids");
+    hl_status status = model->api.tokenize(model->model, text, ids, error);
+    free(ids);
+    return status;
+}
+
+hl_status cut_texts_check(cut_texts *self, const engine *model, const char *text, hl_error *error) {
+    size_t tokens = 0, context = model->info->context;
+    if (!model->api.count_tokens || context == 0) return only_tokenize(model, text, error);
+    hl_status status = model->api.count_tokens(model->model, text, &tokens, error);
+    return status == HL_OK && tokens > context ? add(self, text, tokens, error) : status;
+}
+
+/* Bytes from `start` on that make no half character at either end. */
+static size_t whole_start(const char *text, size_t start) {
+    while (((unsigned char)text[start] & 0xc0) == 0x80) ++start;
+    return start;
+}
+
+static size_t whole_end(const char *text, size_t end) {
+    while (end > 0 && ((unsigned char)text[end] & 0xc0) == 0x80) --end;
+    return end;
+}
+
+/* Beginning and end of a text, where texts that are told apart differ. */
+static void warn(const cut_text *cut, const engine *model) {
+    enum { HEAD = 40, TAIL = 30 };
+    const hl_host *interface = model->interface;
+    size_t length = strlen(cut->text), head = length, tail = length;
+    if (length > HEAD + TAIL) {
+        head = whole_end(cut->text, HEAD);
+        tail = whole_start(cut->text, length - TAIL);
+    }
+    interface->log(
+        interface, HL_LOG_WARNING,
+        "\"%.*s%s%s\" has %zu tokens, of which %s reads %u: it is cut, and what follows changes nothing",
+        (int)head, cut->text, head < tail ? " ... " : "", cut->text + tail, cut->tokens, model->info->name,
+        model->info->context);
+}
+
+void cut_texts_warn(const cut_texts *self, const engine *model) {
+    enum { NAMED = 5 };
+    const hl_host *interface = model->interface;
+    for (size_t i = 0; i < self->count && i < NAMED; ++i) warn(&self->all[i], model);
+    if (self->count <= NAMED) return;
+    interface->log(interface, HL_LOG_WARNING, "and %zu more texts are cut", self->count - NAMED);
+}
+
+void cut_texts_free(cut_texts *self) {
+    for (size_t i = 0; i < self->count; ++i) free(self->all[i].text);
+    free(self->all);
+    *self = (cut_texts){NULL, 0};
+}
