@@ -331,10 +331,33 @@ static void the_command_hands_hints_on(void **state) {
     remove_folder(folder);
 }
 
+/* What is published of a path is the folder's own name: who keeps the model in a home folder is not told. */
+static void models_are_named_after_their_folder(void **state) {
+    (void)state;
+    static const char *const names[] = {"model", "ViT-B-32", "model.1"}, *const ends[] = {"", "/", "/.",
+                                                                                          "//"};
+    char *top = make_folder(), *home = text("%s/somebody", top);
+    assert_int_equal(mkdir(home, 0777), 0);
+    for (size_t i = 0; i < COUNT(names); ++i) {
+        char *folder = text("%s/%s", home, names[i]);
+        copy_folder(TINY_B, folder);
+        for (size_t k = 0; k < COUNT(ends); ++k) {
+            char *path = text("%s%s", folder, ends[k]);
+            opened_model m = open_folder(path, &backends[0], 1);
+            assert_string_equal(m.info->name, names[i]);
+            close_model(&m);
+            free(path);
+        }
+        free(folder);
+    }
+    free(home);
+    remove_folder(top);
+}
+
 static void info_says_what_the_configuration_says(void **state) {
     (void)state;
     opened_model m = open_folder(TINY_B "/", &backends[0], 1);
-    assert_string_equal(m.info->name, "tiny-b");
+    assert_string_equal(m.info->name, "model");
     assert_string_equal(m.info->summary, "ViT, 4 layers x 4 heads of width 24, patch 12, 48 pixels");
     assert_int_equal(m.info->embed_dim, 40);
     assert_int_equal(m.info->context, 24);
@@ -370,6 +393,7 @@ int main(void) {
         cmocka_unit_test(squares_may_be_pairs),
         cmocka_unit_test(missing_files_get_a_hint),
         cmocka_unit_test(the_command_hands_hints_on),
+        cmocka_unit_test(models_are_named_after_their_folder),
         cmocka_unit_test(info_says_what_the_configuration_says),
     };
     return cmocka_run_group_tests(tests, open_clip_vit_and_backends, close_clip_vit);

@@ -68,7 +68,7 @@ typedef struct hl_fact {
 
 typedef struct hl_model_info {
     uint32_t size;       /* sizeof(hl_model_info) */
-    const char *name;    /* for people, after the folder */
+    const char *name;    /* for people: the folder's own, and of no folder above it */
     const char *summary; /* one line: "ViT, 12 layers x 12 heads of width 64, patch 16, 224 pixels" */
     uint32_t embed_dim;  /* of the joint space */
     uint32_t context;    /* token ids of a text, padding included; 0: no text tower */

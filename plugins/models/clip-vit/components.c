@@ -59,16 +59,11 @@ static hl_status make_components(hl_model *model, hl_error *error) {
     return HL_OK;
 }
 
-/* The folder's name, however the path is written. A folder called "model" says nothing: its parent's name
- * does. */
+/* The folder's own name, however the path is written; a folder above it may be nobody's business. */
 static char *folder_name(const char *path) {
     char *whole = realpath(path, NULL);
     if (!whole) return strdup(path);
-    char *slash = strrchr(whole, '/');
-    if (strcmp(slash, "/model") == 0 && slash != whole) {
-        *slash = '\0';
-        slash = strrchr(whole, '/');
-    }
+    const char *slash = strrchr(whole, '/');
     char *name = strdup(slash[1] ? slash + 1 : whole);
     free(whole);
     return name;
