@@ -112,11 +112,30 @@ static void arrays_keep_files_of_others(void **state) {
     remove_folder(folder);
 }
 
+/* Checked or run: the same answer. */
+static void runs_need_an_output(void **state) {
+    (void)state;
+    char *folder = make_folder(), *yaml = text("%s/e.yaml", folder), *out = text("%s/out", folder),
+         *errors[2];
+    put(folder, "e.yaml", "headlight: 1\n" HEAD "analyses:\n" HEAT);
+    assert_int_equal(run_command(NULL, &errors[0], "run", yaml, NULL), 2);
+    assert_int_equal(run_command(NULL, &errors[1], "run", "--check", yaml, NULL), 2);
+    assert_string_equal(errors[0], errors[1]);
+    assert_non_null(strstr(errors[0], "names no folder for the results"));
+    assert_int_equal(run_command(NULL, NULL, "run", "--check", yaml, "--out", out, NULL), 0);
+    assert_false(file_exists(out));
+    free(errors[0]);
+    free(errors[1]);
+    free(out);
+    free(yaml);
+    remove_folder(folder);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(runs_keep_files_of_others),     cmocka_unit_test(runs_replace_their_own),
         cmocka_unit_test(variants_keep_files_of_others), cmocka_unit_test(pictures_stay_in_the_folder),
-        cmocka_unit_test(arrays_keep_files_of_others),
+        cmocka_unit_test(arrays_keep_files_of_others),   cmocka_unit_test(runs_need_an_output),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

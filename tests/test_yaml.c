@@ -85,6 +85,7 @@ static void bad_input_is_refused_with_its_place(void **state) {
         {"model:\n  \tpath: x\n   plugin: y\n", 0, "a.yaml:2:3: a tab: YAML indents with blanks"},
         {"a: [1, 2\nb: 3\n", 0,
          "a.yaml:2:2: not YAML: did not find expected ',' or ']' while parsing a flow sequence"},
+        {"a: &m {b: 1}\nc:\n  <<: *m\n", 0, "a.yaml:3:3: <<, which merges another mapping in"},
         {"a: 1\nb 2\nc: 3\n", 0, "a.yaml:2:1: not YAML: expected \"KEY: VALUE\", but there is no ':'"},
         {"a: \"open\n", 0,
          "a.yaml:2:1: not YAML: found unexpected end of stream while scanning a quoted scalar"},

@@ -126,12 +126,13 @@ static hl_status execute_runs(const runs *self, output *files, hl_error *error) 
     return status == HL_OK && compared ? write_comparison(self, files, error) : status;
 }
 
-static hl_status open_files(const hl_run_request *request, const char *folder, output **files,
-                            hl_error *error) {
-    if (folder) return output_open_listed(folder, ".headlight-run-files", files, error);
+/* Also where nothing is to be written: whoever checks an experiment wants to know whether it would run. */
+static hl_status find_output(const runs *self, const char **folder, hl_error *error) {
+    *folder = self->request->output ? self->request->output : self->plan->output;
+    if (*folder) return HL_OK;
     return hl_fail(error, HL_USAGE,
                    "%s: names no folder for the results; add `output: FOLDER` or give --out FOLDER",
-                   request->experiment);
+                   self->request->experiment);
 }
 
 /* What each run leaves, and the page that compares them, before anything long begins. */
@@ -155,10 +156,9 @@ static hl_status find_report(const char *folder, char **report, hl_error *error)
     return hl_no_memory(error, "the report's path");
 }
 
-static hl_status run_and_write(const runs *self, char **report, hl_error *error) {
-    const char *folder = self->request->output ? self->request->output : self->plan->output;
+static hl_status run_and_write(const runs *self, const char *folder, char **report, hl_error *error) {
     output *files = NULL;
-    hl_status status = open_files(self->request, folder, &files, error);
+    hl_status status = output_open_listed(folder, ".headlight-run-files", &files, error);
     if (status == HL_OK) status = check_places(self, files, error);
     if (status == HL_OK) status = execute_runs(self, files, error);
     if (status == HL_OK && report) status = find_report(folder, report, error);
@@ -184,8 +184,10 @@ hl_status hl_run(hl_library *library, const hl_run_request *request, char **repo
                                  &plan, error);
     }
     all.plan = plan;
+    const char *folder = NULL;
+    if (status == HL_OK) status = find_output(&all, &folder, error);
     if (status == HL_OK) status = open_runs(&all, library, error);
-    if (status == HL_OK && !request->check_only) status = run_and_write(&all, report, error);
+    if (status == HL_OK && !request->check_only) status = run_and_write(&all, folder, report, error);
     close_runs(&all);
     experiment_close(plan);
     yaml_source_free(&all.source);

@@ -229,6 +229,11 @@ static hl_status check_keys(const tree_walk *walk, const yaml_node_t *mapping) {
             return yaml_fail(walk->file, key, walk->error, "a key must be plain text");
         }
         const char *name = (const char *)key->data.scalar.value;
+        if (strcmp(name, "<<") == 0 && key->data.scalar.style == YAML_PLAIN_SCALAR_STYLE) {
+            return yaml_fail(
+                walk->file, key, walk->error,
+                "<<, which merges another mapping in, is not part of YAML 1.2: write its keys out");
+        }
         for (const yaml_node_pair_t *other = first; other < pair; ++other) {
             const yaml_node_t *earlier = node_at(walk->file, other->key);
             if (strcmp(name, (const char *)earlier->data.scalar.value) != 0) continue;
