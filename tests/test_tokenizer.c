@@ -55,6 +55,9 @@ static void check_case(const hl_model *model, const cJSON *item, int32_t end, si
     }
     assert_int_equal(ids[i++], end);
     for (; i < context; ++i) assert_int_equal(ids[i], 0);
+    size_t count = 0; /* of all, however few fit */
+    assert_ok(api.count_tokens(model, written, &count, &error), error);
+    assert_int_equal(count, cJSON_GetArraySize(expected) + 2);
 }
 
 static void check_cases(const char *name, const char *merges, size_t vocabulary) {
@@ -190,6 +193,8 @@ static void invalid_utf8_is_refused(void **state) {
     hl_error error;
     int32_t ids[128];
     for (size_t i = 0; i < COUNT(texts); ++i) {
+        size_t count;
+        assert_int_equal(api.count_tokens(bytes_model, texts[i], &count, &error), HL_USAGE);
         assert_int_equal(api.tokenize(bytes_model, texts[i], ids, &error), HL_USAGE);
         assert_non_null(strstr(error.message, "UTF-8"));
     }
@@ -219,6 +224,9 @@ static void long_words_take_no_longer_than_they_must(void **state) {
         assert_int_equal(ids[0], 515);
         assert_int_equal(ids[15], 516);
         if (i == 0) assert_int_equal(ids[1], 513);
+        size_t count = 0;
+        assert_ok(api.count_tokens(model, word, &count, &error), error);
+        assert_true(count > 16);
         free(word);
     }
     api.close(model);

@@ -31,6 +31,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
             ended |= ids[i] == VOCABULARY - 1;
         }
         if (ids[0] != VOCABULARY - 2 || !ended) __builtin_trap();
+        size_t all = 0;
+        if (tokenizer_count(shared, text, &all, &error) || all < 2) __builtin_trap();
+        if (ids[(all < CONTEXT ? all : CONTEXT) - 1] != VOCABULARY - 1) __builtin_trap();
     }
     free(text);
     return 0;

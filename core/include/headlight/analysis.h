@@ -95,7 +95,10 @@ struct hl_result {
  * HL_SCHEMA_NEIGHBORS, images of the gallery in a row:
  *     query (text)    the image's or the direction's name      head (text)    the selection's name
  *     neighbors       see `neighbor` above
- *     query_is_image (number, may be missing)                  1: show the query as a picture */
+ *     query_is_image (number, may be missing)                  1: show the query as a picture
+ *
+ * To an item of any schema with a text that the model read only in part (hl_model_api.count_tokens) the host
+ * adds "truncated": true. */
 #define HL_SCHEMA_HEAT      "heat"
 #define HL_SCHEMA_NEIGHBORS "neighbors"
 

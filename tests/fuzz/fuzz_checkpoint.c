@@ -1,0 +1,91 @@
+/* The header of a .safetensors file held against a configuration: whatever both say, they are refused or
+ * every tensor of the model can be read and none is left over that could matter.
+ *
+ * An input is the configuration, NUL, how many bytes of data there are (four bytes, low first), the header.
+ */
+#include "plugins/models/clip-vit/checkpoint.c"
+#include "plugins/models/clip-vit/config.c"
+
+#include "core/io/safetensors.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
+
+enum { MOST_DATA = 1 << 16 };
+
+/* The file that `open` opens, whatever its path. */
+static uint8_t *file;
+static size_t file_count;
+
+static hl_status open_file(const char *path, hl_weights **weights, hl_error *error) {
+    return safetensors_parse(path, file, file_count, weights, error);
+}
+
+static const void *extension(const hl_host *host, const char *name) {
+    static hl_weights_api api;
+    (void)host, (void)name;
+    api = safetensors_api;
+    api.open = open_file;
+    return &api;
+}
+
+static bool make_file(const uint8_t *bytes, size_t count) {
+    if (count < 4) return false;
+    size_t data = (bytes[0] | (size_t)bytes[1] << 8 | (size_t)bytes[2] << 16) % (MOST_DATA + 1);
+    uint64_t header = count - 4;
+    file_count = sizeof header + header + data;
+    file = calloc(file_count, 1);
+    if (!file) return false;
+    memcpy(file, &header, sizeof header);
+    memcpy(file + sizeof header, bytes + 4, header);
+    return true;
+}
+
+static void check_tensor(const checkpoint *weights, tensor_spec spec) {
+    hl_error error;
+    float *numbers = NULL;
+    const hl_stored_tensor *found = weights->api->find(weights->file, spec.name);
+    if (!found || found->elements != tensor_elements(&spec)) __builtin_trap();
+    if (checkpoint_take(weights, &spec, &numbers, &error) != HL_OK) __builtin_trap();
+    free(numbers);
+}
+
+static void check_layers(const checkpoint *weights, const tower_shape *tower) {
+    for (size_t layer = 0; layer < tower->layers; ++layer) {
+        for (int slot = 0; slot < LAYER_SLOTS; ++slot) {
+            check_tensor(weights, layer_tensor(tower, layer, (layer_slot)slot));
+        }
+    }
+}
+
+static void check_opened(const checkpoint *weights, const clip_config *config) {
+    for (int slot = 0; slot < OUTER_SLOTS; ++slot) {
+        check_tensor(weights, outer_tensor(config, (outer_slot)slot));
+    }
+    check_layers(weights, &config->image);
+    check_layers(weights, &config->text);
+    size_t mattering = 0;
+    const hl_stored_tensor *tensor;
+    for (size_t i = 0; (tensor = weights->api->at(weights->file, i)); ++i)
+        mattering += !is_harmless(tensor->name);
+    if (mattering != OUTER_SLOTS + LAYER_SLOTS * (config->image.layers + config->text.layers))
+        __builtin_trap();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
+    const hl_host host = {.size = sizeof host, .extension = extension};
+    const hl_model_source source = {.size = sizeof source, .path = "fuzz"};
+    const uint8_t *end = memchr(bytes, '\0', count);
+    clip_config config;
+    checkpoint weights;
+    hl_error error;
+    if (!end) return 0;
+    size_t length = (size_t)(end - bytes);
+    if (config_parse("fuzz", (const char *)bytes, length, &config, &error) != HL_OK) return 0;
+    if (!make_file(end + 1, count - length - 1)) return 0;
+    if (checkpoint_open(&host, &source, &config, &weights, &error) == HL_OK) {
+        check_opened(&weights, &config);
+        checkpoint_close(&weights);
+    }
+    free(file);
+    return 0;
+}
