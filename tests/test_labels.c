@@ -221,6 +221,13 @@ static void labels_have_weights(void **state) {
                    "  Color: [L1.H0]\n"
                    "  Tints: {L0.H0: \"0.75\"}\n"
                    "  tints: {L0.H0: 0.25}\n"},
+        {"a.YAML", "heads: {L0.H0: &c colors, L0.H1: places}\n"
+                   "properties:\n"
+                   "  *c : {L1.H0: .5, L0.H1: +1, L0.H2: +.001}\n"
+                   "  ones: {L1.H1: &one 1., L1.H0: *one}\n"
+                   "  Color: [L1.H0]\n"
+                   "  Tints: {L0.H0: +.75}\n"
+                   "  tints: {L0.H0: 25e-2}\n"},
     };
     for (size_t i = 0; i < sizeof files / sizeof *files; ++i) {
         properties *known;
@@ -312,8 +319,10 @@ static void mistakes_are_named(void **state) {
         {"a.json", "{\"heads\": {}} more", NULL, "not JSON", HL_FAILED},
         {"a.yaml", "heads: {L0.H0: a\n", NULL, "a.yaml:2:1: not YAML", HL_FAILED},
         {"a.yaml", "", NULL, "a.yaml:1:1: empty", HL_FAILED},
-        {"a.yaml", "heads: &a {L0.H0: a}\nproperties: *a\n", NULL, "a.yaml:2:13: expected a value; aliases",
-         HL_FAILED},
+        {"a.yaml", "heads: {}\nproperties: &a {b: *a}\n", NULL, "nested too deep", HL_FAILED},
+        {"a.yaml", "heads: *a\n", NULL, "a.yaml:1:8: not YAML: found undefined alias", HL_FAILED},
+        {"a.yaml", "properties: {a: {L0.H0: +-1}}\n", NULL, "expected a weight", HL_FAILED},
+        {"a.yaml", "properties: {a: {L0.H0: ..5}}\n", NULL, "expected a weight", HL_FAILED},
         {"a.yaml", "heads: {}\n---\nheads: {}\n", NULL, "a.yaml:2:1: a second document starts here",
          HL_FAILED},
         {"a.yaml", "heads: {[a]: b}\n", NULL, "a.yaml:1:9: a key must be plain text", HL_FAILED},

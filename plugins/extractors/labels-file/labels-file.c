@@ -10,6 +10,7 @@
 #include "headlight/plugin.h"
 #include "parsing.h"
 
+#include <ctype.h>
 #include <string.h>
 
 /* In the order of the table. */
@@ -58,10 +59,15 @@ static bool is_list_of_texts(const cJSON *value) {
     return true;
 }
 
-/* A number, or, as YAML has it, the text of one; 0 for anything else. */
+/* A number, or, as YAML has it, the text of one, where .5 and +1 are numbers too; 0 for anything else. */
 static double weight_of(const cJSON *value) {
     if (!cJSON_IsString(value)) return cJSON_IsNumber(value) ? value->valuedouble : 0;
-    cJSON *read = cJSON_ParseWithOpts(value->valuestring, NULL, true);
+    const char *text = value->valuestring;
+    char number[64];
+    if (*text == '+' && (isdigit((unsigned char)text[1]) || text[1] == '.')) ++text;
+    int length = snprintf(number, sizeof number, "%s%s", *text == '.' ? "0" : "", text);
+    if (length < 0 || (size_t)length >= sizeof number) return 0;
+    cJSON *read = cJSON_ParseWithOpts(number, NULL, true);
     double weight = cJSON_IsNumber(read) ? read->valuedouble : 0;
     cJSON_Delete(read);
     return weight;

@@ -6,10 +6,11 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistr.h>
 #include <yaml.h>
 
-enum { LARGEST_FILE = 1 << 20, DEEPEST = 32 };
+enum { LARGEST_FILE = 1 << 20, DEEPEST = 32, MOST_NODES = 1 << 18 };
 
 static hl_status fail_at(const char *path, const char *bytes, const char *at, const char *what,
                          hl_error *error) {
@@ -55,8 +56,8 @@ hl_status parsing_json(const char *path, const char *bytes, size_t count, cJSON 
 
 typedef struct yaml_reader {
     const char *path;
-    yaml_parser_t parser;
-    size_t depth;
+    yaml_document_t *document;
+    size_t depth, nodes; /* an alias counts as what it stands for */
     hl_error *error;
 } yaml_reader;
 
@@ -69,37 +70,34 @@ static hl_status tree_no_memory(const yaml_reader *reader) {
     return hl_no_memory(reader->error, "a tree of YAML");
 }
 
-/* On success the event is the caller's to delete. */
-static hl_status next_event(yaml_reader *reader, yaml_event_t *event) {
-    yaml_parser_t *parser = &reader->parser;
-    if (yaml_parser_parse(parser, event)) return HL_OK;
+static hl_status fail_parser(const yaml_reader *reader, const yaml_parser_t *parser) {
     if (parser->error == YAML_MEMORY_ERROR || !parser->problem) return tree_no_memory(reader);
     char what[256];
     snprintf(what, sizeof what, "not YAML: %s", parser->problem);
     return fail_yaml(reader, parser->error == YAML_READER_ERROR ? parser->mark : parser->problem_mark, what);
 }
 
-static hl_status read_value(yaml_reader *reader, const yaml_event_t *event, cJSON **out);
+static hl_status read_value(yaml_reader *reader, int id, cJSON **out);
 
-static bool is_null(const yaml_event_t *event) {
-    const char *text = (const char *)event->data.scalar.value;
-    bool plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+static bool is_null(const yaml_node_t *node) {
+    const char *text = (const char *)node->data.scalar.value;
+    bool plain = node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
     return plain && (!*text || strcmp(text, "~") == 0 || strcmp(text, "null") == 0);
 }
 
-static hl_status read_scalar(const yaml_reader *reader, const yaml_event_t *event, cJSON **out) {
-    const char *text = (const char *)event->data.scalar.value;
-    if (strlen(text) != event->data.scalar.length) {
-        return fail_yaml(reader, event->start_mark, "the text contains a NUL character: remove it");
+static hl_status read_scalar(const yaml_reader *reader, const yaml_node_t *node, cJSON **out) {
+    const char *text = (const char *)node->data.scalar.value;
+    if (strlen(text) != node->data.scalar.length) {
+        return fail_yaml(reader, node->start_mark, "the text contains a NUL character: remove it");
     }
-    *out = is_null(event) ? cJSON_CreateNull() : cJSON_CreateString(text);
+    *out = is_null(node) ? cJSON_CreateNull() : cJSON_CreateString(text);
     return *out ? HL_OK : tree_no_memory(reader);
 }
 
-/* Reads the value that follows and adds it to a list, or under `key` to a mapping. */
-static hl_status read_child(yaml_reader *reader, const yaml_event_t *event, const char *key, cJSON *parent) {
+/* Adds a value to a list, or under `key` to a mapping. */
+static hl_status read_child(yaml_reader *reader, int id, const char *key, cJSON *parent) {
     cJSON *child = NULL;
-    hl_status status = read_value(reader, event, &child);
+    hl_status status = read_value(reader, id, &child);
     if (status != HL_OK) return status;
     bool added = key ? cJSON_AddItemToObject(parent, key, child) : cJSON_AddItemToArray(parent, child);
     if (added) return HL_OK;
@@ -107,45 +105,37 @@ static hl_status read_child(yaml_reader *reader, const yaml_event_t *event, cons
     return tree_no_memory(reader);
 }
 
-static hl_status read_pair(yaml_reader *reader, const yaml_event_t *key, cJSON *mapping) {
-    if (key->type != YAML_SCALAR_EVENT) return fail_yaml(reader, key->start_mark, "a key must be plain text");
-    yaml_event_t value;
-    hl_status status = next_event(reader, &value);
-    if (status != HL_OK) return status;
-    status = read_child(reader, &value, (const char *)key->data.scalar.value, mapping);
-    yaml_event_delete(&value);
+static hl_status read_list(yaml_reader *reader, const yaml_node_t *node, cJSON *list) {
+    hl_status status = HL_OK;
+    const yaml_node_item_t *item = node->data.sequence.items.start;
+    for (; status == HL_OK && item < node->data.sequence.items.top; ++item) {
+        status = read_child(reader, *item, NULL, list);
+    }
     return status;
 }
 
-/* All until the event that ends the list or mapping. */
-static hl_status read_children(yaml_reader *reader, bool is_mapping, cJSON *parent) {
-    yaml_event_type_t end = is_mapping ? YAML_MAPPING_END_EVENT : YAML_SEQUENCE_END_EVENT;
-    for (bool more = true; more;) {
-        yaml_event_t event;
-        hl_status status = next_event(reader, &event);
-        if (status != HL_OK) return status;
-        more = event.type != end;
-        if (more) {
-            status =
-                is_mapping ? read_pair(reader, &event, parent) : read_child(reader, &event, NULL, parent);
-        }
-        yaml_event_delete(&event);
-        if (status != HL_OK) return status;
+static hl_status read_mapping(yaml_reader *reader, const yaml_node_t *node, cJSON *mapping) {
+    hl_status status = HL_OK;
+    const yaml_node_pair_t *pair = node->data.mapping.pairs.start;
+    for (; status == HL_OK && pair < node->data.mapping.pairs.top; ++pair) {
+        const yaml_node_t *key = yaml_document_get_node(reader->document, pair->key);
+        if (key->type != YAML_SCALAR_NODE)
+            return fail_yaml(reader, key->start_mark, "a key must be plain text");
+        status = read_child(reader, pair->value, (const char *)key->data.scalar.value, mapping);
     }
-    return HL_OK;
+    return status;
 }
 
-static hl_status read_value(yaml_reader *reader, const yaml_event_t *event, cJSON **out) {
-    if (event->type == YAML_SCALAR_EVENT) return read_scalar(reader, event, out);
-    bool is_mapping = event->type == YAML_MAPPING_START_EVENT;
-    if (!is_mapping && event->type != YAML_SEQUENCE_START_EVENT) {
-        return fail_yaml(reader, event->start_mark, "expected a value; aliases have no place here");
-    }
-    if (reader->depth == DEEPEST) return fail_yaml(reader, event->start_mark, "nested too deep");
+static hl_status read_value(yaml_reader *reader, int id, cJSON **out) {
+    const yaml_node_t *node = yaml_document_get_node(reader->document, id);
+    if (++reader->nodes > MOST_NODES) return fail_yaml(reader, node->start_mark, "too much");
+    if (node->type == YAML_SCALAR_NODE) return read_scalar(reader, node, out);
+    if (reader->depth == DEEPEST) return fail_yaml(reader, node->start_mark, "nested too deep");
+    bool is_mapping = node->type == YAML_MAPPING_NODE;
     cJSON *parent = is_mapping ? cJSON_CreateObject() : cJSON_CreateArray();
     if (!parent) return tree_no_memory(reader);
     ++reader->depth;
-    hl_status status = read_children(reader, is_mapping, parent);
+    hl_status status = is_mapping ? read_mapping(reader, node, parent) : read_list(reader, node, parent);
     --reader->depth;
     if (status == HL_OK) {
         *out = parent;
@@ -155,37 +145,44 @@ static hl_status read_value(yaml_reader *reader, const yaml_event_t *event, cJSO
     return status;
 }
 
-/* Passes the event that must come next. */
-static hl_status expect(yaml_reader *reader, yaml_event_type_t type, const char *otherwise) {
-    yaml_event_t event;
-    hl_status status = next_event(reader, &event);
+/* The document that comes next; without a root there is none. */
+static hl_status load(const yaml_reader *reader, yaml_parser_t *parser, yaml_document_t *document) {
+    return yaml_parser_load(parser, document) ? HL_OK : fail_parser(reader, parser);
+}
+
+static hl_status expect_end(const yaml_reader *reader, yaml_parser_t *parser) {
+    yaml_document_t second;
+    hl_status status = load(reader, parser, &second);
     if (status != HL_OK) return status;
-    if (event.type != type) status = fail_yaml(reader, event.start_mark, otherwise);
-    yaml_event_delete(&event);
+    if (yaml_document_get_root_node(&second)) {
+        status = fail_yaml(reader, second.start_mark, "a second document starts here");
+    }
+    yaml_document_delete(&second);
     return status;
 }
 
-static hl_status read_document(yaml_reader *reader, cJSON **out) {
-    hl_status status = expect(reader, YAML_STREAM_START_EVENT, "expected YAML");
-    if (status == HL_OK) status = expect(reader, YAML_DOCUMENT_START_EVENT, "empty; expected YAML");
-    yaml_event_t event;
-    if (status == HL_OK) status = next_event(reader, &event);
+static hl_status read_document(yaml_reader *reader, yaml_parser_t *parser, cJSON **out) {
+    yaml_document_t document;
+    hl_status status = load(reader, parser, &document);
     if (status != HL_OK) return status;
-    status = read_value(reader, &event, out);
-    yaml_event_delete(&event);
-    if (status == HL_OK) status = expect(reader, YAML_DOCUMENT_END_EVENT, "expected the end");
-    if (status == HL_OK) status = expect(reader, YAML_STREAM_END_EVENT, "a second document starts here");
-    return status;
+    reader->document = &document;
+    if (!yaml_document_get_root_node(&document)) {
+        status = fail_yaml(reader, (yaml_mark_t){0, 0, 0}, "empty; expected YAML");
+    }
+    if (status == HL_OK) status = read_value(reader, 1, out);
+    yaml_document_delete(&document);
+    return status == HL_OK ? expect_end(reader, parser) : status;
 }
 
 hl_status parsing_yaml(const char *path, const char *bytes, size_t count, cJSON **out, hl_error *error) {
     *out = NULL;
     yaml_reader reader = {.path = path, .error = error};
-    if (!yaml_parser_initialize(&reader.parser)) return tree_no_memory(&reader);
-    yaml_parser_set_encoding(&reader.parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&reader.parser, (const yaml_char_t *)bytes, count);
-    hl_status status = read_document(&reader, out);
-    yaml_parser_delete(&reader.parser);
+    yaml_parser_t parser;
+    if (!yaml_parser_initialize(&parser)) return tree_no_memory(&reader);
+    yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
+    yaml_parser_set_input_string(&parser, (const yaml_char_t *)bytes, count);
+    hl_status status = read_document(&reader, &parser, out);
+    yaml_parser_delete(&parser);
     if (status == HL_OK) return HL_OK;
     cJSON_Delete(*out);
     *out = NULL;
@@ -196,7 +193,7 @@ hl_status parsing_yaml(const char *path, const char *bytes, size_t count, cJSON 
 
 static bool is_yaml(const char *path) {
     const char *dot = strrchr(path, '.');
-    return dot && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0);
+    return dot && (strcasecmp(dot, ".yaml") == 0 || strcasecmp(dot, ".yml") == 0);
 }
 
 hl_status parsing_read(const hl_host *host, const char *path, cJSON **out, hl_error *error) {
