@@ -96,6 +96,15 @@ size_t atlas_find_head(const atlas *self, const char *name) {
 
 /* ---- verifying ---- */
 
+hl_status atlas_check(const atlas *self, bool thoroughly, hl_error *error) {
+    hl_status status = HL_OK;
+    for (size_t i = 0; i < self->opened && status == HL_OK; ++i) {
+        const shard_file *shard = &self->shards[i];
+        if (thoroughly || mapping_is_broken(&shard->file)) status = shard_check(shard, error);
+    }
+    return status;
+}
+
 typedef struct verification {
     const atlas *self;
     const hl_host *host;

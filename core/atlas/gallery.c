@@ -279,7 +279,7 @@ static hl_status read_file(const char *path, gallery *list, hl_error *error) {
     uint8_t *bytes;
     size_t count;
     hl_status status = input_read(path, LARGEST_FILE, &bytes, &count, error);
-    if (status != HL_OK) return HL_FAILED;
+    if (status != HL_OK) return status == HL_USAGE ? HL_FAILED : status;
     status = is_json(path) ? parse_document(path, bytes, count, list, error)
                            : parse_list(path, bytes, count, list, error);
     free(bytes);

@@ -278,7 +278,10 @@ hl_status manifest_read(const char *folder, manifest **out, hl_error *error) {
         status = hl_fail(error, HL_USAGE,
                          "%s: no atlas is there (no " MANIFEST_FILE "); `headlight index` makes one", folder);
     }
-    if (status == HL_OK && input_read(path, LARGEST_FILE, &bytes, &count, error) != HL_OK) status = HL_FAILED;
+    if (status == HL_OK) {
+        status = input_read(path, LARGEST_FILE, &bytes, &count, error);
+        if (status == HL_USAGE) status = HL_FAILED;
+    }
     if (status == HL_OK) status = manifest_parse(path, bytes, count, out, error);
     free(bytes);
     free(path);

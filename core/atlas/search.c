@@ -223,7 +223,8 @@ static hl_status score_all(search *self, hl_error *error) {
     if (!prepare(self)) return hl_no_memory(error, "a search");
     self->host->parallel(self->host, count_blocks(self->atlas), score_block, self);
     if (self->host->cancelled(self->host)) return hl_fail(error, HL_FAILED, "cancelled");
-    return atomic_load(&self->out_of_memory) ? hl_no_memory(error, "a search") : HL_OK;
+    if (atomic_load(&self->out_of_memory)) return hl_no_memory(error, "a search");
+    return atlas_check(self->atlas, false, error);
 }
 
 /* ---- the best ---- */

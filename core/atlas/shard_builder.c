@@ -169,7 +169,7 @@ hl_status shard_builder_copy(shard_builder *self, const shard_file *from, size_t
         if (tensor->extent != SHARD_IMAGES) continue;
         memcpy(newest(self, i), (const uint8_t *)from->data[i] + row * bytes, bytes);
     }
-    return status;
+    return status == HL_OK ? shard_check(from, error) : status;
 }
 
 hl_status shard_builder_copy_skip(shard_builder *self, const shard_file *from, size_t row, hl_error *error) {

@@ -67,12 +67,16 @@ static hl_status read_texts(shard_file *self, const hl_weights *stored, const sh
     if (self->skipped > skipped) return bad(self, "skipped", "it has fewer paths than images", error);
     self->paths = calloc(self->images + 1, sizeof *self->paths);
     self->skips = calloc(self->skipped + 1, sizeof *self->skips);
+    self->texts = malloc(paths + skipped + 1);
     const char **pieces = calloc(2 * self->skipped + 1, sizeof *pieces);
-    hl_status status = self->paths && self->skips && pieces ? HL_OK : hl_no_memory(error, self->path);
-    if (status == HL_OK && !cut(self->data[layout->paths], paths, self->images, self->paths)) {
+    bool room = self->paths && self->skips && self->texts && pieces;
+    hl_status status = room ? HL_OK : hl_no_memory(error, self->path);
+    if (room) memcpy(self->texts, self->data[layout->paths], paths);
+    if (room) memcpy(self->texts + paths, self->data[layout->skipped], skipped);
+    if (status == HL_OK && !cut(self->texts, paths, self->images, self->paths)) {
         status = bad(self, "paths", "it does not hold one path for each image", error);
     }
-    if (status == HL_OK && !cut(self->data[layout->skipped], skipped, 2 * self->skipped, pieces)) {
+    if (status == HL_OK && !cut(self->texts + paths, skipped, 2 * self->skipped, pieces)) {
         status = bad(self, "skipped", "it does not hold a path and a reason for each image", error);
     }
     for (size_t i = 0; i < self->skipped && status == HL_OK; ++i) {
@@ -80,6 +84,23 @@ static hl_status read_texts(shard_file *self, const hl_weights *stored, const sh
     }
     free(pieces);
     return status;
+}
+
+/* ---- numbers ---- */
+
+/* What says which image a row stands for is small, and much follows from it: it is not left in a file that
+ * may change. */
+static hl_status copy_numbers(shard_file *self, const shard_layout *layout, hl_error *error) {
+    const size_t tensors[] = {layout->bytes, layout->modified, layout->skipped_bytes,
+                              layout->skipped_modified};
+    const size_t counts[] = {self->images, self->images, self->skipped, self->skipped};
+    int64_t *to = self->numbers = calloc(2 * (self->images + self->skipped) + 1, sizeof *to);
+    if (!to) return hl_no_memory(error, self->path);
+    for (size_t i = 0; i < sizeof tensors / sizeof *tensors; to += counts[i++]) {
+        memcpy(to, self->data[tensors[i]], counts[i] * sizeof *to);
+        self->data[tensors[i]] = to;
+    }
+    return HL_OK;
 }
 
 /* ---- the file ---- */
@@ -94,6 +115,7 @@ static hl_status read_tensors(shard_file *self, const shard_layout *layout, hl_e
         status = find_tensor(self, stored, layout, i, error);
     }
     if (status == HL_OK) status = read_texts(self, stored, layout, error);
+    if (status == HL_OK) status = copy_numbers(self, layout, error);
     safetensors_api.close(stored);
     return status;
 }
@@ -131,7 +153,13 @@ hl_status shard_open(const char *folder, const manifest_shard *shard, const shar
     hl_status status = mapping_open(path, &file, error);
     if (status == HL_OK) {
         status = shard_parse(path, file, shard, layout, out, error);
-        if (status != HL_OK) mapping_close(&file);
+        /* what was read may be wrong because the file is no longer what it was */
+        if (mapping_check(&file, path, error) != HL_OK) status = HL_FAILED;
+        if (status != HL_OK) {
+            out->file = (mapping){0};
+            shard_close(out);
+            mapping_close(&file);
+        }
     }
     free(path);
     return status;
@@ -141,14 +169,21 @@ void shard_close(shard_file *self) {
     mapping_close(&self->file);
     free(self->path);
     free(self->data);
+    free(self->texts);
+    free(self->numbers);
     free(self->paths);
     free(self->skips);
     *self = (shard_file){0};
 }
 
+hl_status shard_check(const shard_file *self, hl_error *error) {
+    return mapping_check(&self->file, self->path, error);
+}
+
 hl_status shard_verify(const shard_file *self, const manifest_shard *shard, hl_error *error) {
     char found[CHECKSUM_ROOM];
     hl_status status = mapping_checksum(&self->file, found, error);
+    if (status == HL_OK) status = shard_check(self, error);
     if (status != HL_OK || strcmp(found, shard->checksum) == 0) return status;
     return hl_fail(error, HL_FAILED, "%s: its checksum is %s, " MANIFEST_FILE " says %s" DAMAGED, self->path,
                    found, shard->checksum);

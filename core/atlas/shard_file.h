@@ -14,8 +14,10 @@ typedef struct shard_skip {
 typedef struct shard_file {
     char *path; /* of the file */
     mapping file;
-    const void **data; /* by tensor of the layout, where it lies in the file */
+    const void **data; /* by tensor of the layout, where it lies: in the file, or among the numbers */
     size_t images, skipped;
+    char *texts;        /* paths and reasons, copied: they outlive a file that changes */
+    int64_t *numbers;   /* sizes and times of images, copied too */
     const char **paths; /* of the images */
     shard_skip *skips;
 } shard_file;
@@ -27,6 +29,9 @@ hl_status shard_open(const char *folder, const manifest_shard *shard, const shar
 hl_status shard_parse(const char *name, mapping file, const manifest_shard *shard, const shard_layout *layout,
                       shard_file *out, hl_error *error);
 void shard_close(shard_file *self); /* accepts a zeroed one */
+
+/* Whether the file is still what was mapped: to be called after its bytes were used. */
+hl_status shard_check(const shard_file *self, hl_error *error);
 
 /* Compares every byte with the checksum. */
 hl_status shard_verify(const shard_file *self, const manifest_shard *shard, hl_error *error);

@@ -303,11 +303,12 @@ static hl_status copy_bytes(const shard_file *from, const char *expected, output
     for (size_t first = 0; first < from->file.count && status == HL_OK; first += CHUNK) {
         size_t count = from->file.count - first < CHUNK ? from->file.count - first : CHUNK;
         const uint8_t *bytes = from->file.bytes + first;
+        checksum_add(sum, bytes, count); /* first: what cannot be read is found here, not in the midst of a write */
         status = output_write(out, file, bytes, count, error);
-        checksum_add(sum, bytes, count);
         mapping_release(bytes, count);
     }
     checksum_end(sum, found);
+    if (status == HL_OK) status = shard_check(from, error);
     if (status != HL_OK || strcmp(found, expected) == 0) return status;
     return hl_fail(error, HL_FAILED,
                    "%s: its bytes are not those of the checksum in " MANIFEST_FILE

@@ -396,6 +396,7 @@ static hl_status do_images(decompose *self, hl_error *error) {
 static hl_status write_all(decompose *self, hl_error *error) {
     static const char list[] = ".headlight-decompose-files";
     hl_status status = output_open_listed(self->request->output, list, &self->files, error);
+    if (status == HL_OK) output_stop_on(self->files, self->cancel);
     if (status == HL_OK) status = engine_load(self->model, error);
     if (status == HL_OK) status = allocate_buffers(self, error);
     if (status == HL_OK) status = begin_arrays(self, error);

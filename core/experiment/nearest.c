@@ -281,3 +281,7 @@ hl_status nearest_find(nearest *self, const hl_context *context, const hl_query 
     release(&asked);
     return status;
 }
+
+hl_status nearest_check(const nearest *self, hl_error *error) {
+    return self->atlas ? atlas_check(self->atlas, true, error) : HL_OK;
+}

@@ -25,6 +25,9 @@ void nearest_close(nearest *self); /* accepts NULL */
 hl_status nearest_find(nearest *self, const hl_context *context, const hl_query *query,
                        hl_neighbor *neighbors, size_t *found, hl_error *error);
 
+/* Whether the atlas was whole all the time; to be called before anything is made of what was found. */
+hl_status nearest_check(const nearest *self, hl_error *error);
+
 /* The gallery's image behind a neighbour's path; NULL before the first query and when there is none. */
 const gallery_image *nearest_image(const nearest *self, const char *path);
 

@@ -9,6 +9,7 @@
 
 typedef struct runs {
     const hl_run_request *request;
+    const atomic_bool *cancel; /* the library's */
     yaml_source source;
     const experiment *plan; /* as it stands: for its variants and its output */
     single_run **each;
@@ -159,6 +160,7 @@ static hl_status find_report(const char *folder, char **report, hl_error *error)
 static hl_status run_and_write(const runs *self, const char *folder, char **report, hl_error *error) {
     output *files = NULL;
     hl_status status = output_open_listed(folder, ".headlight-run-files", &files, error);
+    if (status == HL_OK) output_stop_on(files, self->cancel);
     if (status == HL_OK) status = check_places(self, files, error);
     if (status == HL_OK) status = execute_runs(self, files, error);
     if (status == HL_OK && report) status = find_report(folder, report, error);
@@ -177,7 +179,7 @@ static hl_status run_and_write(const runs *self, const char *folder, char **repo
 hl_status hl_run(hl_library *library, const hl_run_request *request, char **report, hl_error *error) {
     if (report) *report = NULL;
     experiment *plan = NULL;
-    runs all = {.request = request};
+    runs all = {.request = request, .cancel = &library->cancel};
     hl_status status = yaml_read(request->experiment, &library->cancel, &all.source, error);
     if (status == HL_OK) {
         status = experiment_open(library->plugins, &all.source, request->sets, request->set_count, NULL,

@@ -245,6 +245,7 @@ hl_status single_run_execute(single_run *self, output *files, results **out, hl_
     for (size_t i = 0; i < self->plan->analysis_count && status == HL_OK; ++i) {
         status = analyse(self, &self->plan->analyses[i], error);
     }
+    if (status == HL_OK && self->gallery) status = nearest_check(self->gallery, error);
     if (status == HL_OK) status = write_results(self, files, error);
     unload(self);
     *out = NULL;

@@ -2,6 +2,7 @@
 #include "core/host/library.h"
 
 #include "core/host/compute.h"
+#include "core/io/mapping.h"
 #include "core/registry/options.h"
 #include "core/registry/suggest.h"
 #include <stdlib.h>
@@ -40,6 +41,10 @@ void hl_library_close(hl_library *library) {
 
 void hl_library_cancel(hl_library *library) {
     atomic_store(&library->cancel, true);
+}
+
+bool hl_library_absorb_fault(const void *address) {
+    return mapping_absorb(address);
 }
 
 const hl_plugin *hl_plugin_at(const hl_library *library, size_t index) {

@@ -206,5 +206,6 @@ hl_status npy_read(const char *path, npy_array *array, hl_error *error) {
     uint8_t *bytes;
     size_t count;
     hl_status status = input_read(path, LARGEST_FILE, &bytes, &count, error);
-    return status == HL_OK ? adopt(path, bytes, count, array, error) : HL_FAILED;
+    if (status != HL_OK) return status == HL_USAGE ? HL_FAILED : status;
+    return adopt(path, bytes, count, array, error);
 }

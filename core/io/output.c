@@ -28,6 +28,7 @@ struct output {
     entry *entries;
     size_t entry_count;
     staging files;
+    const atomic_bool *cancel; /* NULL: nobody can ask to stop */
 };
 
 static hl_status cannot_write(const char *path, int reason, hl_error *error) {
@@ -149,6 +150,15 @@ hl_status output_open_listed(const char *folder, const char *list, output **out,
 
 /* ---- files ---- */
 
+void output_stop_on(output *out, const atomic_bool *cancel) {
+    out->cancel = cancel;
+}
+
+static hl_status check_cancelled(const output *out, hl_error *error) {
+    bool cancelled = out->cancel && atomic_load(out->cancel);
+    return cancelled ? hl_fail(error, HL_FAILED, "cancelled") : HL_OK;
+}
+
 void output_enter(output *out, const char *subfolder) {
     out->subfolder = subfolder;
 }
@@ -211,7 +221,8 @@ static hl_status create_file(output *out, const char *name, FILE **file, hl_erro
 
 hl_status output_file(output *out, const char *name, FILE **file, hl_error *error) {
     *file = NULL;
-    hl_status status = output_check(out, name, error);
+    hl_status status = check_cancelled(out, error);
+    if (status == HL_OK) status = output_check(out, name, error);
     return status == HL_OK ? create_file(out, name, file, error) : status;
 }
 
@@ -223,6 +234,8 @@ static entry *entry_of(const output *out, const FILE *file) {
 }
 
 hl_status output_write(output *out, FILE *file, const void *data, size_t bytes, hl_error *error) {
+    hl_status status = check_cancelled(out, error);
+    if (status != HL_OK) return status;
     if (bytes == 0 || fwrite(data, 1, bytes, file) == bytes) return HL_OK;
     int reason = errno;
     const entry *failed = entry_of(out, file);
@@ -366,6 +379,7 @@ void output_abandon(output *out) {
 hl_status output_commit(output *out, hl_error *error) {
     hl_status status = out->list ? replace_earlier(out, error) : HL_OK;
     for (size_t i = 0; status == HL_OK && i < out->entry_count; ++i) status = finish(&out->entries[i], error);
+    if (status == HL_OK) status = check_cancelled(out, error); /* the last chance: then all appear */
     if (status == HL_OK) status = publish_all(out, error);
     if (status == HL_OK) {
         close_output(out);

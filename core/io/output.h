@@ -9,6 +9,7 @@
 #define OUTPUT_H
 
 #include "headlight/error.h"
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -28,13 +29,17 @@ hl_status output_open_listed(const char *folder, const char *list, output **out,
  */
 void output_enter(output *out, const char *subfolder);
 
-/* Whether a file of this name can be written, so that long work need not end with this answer: HL_FAILED where
- * a symbolic link would lead it out of the folder, and in an output with a list where something lies that the
- * earlier one did not write. */
+/* Whether a file of this name can be written, so that long work need not end with this answer: HL_FAILED
+ * where a symbolic link would lead it out of the folder, and in an output with a list where something lies
+ * that the earlier one did not write. */
 hl_status output_check(output *out, const char *name, hl_error *error);
 
-/* A new file for writing, if `output_check` allows it, owned by the output. `name` is relative to the folder and may lie in a sub-folder,
- * which the commit makes. */
+/* From here on *cancel, which outlives the output, ends it: making files, writing into them and the commit
+ * fail once it is set, so that whatever long work leads to files can be stopped. NULL: nothing does. */
+void output_stop_on(output *out, const atomic_bool *cancel);
+
+/* A new file for writing, if `output_check` allows it, owned by the output. `name` is relative to the folder
+ * and may lie in a sub-folder, which the commit makes. */
 hl_status output_file(output *out, const char *name, FILE **file, hl_error *error);
 
 /* Writes `bytes` bytes; an error names the file by its final name and says why (disk full ...). */

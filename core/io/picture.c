@@ -17,7 +17,7 @@ static hl_status read_file(const char *path, uint8_t **bytes, encoded_image *out
     *out = (encoded_image){.name = path};
     hl_status status = input_read(path, LARGEST_FILE, bytes, &out->count, error);
     out->bytes = *bytes;
-    return status == HL_OK ? HL_OK : HL_FAILED;
+    return status == HL_USAGE ? HL_FAILED : status;
 }
 
 hl_status picture_load(const char *path, picture *out, hl_error *error) {

@@ -2,15 +2,23 @@
  * checked before anything is handed out. Never knows what a tensor is for. */
 #include "core/io/safetensors.h"
 
+#include "core/io/checksum.h"
 #include "core/io/convert.h"
+#include "core/io/input.h"
 #include "core/io/json.h"
-#include "core/io/mapping.h"
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { PREFIX = 8, HEADER_LIMIT = 100000000, MAX_RANK = 8 };
+enum {
+    PREFIX = 8,
+    HEADER_LIMIT = 100000000,
+    MAX_RANK = 8,
+    CONVERTED_AT_ONCE = 1 << 15, /* bytes */
+    DIGESTED_AT_ONCE = 1 << 20
+};
 
 /* The public part comes first, so that a pointer to it is a pointer to the tensor. */
 typedef struct tensor {
@@ -20,12 +28,12 @@ typedef struct tensor {
 } tensor;
 
 struct hl_weights {
-    char *name;    /* of the file, for messages */
-    mapping file;  /* empty when the bytes are somebody else's */
-    mapping bytes; /* all of them, whoever owns them */
-    cJSON *header; /* owns the tensors' names */
-    const uint8_t *data;
-    uint64_t data_count;
+    char *name;           /* of the file, for messages */
+    int descriptor;       /* of the file; -1: its bytes lie in memory */
+    const uint8_t *bytes; /* in memory, somebody else's; NULL: in a file */
+    uint64_t size;        /* of the file */
+    cJSON *header;        /* owns the tensors' names */
+    uint64_t data_begin, data_count;
     tensor *tensors; /* by name */
     size_t count;
 };
@@ -183,18 +191,40 @@ static hl_status check_layout(hl_weights *weights, hl_error *error) {
     return HL_OK;
 }
 
-static hl_status parse_file(hl_weights *weights, const uint8_t *bytes, size_t count, hl_error *error) {
-    uint64_t length = 0;
-    for (size_t i = PREFIX; count >= PREFIX && i-- > 0;) length = length << 8 | bytes[i];
+/* Reads from wherever the bytes are. */
+static hl_status read_bytes(const hl_weights *weights, uint64_t offset, void *out, size_t count,
+                            hl_error *error) {
+    if (!weights->bytes) return input_read_at(weights->name, weights->descriptor, offset, out, count, error);
+    memcpy(out, weights->bytes + offset, count);
+    return HL_OK;
+}
+
+static hl_status read_header(hl_weights *weights, size_t length, hl_error *error) {
+    uint8_t *text = malloc(length);
+    if (!text) return hl_no_memory(error, weights->name);
+    hl_status status = read_bytes(weights, PREFIX, text, length, error);
+    if (status == HL_OK) status = parse_header(weights, text, length, error);
+    free(text);
+    return status;
+}
+
+static hl_status parse_file(hl_weights *weights, hl_error *error) {
+    uint8_t prefix[PREFIX] = {0};
+    uint64_t length = 0, count = weights->size;
+    if (count >= PREFIX) {
+        hl_status status = read_bytes(weights, 0, prefix, PREFIX, error);
+        if (status != HL_OK) return status;
+    }
+    for (size_t i = PREFIX; i-- > 0;) length = length << 8 | prefix[i];
     if (count < PREFIX || length > HEADER_LIMIT || length > count - PREFIX || length < 2) {
         return hl_fail(error, HL_FAILED,
-                       "%s: a header of %" PRIu64
-                       " bytes in a file of %zu; at most %d and the file's rest" DAMAGED,
+                       "%s: a header of %" PRIu64 " bytes in a file of %" PRIu64
+                       "; at most %d and the file's rest" DAMAGED,
                        weights->name, length, count, HEADER_LIMIT);
     }
-    weights->data = bytes + PREFIX + length;
+    weights->data_begin = PREFIX + length;
     weights->data_count = count - PREFIX - length;
-    hl_status status = parse_header(weights, bytes + PREFIX, (size_t)length, error);
+    hl_status status = read_header(weights, (size_t)length, error);
     if (status == HL_OK) status = read_tensors(weights, error);
     return status != HL_OK ? status : check_layout(weights, error);
 }
@@ -203,25 +233,23 @@ static hl_status parse_file(hl_weights *weights, const uint8_t *bytes, size_t co
 
 static void close_weights(hl_weights *weights) {
     if (!weights) return;
-    mapping_close(&weights->file);
+    if (weights->descriptor >= 0) close(weights->descriptor);
     cJSON_Delete(weights->header);
     free(weights->tensors);
     free(weights->name);
     free(weights);
 }
 
-/* Takes over `file`, which may be empty. */
-static hl_status open_bytes(const char *name, mapping file, const uint8_t *bytes, size_t count,
-                            hl_weights **out, hl_error *error) {
-    hl_weights *weights = calloc(1, sizeof *weights);
+/* `source`: where the bytes are. Takes over its descriptor. */
+static hl_status open_source(const char *name, hl_weights source, hl_weights **out, hl_error *error) {
+    hl_weights *weights = malloc(sizeof *weights);
     if (!weights) {
-        mapping_close(&file);
+        if (source.descriptor >= 0) close(source.descriptor);
         return hl_no_memory(error, name);
     }
-    weights->file = file;
-    weights->bytes = (mapping){bytes, count};
+    *weights = source;
     weights->name = strdup(name);
-    hl_status status = weights->name ? parse_file(weights, bytes, count, error) : hl_no_memory(error, name);
+    hl_status status = weights->name ? parse_file(weights, error) : hl_no_memory(error, name);
     if (status == HL_OK) {
         *out = weights;
     } else {
@@ -233,14 +261,16 @@ static hl_status open_bytes(const char *name, mapping file, const uint8_t *bytes
 hl_status safetensors_parse(const char *name, const uint8_t *bytes, size_t count, hl_weights **weights,
                             hl_error *error) {
     *weights = NULL;
-    return open_bytes(name, (mapping){0}, bytes, count, weights, error);
+    hl_weights source = {.descriptor = -1, .bytes = bytes, .size = count};
+    return open_source(name, source, weights, error);
 }
 
 static hl_status open_weights(const char *path, hl_weights **weights, hl_error *error) {
     *weights = NULL;
-    mapping file;
-    hl_status status = mapping_open(path, &file, error);
-    return status != HL_OK ? status : open_bytes(path, file, file.bytes, file.count, weights, error);
+    hl_weights source = {0};
+    hl_status status = input_open(path, &source.descriptor, &source.size, error);
+    if (status != HL_OK) return status == HL_USAGE ? HL_FAILED : status;
+    return open_source(path, source, weights, error);
 }
 
 static const hl_stored_tensor *at(const hl_weights *weights, size_t index) {
@@ -254,6 +284,28 @@ static const hl_stored_tensor *find(const hl_weights *weights, const char *name)
     return found ? &found->stored : NULL;
 }
 
+typedef void conversion(const uint8_t *from, size_t count, float *out);
+
+static conversion *conversion_of(hl_dtype type) {
+    if (type == HL_F16) return convert_f16;
+    if (type == HL_BF16) return convert_bf16;
+    return type == HL_F64 ? convert_f64 : NULL;
+}
+
+/* From a file in parts, so that no more of it is in memory than is being converted. */
+static hl_status convert_elements(const hl_weights *weights, conversion *convert, uint64_t offset,
+                                  size_t item, size_t count, float *out, hl_error *error) {
+    uint8_t part[CONVERTED_AT_ONCE];
+    hl_status status = HL_OK;
+    for (size_t done = 0; done < count && status == HL_OK;) {
+        size_t left = count - done, elements = left < sizeof part / item ? left : sizeof part / item;
+        status = read_bytes(weights, offset + done * item, part, elements * item, error);
+        if (status == HL_OK) convert(part, elements, out + done);
+        done += elements;
+    }
+    return status;
+}
+
 static hl_status read_elements(const hl_weights *weights, const hl_stored_tensor *stored, uint64_t first,
                                uint64_t count, float *out, hl_error *error) {
     const tensor *source = (const tensor *)stored;
@@ -262,43 +314,39 @@ static hl_status read_elements(const hl_weights *weights, const hl_stored_tensor
                        "%s: tensor %.200s: elements %" PRIu64 " to %" PRIu64 " asked of %" PRIu64,
                        weights->name, stored->name, first, first + count, stored->elements);
     }
-    const uint8_t *from = weights->data + source->begin + first * source->item;
-    switch (stored->dtype) {
-    case HL_F32:
-        memcpy(out, from, (size_t)count * sizeof *out);
-        return HL_OK;
-    case HL_F16:
-        convert_f16(from, (size_t)count, out);
-        return HL_OK;
-    case HL_BF16:
-        convert_bf16(from, (size_t)count, out);
-        return HL_OK;
-    case HL_F64:
-        convert_f64(from, (size_t)count, out);
-        return HL_OK;
-    default:
-        return hl_fail(
-            error, HL_FAILED,
-            "%s: tensor %.200s: holds no floating-point numbers that can be read; expected F32, F16, BF16 "
-            "or F64",
-            weights->name, stored->name);
-    }
+    uint64_t offset = weights->data_begin + source->begin + first * source->item;
+    conversion *convert = conversion_of(stored->dtype);
+    if (stored->dtype == HL_F32) return read_bytes(weights, offset, out, (size_t)count * sizeof *out, error);
+    if (convert) return convert_elements(weights, convert, offset, source->item, (size_t)count, out, error);
+    return hl_fail(
+        error, HL_FAILED,
+        "%s: tensor %.200s: holds no floating-point numbers that can be read; expected F32, F16, BF16 or F64",
+        weights->name, stored->name);
 }
 
+/* Nothing of the file stays in this process; what the system keeps of it is its own affair. */
 static void done(const hl_weights *weights, const hl_stored_tensor *stored) {
-    const tensor *source = (const tensor *)stored;
-    if (!weights->file.bytes) return; /* somebody else's memory */
-    mapping_release(weights->data + source->begin, (size_t)(source->end - source->begin));
+    (void)weights;
+    (void)stored;
 }
 
 static hl_status digest(const hl_weights *weights, char out[CHECKSUM_ROOM], hl_error *error) {
-    if (weights->file.bytes) return mapping_checksum(&weights->file, out, error);
-    checksum_of(weights->bytes.bytes, weights->bytes.count, out);
-    return HL_OK;
+    uint8_t *part = malloc(DIGESTED_AT_ONCE);
+    checksum *sum = part ? checksum_begin() : NULL;
+    hl_status status = sum ? HL_OK : hl_no_memory(error, "a checksum");
+    for (uint64_t first = 0; first < weights->size && status == HL_OK; first += DIGESTED_AT_ONCE) {
+        uint64_t left = weights->size - first;
+        size_t count = left < DIGESTED_AT_ONCE ? (size_t)left : DIGESTED_AT_ONCE;
+        status = read_bytes(weights, first, part, count, error);
+        if (status == HL_OK) checksum_add(sum, part, count);
+    }
+    checksum_end(sum, status == HL_OK ? out : NULL);
+    free(part);
+    return status;
 }
 
 const void *safetensors_data(const hl_weights *weights, const hl_stored_tensor *stored) {
-    return weights->data + ((const tensor *)stored)->begin;
+    return weights->bytes + weights->data_begin + ((const tensor *)stored)->begin;
 }
 
 const hl_weights_api safetensors_api = {

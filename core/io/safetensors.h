@@ -12,7 +12,8 @@ extern const hl_weights_api safetensors_api;
 hl_status safetensors_parse(const char *name, const uint8_t *bytes, size_t count, hl_weights **weights,
                             hl_error *error);
 
-/* A tensor's bytes where they lie, at any address; valid until `close`. */
+/* A tensor's bytes where they lie, at any address; valid as long as those. Only of what `safetensors_parse`
+ * gave. */
 const void *safetensors_data(const hl_weights *weights, const hl_stored_tensor *tensor);
 
 #endif

@@ -71,9 +71,12 @@ static hl_status run(hl_library *library, hl_error *error) {
 }
 
 const subcommand bench_command = {
-    "bench", "measure the image tower with codes, or the search",
+    "bench",
+    "measure the image tower with codes, or the search",
     "Measures how many images a second the image tower with codes makes of random input, on random weights,\n"
     "for every batch size and number of threads. With --search: how long one head of an atlas of random\n"
     "codes takes to answer, beside reading its bytes once; the atlas (6 KB an image) is made where TMPDIR\n"
     "says.",
-    table, run};
+    table,
+    run,
+    false};

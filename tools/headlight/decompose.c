@@ -43,9 +43,12 @@ static hl_status run(hl_library *library, hl_error *error) {
 }
 
 const subcommand decompose_command = {
-    "decompose", "write codes, bases, contributions and heat of images as .npy files",
+    "decompose",
+    "write codes, bases, contributions and heat of images as .npy files",
     "Writes what the image tower of a model makes of images, and the texts' "
     "embeddings, as .npy files in f32:\n"
     "pixels, embedding, codes, bases, heads, mlps; with texts text_ids, "
     "text_embedding, heat; with --tokens tokens.",
-    table, run};
+    table,
+    run,
+    true};

@@ -106,11 +106,14 @@ static hl_status run(hl_library *library, hl_error *error) {
 }
 
 const subcommand index_command = {
-    "index", "make an atlas of a gallery, or bring one up to date",
+    "index",
+    "make an atlas of a gallery, or bring one up to date",
     "Encodes the images of a gallery and keeps the codes of every head in an atlas. Run again, it takes up "
     "what "
     "was\ninterrupted, adds new images and drops vanished ones. Processes that share a gallery (--shard) "
     "each "
     "write an\natlas of their own; `headlight merge` puts them together. A share is a contiguous part of the "
     "sorted gallery.",
-    table, run};
+    table,
+    run,
+    true};

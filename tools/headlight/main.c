@@ -4,8 +4,11 @@
 
 #include "core/registry/suggest.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <unistd.h>
 
 static const subcommand *const commands[] = {&run_command,    &index_command,     &merge_command,
                                              &verify_command, &decompose_command, &plugins_command,
@@ -43,11 +46,46 @@ static int unknown_command(const char *word) {
 
 /* ---- Signals ---- */
 
-static hl_library *running;
+static _Atomic(hl_library *) running; /* NULL: there is nothing to ask */
 
-static void cancel(int number) {
-    (void)number;
-    hl_library_cancel(running);
+/* The first signal asks whatever runs to stop. The second ends the program, whatever it does: its temporary
+ * folders are left to the next command. */
+static void stop(int number) {
+    static atomic_flag asked = ATOMIC_FLAG_INIT;
+    hl_library *library = atomic_load(&running);
+    if (!atomic_flag_test_and_set(&asked)) {
+        if (library) hl_library_cancel(library);
+        return;
+    }
+    signal(number, SIG_DFL);
+    raise(number); /* which takes effect once this returns */
+}
+
+/* What is ignored from the start (nohup, a shell's background) stays ignored. */
+static void stop_on_signals(void) {
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction before, action = {.sa_handler = stop, .sa_flags = SA_RESTART};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; ++i) {
+        bool ignored = sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler == SIG_IGN;
+        if (!ignored) sigaction(numbers[i], &action, NULL);
+    }
+}
+
+/* A mapped file that shrinks or cannot be read is an error of that file; any other fault ends the program, as
+ * it would have without this. */
+static void absorb_fault(int number, siginfo_t *info, void *context) {
+    (void)context;
+    int reason = errno;
+    if (info->si_code <= 0 || !hl_library_absorb_fault(info->si_addr)) {
+        signal(number, SIG_DFL);
+        raise(number);
+    }
+    errno = reason;
+}
+
+static void handle_faults(void) {
+    struct sigaction action = {.sa_sigaction = absorb_fault, .sa_flags = SA_SIGINFO};
+    sigaction(SIGBUS, &action, NULL);
 }
 
 /* A full disk, a file size limit and a reader that went away are errors to report, not reasons to die. */
@@ -56,11 +94,13 @@ static void ignore_write_signals(void) {
     signal(SIGXFSZ, SIG_IGN);
 }
 
-static void cancel_on_signals(hl_library *library) {
-    struct sigaction action = {.sa_handler = cancel, .sa_flags = SA_RESTART};
-    running = library;
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+/* Where stdin, stdout or stderr is closed, no file that is opened later may take its number and be written
+ * into by what is printed. Printing still fails: the place is taken by what cannot be written. */
+static bool hold_standard_streams(void) {
+    for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; ++descriptor) {
+        if (fcntl(descriptor, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != descriptor) return false;
+    }
+    return true;
 }
 
 /* ---- Running a command ---- */
@@ -72,8 +112,19 @@ static int fail(const subcommand *command, hl_status status, const hl_error *err
 }
 
 static hl_status flush_output(hl_error *error) {
+    errno = 0;
     if (fflush(stdout) == 0 && !ferror(stdout)) return HL_OK;
-    return hl_fail(error, HL_FAILED, "stdout cannot be written: %s", strerror(errno));
+    const char *reason = errno ? strerror(errno) : "an earlier line was lost";
+    return hl_fail(error, HL_FAILED, "stdout cannot be written: %s", reason);
+}
+
+/* What is printed is all that most commands make. Of those that make files they are: when they are there, a
+ * lost line about them is no failure. */
+static hl_status finish_output(const subcommand *command, hl_error *error) {
+    hl_status status = flush_output(error);
+    if (status == HL_OK || common.help || !command->makes_files) return status;
+    terminal_line(stderr, "headlight %s: warning: %s; the files are complete", command->name, error->message);
+    return HL_OK;
 }
 
 static hl_status run_command_in_library(const subcommand *command, hl_error *error) {
@@ -86,11 +137,11 @@ static hl_status run_command_in_library(const subcommand *command, hl_error *err
     hl_library *library;
     hl_status status = hl_library_open(&settings, &library, error);
     if (status != HL_OK) return status;
-    cancel_on_signals(library);
+    atomic_store(&running, library);
+    stop_on_signals();
     status = command->run(library, error);
     terminal_clear();
-    signal(SIGINT, SIG_IGN);
-    signal(SIGTERM, SIG_IGN);
+    atomic_store(&running, NULL);
     hl_library_close(library);
     return status;
 }
@@ -110,24 +161,33 @@ static int run_words(const subcommand *command, int count, char **words) {
     } else {
         status = run_command_in_library(command, &error);
     }
-    if (status == HL_OK) status = flush_output(&error);
+    if (status == HL_OK) status = finish_output(command, &error);
     return status == HL_OK ? HL_OK : fail(command, status, &error);
 }
 
+/* For what belongs to no command. */
+static int print_all(void) {
+    hl_error error;
+    hl_status status = flush_output(&error);
+    if (status != HL_OK) terminal_line(stderr, "headlight: %s", error.message);
+    return (int)status;
+}
+
 int main(int argc, char **argv) {
+    if (!hold_standard_streams()) return HL_FAILED;
     ignore_write_signals();
+    handle_faults();
     if (argc < 2) {
         write_overview(stderr);
         return HL_USAGE;
     }
-    hl_error error;
     if (strcmp(argv[1], "--help") == 0) {
         write_overview(stdout);
-        return (int)flush_output(&error);
+        return print_all();
     }
     if (strcmp(argv[1], "--version") == 0) {
         puts("headlight " HL_VERSION);
-        return (int)flush_output(&error);
+        return print_all();
     }
     const subcommand *command = find_command(argv[1]);
     if (!command) return unknown_command(argv[1]);

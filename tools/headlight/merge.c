@@ -20,8 +20,11 @@ static hl_status run(hl_library *library, hl_error *error) {
     return status == HL_OK ? print_summary(wish.out, error) : status;
 }
 
-const subcommand merge_command = {"merge", "put atlases of one model together",
+const subcommand merge_command = {"merge",
+                                  "put atlases of one model together",
                                   "Copies the shards of atlases that were made with the same model and "
                                   "options, so that OUT stands alone. An "
                                   "image's\npath may be in one of them only.",
-                                  table, run};
+                                  table,
+                                  run,
+                                  true};

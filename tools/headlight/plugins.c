@@ -43,7 +43,10 @@ static hl_status run(hl_library *library, hl_error *error) {
     return HL_OK;
 }
 
-const subcommand plugins_command = {"plugins", "list the plugins, or show one and its options",
+const subcommand plugins_command = {"plugins",
+                                    "list the plugins, or show one and its options",
                                     "Lists all plugins that were found, each with the file that it is in; or "
                                     "shows what one of them declares.",
-                                    table, run};
+                                    table,
+                                    run,
+                                    false};

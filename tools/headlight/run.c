@@ -36,10 +36,13 @@ static hl_status run(hl_library *library, hl_error *error) {
     return status;
 }
 
-const subcommand run_command = {"run", "run the experiment that a YAML file describes",
+const subcommand run_command = {"run",
+                                "run the experiment that a YAML file describes",
                                 "Runs the experiment that a YAML file describes and leaves report.html, "
                                 "results.json and pictures. The last\n"
                                 "line on stdout is the path of the report. Paths in FILE are relative to its "
                                 "folder, paths given here to the\n"
                                 "working directory.",
-                                table, run};
+                                table,
+                                run,
+                                true};

@@ -14,7 +14,10 @@ static hl_status run(hl_library *library, hl_error *error) {
     return status == HL_OK ? print_summary(wish.atlas, error) : status;
 }
 
-const subcommand verify_command = {"verify", "check an atlas for damage",
+const subcommand verify_command = {"verify",
+                                   "check an atlas for damage",
                                    "Reads every shard of an atlas and compares its checksum and shapes with "
                                    "atlas.json. The error names the shard.",
-                                   table, run};
+                                   table,
+                                   run,
+                                   false};

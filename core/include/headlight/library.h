@@ -34,6 +34,13 @@ HL_EXPORT void hl_library_close(hl_library *library); /* accepts NULL */
 /* Asks whatever runs to stop soon. [any thread, and from a signal handler] */
 HL_EXPORT void hl_library_cancel(hl_library *library);
 
+/* For a program's handler of SIGBUS (installed with SA_SIGINFO): `address` is the si_addr of the signal. An
+ * atlas's files are mapped into memory; when one shrinks while it is used, or its disk fails, the system
+ * sends that signal. True: the handler may return, the access reads zeros, and the function that is running
+ * fails with an error that names the file. False: the fault is not the library's. The library takes no signal
+ * itself; in a program without such a handler the signal ends it. [any thread, and from a signal handler] */
+HL_EXPORT bool hl_library_absorb_fault(const void *address);
+
 /* The plugins, ordered by kind and name. NULL past the end. Owned by the library. */
 HL_EXPORT const hl_plugin *hl_plugin_at(const hl_library *library, size_t index);
 HL_EXPORT const char *hl_plugin_file(const hl_library *library, size_t index);

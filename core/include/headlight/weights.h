@@ -1,9 +1,9 @@
 /* Stored weights, as a model plugin reads them. Ask the host for the extension HL_WEIGHTS_EXTENSION.
  *
- * The file is memory-mapped and checked as a whole when it is opened (header size, offsets that overlap or
- * leave the file, shapes that disagree with their bytes; of a dtype that the host does not know, which is
- * HL_OTHER, all but the last); afterwards a tensor is read in parts, converted to
- * f32. */
+ * The layout is checked as a whole when the file is opened (header size, offsets that overlap or leave the
+ * file, shapes that disagree with their bytes; of a dtype that the host does not know, which is HL_OTHER, all
+ * but the last); afterwards a tensor is read in parts, converted to f32. Nothing of the file stays in memory,
+ * and one that shrinks or cannot be read any more is an error of `read` and `digest`. */
 #ifndef HEADLIGHT_WEIGHTS_H
 #define HEADLIGHT_WEIGHTS_H
 
@@ -45,12 +45,12 @@ typedef struct hl_weights_api {
     hl_status (*read)(const hl_weights *weights, const hl_stored_tensor *tensor, uint64_t first,
                       uint64_t count, float *out, hl_error *error);
 
-    /* Gives the tensor's file pages back to the system: call it once a tensor has been prepared, so that file
+    /* Call it once a tensor has been prepared: whatever the host may keep of it is given back, so that file
      * and prepared copy are never both resident. Reading it again still works. [any thread] */
     void (*done)(const hl_weights *weights, const hl_stored_tensor *tensor);
 
     /* 32 hex digits and NUL: a 128-bit hash (XXH3) of the file's bytes, for fingerprints. Reads the whole
-     * file and gives its pages back. [any thread] */
+     * file. [any thread] */
     hl_status (*digest)(const hl_weights *weights, char out[33], hl_error *error);
 } hl_weights_api;
 
