@@ -273,6 +273,115 @@ static void test_bad_files(void **state) {
     }
 }
 
+static void assert_left_out(const gallery *list, const char *expected) {
+    char said[256] = "";
+    left_out_describe(&list->left_out, said, sizeof said);
+    assert_string_equal(said, expected);
+}
+
+/* What file managers, network drives and archives leave is no photograph; a gallery's own name may be hidden.
+ */
+static void test_hidden_and_system(void **state) {
+    (void)state;
+    static const char *const FOLDERS[] = {".thumbnails", ".git",         "@eaDir",       "__MACOSX",
+                                          "#recycle",    "$RECYCLE.BIN", "$Recycle.Bin", "lost+found",
+                                          "b/.cache",    "b/@eaDir",     "@Recycle"};
+    char *folder = make_folder();
+    put_folder(folder, "b");
+    for (size_t i = 0; i < COUNT(FOLDERS); ++i) {
+        char *inner = text("%s/thumb.jpg", FOLDERS[i]);
+        put_folder(folder, FOLDERS[i]);
+        put(folder, inner, "x");
+        free(inner);
+    }
+    put(folder, "._a.jpg", "x");
+    put(folder, "b/.hidden.png", "x");
+    put(folder, ".nothing", "x");
+    put(folder, "a.jpg", "x");
+    put(folder, "b/@eaDir.jpg", "x");
+    put(folder, "recycle.jpg", "x");
+    gallery *list = open_well(folder);
+    assert_paths(list, 3, (const char *const[]){"a.jpg", "b/@eaDir.jpg", "recycle.jpg"});
+    assert_left_out(list, "5 hidden files or folders, 8 system folders");
+    gallery_close(list);
+    char *hidden = text("%s/.thumbnails", folder);
+    list = open_well(hidden);
+    assert_paths(list, 1, (const char *const[]){"thumb.jpg"});
+    assert_left_out(list, "");
+    gallery_close(list);
+    free(hidden);
+    remove_folder(folder);
+}
+
+/* However their paths are written, and in whichever folder's gallery.json; but an image that it names is one.
+ */
+static void test_masks(void **state) {
+    (void)state;
+    char *folder = make_folder();
+    put_folder(folder, "masks");
+    put_folder(folder, "b");
+    put(folder, "a.jpg", "x");
+    put(folder, "c.jpg", "x");
+    put(folder, "d.jpg", "x");
+    put(folder, "masks/a.png", "x");
+    put(folder, "masks/c.png", "x");
+    put(folder, "masks/free.png", "x");
+    put(folder, "d-mask.png", "x");
+    put(folder, "b/1.jpg", "x");
+    put(folder, "b/1-mask.png", "x");
+    put_link(folder, "again.png", "masks/a.png");
+    char *document =
+        text("[{\"path\": \"a.jpg\", \"mask\": \"masks/a.png\"}, {\"path\": \"c.jpg\", \"mask\": "
+             "\"./masks/../masks/c.png\"}, {\"path\": \"d.jpg\", \"mask\": \"%s/d-mask.png\"}, "
+             "{\"path\": \"b/1.jpg\", \"mask\": \"d.jpg\"}, {\"path\": \"x.jpg\", \"mask\": \"gone.png\"}, "
+             "{\"path\": \"y.jpg\", \"mask\": 3}]",
+             folder);
+    put(folder, "gallery.json", document);
+    put(folder, "b/gallery.json", "[{\"path\": \"1.jpg\", \"mask\": \"1-mask.png\"}]");
+    gallery *list = open_well(folder);
+    assert_paths(list, 5, (const char *const[]){"a.jpg", "b/1.jpg", "c.jpg", "d.jpg", "masks/free.png"});
+    assert_left_out(list, "5 masks");
+    gallery_close(list);
+    free(document);
+    remove_folder(folder);
+}
+
+/* The list that a run leaves says which pictures are its own; what lies beside them is the user's. */
+static void test_pictures_of_runs(void **state) {
+    (void)state;
+    char *folder = make_folder();
+    put_folder(folder, "out");
+    put_folder(folder, "out/variant");
+    put(folder, "out/heat-1.png", "x");
+    put(folder, "out/variant/heat-2.png", "x");
+    put(folder, "out/mine.jpg", "x");
+    put(folder, "heat-0.png", "x");
+    put(folder, "photo.png", "x");
+    put(folder, "out/.headlight-run-files", "heat-1.png\nreport.html\nvariant/heat-2.png\n../photo.png\n");
+    put(folder, ".headlight-run-files", "heat-0.png\nresults.json\n");
+    gallery *list = open_well(folder);
+    assert_paths(list, 2, (const char *const[]){"out/mine.jpg", "photo.png"});
+    assert_left_out(list, "3 pictures of earlier runs");
+    gallery_close(list);
+    char *only = text("%s/out/variant", folder);
+    list = open_well(only); /* asked for by name, by one who may want just that */
+    assert_paths(list, 1, (const char *const[]){"heat-2.png"});
+    gallery_close(list);
+    free(only);
+    remove_folder(folder);
+}
+
+static void test_all_left_out(void **state) {
+    (void)state;
+    char *folder = make_folder();
+    put(folder, "._a.jpg", "x");
+    gallery *list;
+    hl_error error;
+    assert_int_equal(gallery_open(folder, &list, &error), HL_USAGE);
+    assert_non_null(strstr(error.message, "left out: 1 hidden file or folder"));
+    remove_folder(folder);
+}
+
 static void test_neither(void **state) {
     (void)state;
     gallery *list;
@@ -300,6 +409,10 @@ int main(void) {
         cmocka_unit_test(test_document_in_folder),
         cmocka_unit_test(test_bad_document_in_folder),
         cmocka_unit_test(test_names_of_any_bytes),
+        cmocka_unit_test(test_hidden_and_system),
+        cmocka_unit_test(test_masks),
+        cmocka_unit_test(test_pictures_of_runs),
+        cmocka_unit_test(test_all_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

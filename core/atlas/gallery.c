@@ -85,14 +85,23 @@ static int64_t nanoseconds(struct timespec time) {
     return overflow ? INT64_MAX : out;
 }
 
+/* Looks at the files, and drops those that are no images of the gallery. */
 static void measure_images(gallery *list) {
+    size_t kept = 0;
     for (size_t i = 0; i < list->count; ++i) {
         struct stat status;
         gallery_image *image = &list->images[i];
-        if (stat(image->file, &status) != 0 || !S_ISREG(status.st_mode)) continue;
-        image->bytes = status.st_size;
-        image->modified = nanoseconds(status.st_mtim);
+        if (stat(image->file, &status) == 0 && S_ISREG(status.st_mode)) {
+            image->bytes = status.st_size;
+            image->modified = nanoseconds(status.st_mtim);
+            if (left_out_file(&list->left_out, &status, image->facts)) {
+                free_image(image);
+                continue;
+            }
+        }
+        list->images[kept++] = *image;
     }
+    list->count = kept;
 }
 
 /* ---- folders ---- */
@@ -173,22 +182,28 @@ static int compare_entries(const struct dirent **left, const struct dirent **rig
     return strcmp((*left)->d_name, (*right)->d_name);
 }
 
+static hl_status take_name(walk *self, const char *folder, const struct dirent *entry, hl_error *error) {
+    const char *name = entry->d_name;
+    bool may_matter = entry->d_type == DT_DIR || has_image_ending(name);
+    if (left_out_name(&self->images.list->left_out, name, may_matter)) return HL_OK;
+    char *path = *folder ? join(folder, name) : strdup(name);
+    hl_status status = path ? take_entry(self, path, error) : hl_no_memory(error, "a path");
+    free(path);
+    return status;
+}
+
 static hl_status read_folder(walk *self, const char *folder, hl_error *error) {
     char *full = *folder ? join(self->images.list->folder, folder) : strdup(self->images.list->folder);
     if (!full) return hl_no_memory(error, "a path");
     struct dirent **entries = NULL;
     int count = scandir(full, &entries, is_no_dot, compare_entries);
-    hl_status status = HL_OK;
+    hl_status status = left_out_learn(&self->images.list->left_out, full, error);
     if (count < 0 && errno != ENOENT) {
         status = hl_fail(error, HL_FAILED, "%s: cannot be listed: %s; allow reading it or move it away", full,
                          strerror(errno));
     }
     for (int i = 0; i < count; ++i) {
-        const char *name = entries[i]->d_name;
-        char *path = *folder ? join(folder, name) : strdup(name);
-        if (!path && status == HL_OK) status = hl_no_memory(error, "a path");
-        if (status == HL_OK) status = take_entry(self, path, error);
-        free(path);
+        if (status == HL_OK) status = take_name(self, folder, entries[i], error);
         free(entries[i]);
     }
     free(entries);
@@ -363,11 +378,14 @@ static hl_status fill(gallery *list, const char *source, const struct stat *stat
     if (!list->folder) return hl_no_memory(error, source);
     hl_status result =
         is_folder ? fill_from_folder(list, status, error) : fill_from_file(list, source, error);
-    if (result == HL_OK && list->count == 0) {
-        result = hl_fail(error, HL_USAGE,
-                         "%s: names no image; expected files such as .jpg, .png, .bmp or .gif", source);
-    }
     if (result == HL_OK) measure_images(list);
+    if (result == HL_OK && list->count == 0) {
+        char what[256];
+        bool some = left_out_describe(&list->left_out, what, sizeof what);
+        result = hl_fail(error, HL_USAGE,
+                         "%s: names no image; expected files such as .jpg, .png, .bmp or .gif%s%s", source,
+                         some ? "; left out: " : "", some ? what : "");
+    }
     return result;
 }
 
@@ -396,6 +414,7 @@ void gallery_close(gallery *self) {
     for (size_t i = 0; i < self->count; ++i) free_image(&self->images[i]);
     free(self->images);
     free(self->folder);
+    left_out_free(&self->left_out);
     cJSON_Delete(self->document);
     free(self);
 }

@@ -2,6 +2,7 @@
 #ifndef GALLERY_H
 #define GALLERY_H
 
+#include "core/atlas/left_out.h"
 #include "headlight/error.h"
 #include <cjson/cJSON.h>
 #include <stddef.h>
@@ -19,14 +20,16 @@ typedef struct gallery {
     char *folder;
     gallery_image *images; /* in the byte order of their paths, each path once */
     size_t count;
-    cJSON *document; /* behind `facts` */
+    cJSON *document;   /* behind `facts` */
+    left_out left_out; /* of a folder */
 } gallery;
 
 /* `source`: a folder (walked recursively in byte order; no folder twice, however it is linked; files with the
- * usual endings of images, whatever their case), a .json file (a list of objects with `path`), or any other
- * file (one path a line). Both are UTF-8, and paths in them are relative to the file. A folder's own
- * gallery.json gives the facts of the images that were found in the folder; what it says of others is left
- * out. HL_USAGE when `source` is none of these, HL_FAILED when damaged. Names of files may be any bytes. */
+ * usual endings of images, whatever their case, but for what left_out.h knows), a .json file (a list of
+ * objects with `path`), or any other file (one path a line). Both are UTF-8, and paths in them are relative
+ * to the file. A folder's own gallery.json gives the facts of the images that were found in the folder; what
+ * it says of others is left out. HL_USAGE when `source` is none of these, HL_FAILED when damaged. Names of
+ * files may be any bytes. */
 hl_status gallery_open(const char *source, gallery **out, hl_error *error);
 void gallery_close(gallery *self); /* accepts NULL */
 

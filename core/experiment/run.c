@@ -3,6 +3,7 @@
  * run. */
 #include "core/experiment/run_description.h"
 #include "core/experiment/single_run.h"
+#include "core/io/output_list.h"
 #include "core/report/compare.h"
 
 #include <stdlib.h>
@@ -159,7 +160,7 @@ static hl_status find_report(const char *folder, char **report, hl_error *error)
 
 static hl_status run_and_write(const runs *self, const char *folder, char **report, hl_error *error) {
     output *files = NULL;
-    hl_status status = output_open_listed(folder, ".headlight-run-files", &files, error);
+    hl_status status = output_open_listed(folder, OUTPUT_RUN_LIST, &files, error);
     if (status == HL_OK) output_stop_on(files, self->cancel);
     if (status == HL_OK) status = check_places(self, files, error);
     if (status == HL_OK) status = execute_runs(self, files, error);

@@ -8,6 +8,9 @@
 #include "headlight/error.h"
 #include <stdbool.h>
 
+/* The name of the list that `headlight run` leaves in its folder. */
+#define OUTPUT_RUN_LIST ".headlight-run-files"
+
 /* Whether a list can hold the name: no part of it is empty or begins with '.', and it is one line. */
 bool output_list_takes(const char *name);
 
