@@ -98,7 +98,7 @@ static void test_other_mistakes_of_plugins(void **state) {
     all = open_results(&sink);
     hl_error error = {0};
     assert_null(sink->grid(sink->item(sink, "x"), "grid", UINT32_MAX, UINT32_MAX));
-    assert_int_equal(results_finish_analysis(all, &error), HL_FAILED);
+    assert_int_equal(results_finish_analysis(all, &error), HL_NO_MEMORY);
     assert_non_null(strstr(error.message, "out of memory"));
     sink->text(NULL, "key", "value");
     sink->number(NULL, "key", 1);

@@ -1,5 +1,6 @@
 /* Opening an atlas for reading; see atlas.h. */
 #include "core/atlas/opened.h"
+#include "core/atlas/shard_numbers.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -60,7 +61,7 @@ atlas_shard atlas_shard_at(const atlas *self, size_t shard) {
     return (atlas_shard){self->shards[shard].path, self->firsts[shard], self->shards[shard].images};
 }
 
-const char *atlas_path(const atlas *self, size_t image) {
+static size_t shard_of(const atlas *self, size_t image) {
     size_t low = 0, high = self->opened; /* the shard lies in [low, high) */
     while (high - low > 1) {
         size_t middle = low + (high - low) / 2;
@@ -70,7 +71,18 @@ const char *atlas_path(const atlas *self, size_t image) {
             high = middle;
         }
     }
-    return self->shards[low].paths[image - self->firsts[low]];
+    return low;
+}
+
+const char *atlas_path(const atlas *self, size_t image) {
+    size_t shard = shard_of(self, image);
+    return self->shards[shard].paths[image - self->firsts[shard]];
+}
+
+void atlas_file_of(const atlas *self, size_t image, int64_t *bytes, int64_t *modified) {
+    size_t shard = shard_of(self, image), row = image - self->firsts[shard];
+    *bytes = ((const int64_t *)self->shards[shard].data[self->layout.bytes])[row];
+    *modified = ((const int64_t *)self->shards[shard].data[self->layout.modified])[row];
 }
 
 const void *atlas_codes(const atlas *self, size_t shard, size_t head) {
@@ -111,13 +123,18 @@ typedef struct verification {
     hl_status *results; /* by shard */
 } verification;
 
+static hl_status verify_one(const atlas *self, size_t shard, hl_error *error) {
+    hl_status status = shard_verify(&self->shards[shard], &self->manifest->shards[shard], error);
+    return status == HL_OK ? shard_check_numbers(&self->shards[shard], &self->layout, error) : status;
+}
+
 static void verify_shard(void *argument, size_t shard) {
     const verification *job = argument;
     if (job->host->cancelled(job->host)) {
         job->results[shard] = HL_FAILED;
         return;
     }
-    job->results[shard] = shard_verify(&job->self->shards[shard], &job->self->manifest->shards[shard], NULL);
+    job->results[shard] = verify_one(job->self, shard, NULL);
 }
 
 /* Damage is rare: a shard that failed is read again for its message. */
@@ -125,7 +142,7 @@ static hl_status report(const verification *job, hl_error *error) {
     if (job->host->cancelled(job->host)) return hl_fail(error, HL_FAILED, "cancelled");
     for (size_t i = 0; i < job->self->opened; ++i) {
         if (job->results[i] == HL_OK) continue;
-        return shard_verify(&job->self->shards[i], &job->self->manifest->shards[i], error);
+        return verify_one(job->self, i, error);
     }
     return HL_OK;
 }

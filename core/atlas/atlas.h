@@ -56,6 +56,8 @@ void atlas_close(atlas *self); /* accepts NULL */
 const atlas_layout *atlas_layout_of(const atlas *self);
 size_t atlas_count(const atlas *self); /* images, skipped ones left out */
 const char *atlas_path(const atlas *self, size_t image);
+/* Its file, as it was when its codes were made: see gallery.h. */
+void atlas_file_of(const atlas *self, size_t image, int64_t *bytes, int64_t *modified);
 size_t atlas_shard_count(const atlas *self);
 atlas_shard atlas_shard_at(const atlas *self, size_t shard);
 
@@ -75,7 +77,8 @@ size_t atlas_find_head(const atlas *self, const char *name);
  * were used and before anything is made of them. `thoroughly`: asks the system for each file's size besides. */
 hl_status atlas_check(const atlas *self, bool thoroughly, hl_error *error);
 
-/* Reads every byte and compares it with the checksums in atlas.json; the error names the shard. */
+/* Reads every byte and compares it with the checksums in atlas.json, and refuses numbers that are none,
+ * whatever the checksum; the error names the shard. */
 hl_status atlas_verify(const atlas *self, const hl_host *host, hl_error *error);
 
 #endif

@@ -1,8 +1,8 @@
 /* See left_out.h. */
 #include "core/atlas/left_out.h"
 
+#include "core/io/input.h"
 #include "core/io/json.h"
-#include "core/io/mapping.h"
 #include "core/io/output_list.h"
 #include <search.h>
 #include <stdio.h>
@@ -91,17 +91,18 @@ static hl_status add_masks(const lesson *from, const cJSON *document, hl_error *
 }
 
 static hl_status learn_masks(const lesson *from, hl_error *error) {
+    enum { LARGEST_FILE = 1 << 30 };
     char *path;
-    mapping file;
-    struct stat about;
+    uint8_t *bytes = NULL;
+    size_t count;
     cJSON *document = NULL;
     if (asprintf(&path, "%s/gallery.json", from->folder) < 0) return hl_no_memory(error, from->folder);
-    if (stat(path, &about) == 0 && S_ISREG(about.st_mode) && mapping_open(path, &file, NULL) == HL_OK) {
-        json_parse(path, file.bytes, file.count, &document, NULL);
-        mapping_close(&file);
-    }
+    hl_status status = input_read(path, LARGEST_FILE, &bytes, &count, error);
+    if (status == HL_OK) status = json_parse(path, bytes, count, &document, error);
+    free(bytes);
     free(path);
-    hl_status status = cJSON_IsArray(document) ? add_masks(from, document, error) : HL_OK;
+    if (status == HL_NO_MEMORY) return status;
+    status = cJSON_IsArray(document) ? add_masks(from, document, error) : HL_OK;
     cJSON_Delete(document);
     return status;
 }

@@ -267,25 +267,30 @@ hl_status manifest_parse(const char *name, const uint8_t *bytes, size_t count, m
     return status == HL_OK ? read_document(name, document, out, error) : status;
 }
 
-hl_status manifest_read(const char *folder, manifest **out, hl_error *error) {
-    *out = NULL;
-    char *path;
-    if (asprintf(&path, "%s/" MANIFEST_FILE, folder) < 0) return hl_no_memory(error, folder);
+static hl_status read_path(const char *path, manifest **out, hl_error *error) {
     uint8_t *bytes = NULL;
     size_t count = 0;
-    hl_status status = HL_OK;
-    if (access(path, F_OK) != 0) {
-        status = hl_fail(error, HL_USAGE,
-                         "%s: no atlas is there (no " MANIFEST_FILE "); `headlight index` makes one", folder);
-    }
-    if (status == HL_OK) {
-        status = input_read(path, LARGEST_FILE, &bytes, &count, error);
-        if (status == HL_USAGE) status = HL_FAILED;
-    }
+    hl_status status = input_read(path, LARGEST_FILE, &bytes, &count, error);
+    if (status == HL_USAGE) status = HL_FAILED;
     if (status == HL_OK) status = manifest_parse(path, bytes, count, out, error);
     free(bytes);
+    return status;
+}
+
+hl_status manifest_find(const char *folder, const char *name, manifest **out, hl_error *error) {
+    *out = NULL;
+    char *path;
+    if (asprintf(&path, "%s/%s", folder, name) < 0) return hl_no_memory(error, folder);
+    hl_status status = access(path, F_OK) == 0 ? read_path(path, out, error) : HL_OK;
     free(path);
     return status;
+}
+
+hl_status manifest_read(const char *folder, manifest **out, hl_error *error) {
+    hl_status status = manifest_find(folder, MANIFEST_FILE, out, error);
+    if (status != HL_OK || *out) return status;
+    return hl_fail(error, HL_USAGE,
+                   "%s: no atlas is there (no " MANIFEST_FILE "); `headlight index` makes one", folder);
 }
 
 void manifest_free(manifest *self) {
@@ -366,12 +371,12 @@ hl_status manifest_make(const atlas_layout *layout, uint64_t shard_size, manifes
                     : hl_no_memory(error, MANIFEST_FILE);
 }
 
-static hl_status write_text(const char *folder, const char *text, hl_error *error) {
+static hl_status write_text(const char *folder, const char *name, const char *text, hl_error *error) {
     output *out;
     FILE *file;
     hl_status status = output_open(folder, &out, error);
     if (status != HL_OK) return status;
-    status = output_file(out, MANIFEST_FILE, &file, error);
+    status = output_file(out, name, &file, error);
     if (status == HL_OK) status = output_write(out, file, text, strlen(text), error);
     if (status == HL_OK) status = output_write(out, file, "\n", 1, error);
     if (status == HL_OK) return output_commit(out, error);
@@ -379,19 +384,18 @@ static hl_status write_text(const char *folder, const char *text, hl_error *erro
     return status;
 }
 
-hl_status manifest_write(const manifest *self, const char *folder, hl_error *error) {
+hl_status manifest_write(const manifest *self, const char *folder, const char *name, hl_error *error) {
     cJSON *root = describe(&self->layout, self->shard_size, self->shards, self->shard_count);
     char *text = root ? json_print(root, true) : NULL;
     cJSON_Delete(root);
-    hl_status status = text ? write_text(folder, text, error) : hl_no_memory(error, MANIFEST_FILE);
+    hl_status status = text ? write_text(folder, name, text, error) : hl_no_memory(error, name);
     free(text);
     return status;
 }
 
-hl_status manifest_add(manifest *self, const manifest_shard *shard, hl_error *error) {
-    manifest_shard *grown = reallocarray(self->shards, self->shard_count + 1, sizeof *grown);
-    if (!grown) return hl_no_memory(error, MANIFEST_FILE);
-    grown[self->shard_count++] = *shard;
-    self->shards = grown;
-    return HL_OK;
+bool manifest_lists(const manifest *self, uint64_t number) {
+    for (size_t i = 0; i < self->shard_count; ++i) {
+        if (self->shards[i].number == number) return true;
+    }
+    return false;
 }

@@ -27,15 +27,17 @@ typedef struct manifest {
 hl_status manifest_make(const atlas_layout *layout, uint64_t shard_size, manifest **out, hl_error *error);
 /* HL_USAGE when the folder holds no atlas.json. */
 hl_status manifest_read(const char *folder, manifest **out, hl_error *error);
+/* A file of the folder that is written like an atlas.json; *out is NULL when it is not there. */
+hl_status manifest_find(const char *folder, const char *name, manifest **out, hl_error *error);
 /* From memory; `name` is for messages. */
 hl_status manifest_parse(const char *name, const uint8_t *bytes, size_t count, manifest **out,
                          hl_error *error);
 void manifest_free(manifest *self); /* accepts NULL */
 
-/* Replaces atlas.json as a whole. Always the same bytes for the same manifest. */
-hl_status manifest_write(const manifest *self, const char *folder, hl_error *error);
+/* Replaces the file `name` of the folder as a whole. Always the same bytes for the same manifest. */
+hl_status manifest_write(const manifest *self, const char *folder, const char *name, hl_error *error);
 
-hl_status manifest_add(manifest *self, const manifest_shard *shard, hl_error *error);
+bool manifest_lists(const manifest *self, uint64_t number);
 
 enum { MANIFEST_NAME_ROOM = 48 };
 /* "shard-000000.safetensors" */

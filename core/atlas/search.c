@@ -189,7 +189,7 @@ static void divide_by_lengths(const search *self, span images, double *rows, dou
         double square;
         self->kernels->dots(row, 1, self->columns, self->is_gram ? rows + r * self->width : row, &square);
         double lengths = sqrt(fmax(square, 0)) / self->total_weight * self->request->query_length;
-        scores[r] = lengths > 0 ? scores[r] / lengths : 0;
+        if (isfinite(scores[r])) scores[r] = lengths > 0 ? scores[r] / lengths : 0;
     }
 }
 
@@ -276,15 +276,28 @@ static void sort_best_first(heap *best) {
     }
 }
 
-static size_t pick_best(const search *self, search_hit *hits) {
+static hl_status no_score(const search *self, size_t image, hl_error *error) {
+    size_t shard = 0;
+    while (atlas_shard_at(self->atlas, shard).first + atlas_shard_at(self->atlas, shard).count <= image)
+        ++shard;
+    return hl_fail(
+        error, HL_FAILED,
+        "%s: the score of %s is no number: its codes are damaged, or the query's; `headlight verify` "
+        "tells which",
+        atlas_shard_at(self->atlas, shard).file, atlas_path(self->atlas, image));
+}
+
+static hl_status pick_best(const search *self, search_hit *hits, size_t *found, hl_error *error) {
     heap best = {.atlas = self->atlas, .hits = hits, .room = self->request->count};
     const bool *leave_out = self->request->leave_out;
     for (size_t image = 0; image < atlas_count(self->atlas); ++image) {
-        if (!leave_out || !leave_out[image]) offer(&best, (search_hit){image, self->scores[image]});
+        if (leave_out && leave_out[image]) continue;
+        if (!isfinite(self->scores[image])) return no_score(self, image, error);
+        offer(&best, (search_hit){image, self->scores[image]});
     }
-    size_t found = best.count;
+    *found = best.count;
     sort_best_first(&best);
-    return found;
+    return HL_OK;
 }
 
 hl_status atlas_search(const atlas *self, const hl_host *host, const search_request *request,
@@ -292,7 +305,7 @@ hl_status atlas_search(const atlas *self, const hl_host *host, const search_requ
     *found = 0;
     search state = {.atlas = self, .host = host, .request = request, .kernels = kernels_best()};
     hl_status status = score_all(&state, error);
-    if (status == HL_OK) *found = pick_best(&state, hits);
+    if (status == HL_OK) status = pick_best(&state, hits, found, error);
     host->release(host, state.matrix);
     host->release(host, state.scores);
     return status;

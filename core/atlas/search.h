@@ -26,7 +26,7 @@ typedef struct search_request {
     const bool *leave_out; /* one for each image of the atlas; NULL: none is */
 } search_request;
 
-/* hits[0 .. *found). */
+/* hits[0 .. *found). HL_FAILED, with the shard, when a score is no number. */
 hl_status atlas_search(const atlas *self, const hl_host *host, const search_request *request,
                        search_hit *hits, size_t *found, hl_error *error);
 

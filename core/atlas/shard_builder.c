@@ -121,16 +121,60 @@ static size_t store_f32(const float *numbers, size_t count, uint8_t *to) {
     return finite;
 }
 
+#define USE_F32 "make the atlas anew with --dtype f32 (in an experiment, `gallery: {dtype: f32}`)"
+
+/* Numbers below f16's normal range lose digits, and small ones become 0. That is harmless beside larger ones
+ * of the same row, whose own rounding weighs more; where the row as a whole loses more than some roundings
+ * could take (2^-11 each), f16 does not hold it. */
+static bool f16_keeps(const float *numbers, size_t count, const uint8_t *stored) {
+    static const double MOST = 1.0 / 512;
+    enum { SOME = 64 };
+    float again[SOME];
+    double lost = 0, all = 0;
+    for (size_t i = 0; i < count; ++i) {
+        if (i % SOME == 0) convert_f16(stored + 2 * i, count - i < SOME ? count - i : SOME, again);
+        double whole = (double)numbers[i], part = whole - (double)again[i % SOME];
+        lost += part * part;
+        all += whole * whole;
+    }
+    return lost <= MOST * MOST * all;
+}
+
+/* The codes of first tokens may be as small as they like: they are shares of codes that are checked. */
+static bool is_checked(const shard_builder *self, size_t index) {
+    const shard_layout *layout = self->layout;
+    return layout->first == SIZE_MAX || index < layout->first ||
+           index >= layout->first + layout->atlas->head_count;
+}
+
+static hl_status store_f16(const shard_builder *self, size_t index, const float *numbers, size_t *stored,
+                           hl_error *error) {
+    const shard_tensor *tensor = &self->layout->tensors[index];
+    *stored = convert_to_f16(numbers, tensor->row, newest(self, index));
+    if (*stored < tensor->row || !is_checked(self, index)) return HL_OK;
+    if (f16_keeps(numbers, tensor->row, newest(self, index))) return HL_OK;
+    double largest = 0;
+    for (size_t i = 0; i < tensor->row; ++i) largest = fmax(largest, fabs((double)numbers[i]));
+    return hl_fail(error, HL_FAILED,
+                   "%s: %s holds numbers of at most %g, of which f16 keeps too little: " USE_F32,
+                   self->paths.bytes + self->last_path, tensor->name, largest);
+}
+
 hl_status shard_builder_row(shard_builder *self, size_t index, const float *numbers, hl_error *error) {
     const shard_tensor *tensor = &self->layout->tensors[index];
     bool half = tensor->dtype == HL_F16;
-    size_t stored = half ? convert_to_f16(numbers, tensor->row, newest(self, index))
-                         : store_f32(numbers, tensor->row, newest(self, index));
-    if (stored == tensor->row) return HL_OK;
+    size_t stored;
+    hl_status status = HL_OK;
+    if (half) {
+        status = store_f16(self, index, numbers, &stored, error);
+    } else {
+        stored = store_f32(numbers, tensor->row, newest(self, index));
+    }
+    if (status != HL_OK || stored == tensor->row) return status;
     return hl_fail(error, HL_FAILED, "%s: %s holds the number %g, which %s",
                    self->paths.bytes + self->last_path, tensor->name, (double)numbers[stored],
                    half && isfinite(numbers[stored])
-                       ? "f16 cannot hold: make the atlas with dtype f32"
+                       ? "f16 cannot hold: " USE_F32
                        : "is none: the model's weights are damaged, or do not suit this backend");
 }
 

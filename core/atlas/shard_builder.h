@@ -20,7 +20,9 @@ void shard_builder_close(shard_builder *self); /* accepts NULL */
 
 /* Starts the next image, whose codes and columns then follow in any order. */
 hl_status shard_builder_add(shard_builder *self, shard_image image, hl_error *error);
-/* A head's whole code: width + scalar_count numbers. */
+/* A head's whole code: width + scalar_count numbers. HL_FAILED, here and below, when the atlas's precision
+ * does not hold them, as f16 does not hold what is beyond its range or far below it, or when one is no
+ * number. */
 hl_status shard_builder_code(shard_builder *self, size_t head, const float *code, hl_error *error);
 /* One row of any other tensor of numbers that the layout has for each image. */
 hl_status shard_builder_row(shard_builder *self, size_t tensor, const float *numbers, hl_error *error);

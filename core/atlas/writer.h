@@ -1,8 +1,9 @@
 /* The folder of an atlas that is being made or changed: one process at a time, always whole.
  *
  * A shard is written beside its final place, synced and renamed; then atlas.json is replaced in the same way.
- * Whatever happens in between, the atlas is what atlas.json says, and files that it does not list are removed
- * when the folder is next opened for writing. */
+ * Whatever happens in between, the atlas is what atlas.json says. What a change adds and takes away is noted
+ * before, in a hidden file, so that what an interruption leaves is removed when the folder is next opened for
+ * writing, and nothing else ever is: a shard that neither file lists is somebody's. */
 #ifndef WRITER_H
 #define WRITER_H
 
@@ -12,12 +13,16 @@ typedef struct atlas_writer atlas_writer;
 
 /* Opens the atlas of this layout in `folder`, or makes one; locks it until it is closed. An atlas that is
  * there and that this process may not write, or that another process has, is opened all the same, and the
- * first change fails. HL_USAGE when the folder holds an atlas of another layout or something else. shard_size
- * 0: as it was, or for a new atlas the default. */
+ * first change fails. HL_USAGE when the folder holds an atlas of another layout or something else, HL_FAILED
+ * when it holds shards without an atlas.json. shard_size 0: as it was, or for a new atlas the default. */
 hl_status atlas_writer_open(const char *folder, const atlas_layout *layout, size_t shard_size,
                             atlas_writer **out, hl_error *error);
 /* Leaves no folder behind when nothing was published in it. Accepts NULL. */
 void atlas_writer_close(atlas_writer *self);
+
+/* Files in the folder that are named like shards and are none of the atlas's; they stay, and new shards get
+ * other numbers. */
+hl_status atlas_writer_strangers(const atlas_writer *self, size_t *count, hl_error *error);
 
 /* Whether it can be changed: before work that would be lost. */
 hl_status atlas_writer_check(const atlas_writer *self, hl_error *error);
@@ -37,7 +42,8 @@ hl_status atlas_writer_append(atlas_writer *self, shard_builder *filled, const h
 hl_status atlas_writer_replace(atlas_writer *self, uint64_t number, shard_builder *filled,
                                const hl_host *host, hl_error *error);
 
-/* Copies a shard file of another atlas, whose checksum must be right. Not there before `publish`. */
+/* Copies a shard file of another atlas, whose checksum must be right. All that have been copied are there
+ * after `publish`, and none before or without it. */
 hl_status atlas_writer_copy(atlas_writer *self, const atlas *from, size_t shard, hl_error *error);
 hl_status atlas_writer_publish(atlas_writer *self, hl_error *error);
 

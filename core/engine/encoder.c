@@ -18,6 +18,7 @@ enum { SHARE_OF_REST = 4, SMALLEST_BATCH = 2 };
 typedef struct place {
     encoded_batch batch;
     hl_trace **traces;
+    hl_status *statuses;
     hl_error *errors;
     bool done; /* its turn may come */
 } place;
@@ -132,26 +133,29 @@ static void close_worker(const encoder *self, worker *own) {
     free(own->pixels);
 }
 
-/* Pixels of the images that can be read, one after the other; returns how many. */
-static size_t decode_batch(const encoder *self, const worker *own, const place *of) {
-    size_t readable = 0;
+/* Pixels of the images that can be read, one after the other. */
+static hl_status decode_batch(const encoder *self, const worker *own, const place *of, size_t *readable,
+                              hl_error *error) {
+    *readable = 0;
     for (size_t i = 0; i < of->batch.count; ++i) {
-        hl_error *error = &of->errors[i];
-        float *pixels = own->pixels + readable * self->pixels;
+        float *pixels = own->pixels + *readable * self->pixels;
         const gallery_image *image = self->settings->images[of->batch.first + i];
-        if (picture_pixels(image->file, &self->model->info->preprocess, pixels, error) == HL_OK) {
-            error->message[0] = '\0';
-            ++readable;
+        of->statuses[i] = picture_pixels(image->file, &self->model->info->preprocess, pixels, &of->errors[i]);
+        if (of->statuses[i] == HL_OK) ++*readable;
+        if (of->statuses[i] == HL_NO_MEMORY) {
+            *error = of->errors[i];
+            return HL_NO_MEMORY;
         }
     }
-    return readable;
+    return HL_OK;
 }
 
 static hl_status encode(const encoder *self, worker *own, place *of, hl_error *error) {
     hl_status status = open_worker(self, own, error);
     if (status != HL_OK) return status;
-    size_t readable = decode_batch(self, own, of);
-    if (readable == 0) return HL_OK;
+    size_t readable;
+    status = decode_batch(self, own, of, &readable, error);
+    if (status != HL_OK || readable == 0) return status;
     status = self->model->api.encode_images(own->session, own->pixels, readable, self->settings->request,
                                             of->traces, error);
     if (status == HL_OK) of->batch.readable = readable;
@@ -186,8 +190,9 @@ static hl_status open_ring(encoder *self, size_t threads, hl_error *error) {
     for (size_t i = 0; i < self->ring_size && complete; ++i) {
         place *made = &self->ring[i];
         made->batch.traces = made->traces = calloc(batch, sizeof *made->traces);
+        made->batch.statuses = made->statuses = calloc(batch, sizeof *made->statuses);
         made->batch.errors = made->errors = calloc(batch, sizeof *made->errors);
-        complete = made->traces && made->errors;
+        complete = made->traces && made->statuses && made->errors;
     }
     return complete ? HL_OK : hl_no_memory(error, "the images of a batch");
 }
@@ -196,6 +201,7 @@ static void close_ring(encoder *self) {
     for (size_t i = 0; self->ring && i < self->ring_size; ++i) {
         release_traces(self, &self->ring[i]);
         free(self->ring[i].traces);
+        free(self->ring[i].statuses);
         free(self->ring[i].errors);
     }
     free(self->ring);

@@ -12,7 +12,9 @@ typedef struct encoded_batch {
     size_t first, count;     /* of the settings' images */
     hl_trace *const *traces; /* of those that could be read, in their order, without gaps */
     size_t readable;
-    const hl_error *errors; /* by image of the batch; an empty message where it could be read */
+    const hl_status
+        *statuses; /* by image of the batch: HL_OK where it could be read, else as picture_load has it */
+    const hl_error *errors; /* and why not */
 } encoded_batch;
 
 typedef struct encoder_settings {
@@ -27,7 +29,7 @@ typedef struct encoder_settings {
 } encoder_settings;
 
 /* On a loaded engine. What a batch holds depends on the settings alone: how many threads there are changes no
- * result. Stops at the first error. */
+ * result. Stops at the first error; an image that cannot be read is none, unless memory is what it lacks. */
 hl_status encoder_run(const engine *model, const encoder_settings *settings, hl_error *error);
 
 #endif

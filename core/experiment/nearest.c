@@ -22,7 +22,7 @@ struct nearest {
     gallery *gallery;     /* NULL before the first query */
     atlas *atlas;         /* the same */
     identity *identities; /* of the atlas's images */
-    bool *absent;         /* by image of the atlas: the gallery lacks it */
+    bool *absent;         /* by image of the atlas: the gallery lacks it, or has it otherwise */
 };
 
 hl_status nearest_open(engine *model, const nearest_settings *settings, nearest **out, hl_error *error) {
@@ -62,17 +62,29 @@ static identity identify(const char *file) {
     return (identity){about.st_dev, about.st_ino, true};
 }
 
+/* Codes stand for a file that is as it was when they were made, or cannot be looked at. */
+static bool stands_for(const atlas *self, size_t index, const gallery_image *image) {
+    int64_t bytes, modified;
+    atlas_file_of(self, index, &bytes, &modified);
+    return image && (image->bytes < 0 || (image->bytes == bytes && image->modified == modified));
+}
+
 static hl_status identify_images(nearest *self, hl_error *error) {
-    size_t count = atlas_count(self->atlas);
+    size_t found = 0, count = atlas_count(self->atlas);
     self->identities = calloc(count + 1, sizeof *self->identities);
     self->absent = calloc(count + 1, sizeof *self->absent);
     if (!self->identities || !self->absent) return hl_no_memory(error, "a gallery");
     for (size_t i = 0; i < count; ++i) {
         const gallery_image *image = gallery_find(self->gallery, atlas_path(self->atlas, i));
-        self->absent[i] = !image;
-        if (image) self->identities[i] = identify(image->file);
+        self->absent[i] = !stands_for(self->atlas, i, image);
+        if (self->absent[i]) continue;
+        self->identities[i] = identify(image->file);
+        ++found;
     }
-    return HL_OK;
+    if (found > 0) return HL_OK;
+    return hl_fail(error, HL_FAILED,
+                   "%s: none of the images that %s names can be read, and the atlas has none of them",
+                   self->settings.atlas, self->settings.gallery);
 }
 
 /* An atlas may hold more than this gallery; what took days to make is not dropped for a question. */

@@ -1,8 +1,8 @@
 /* Making and updating an atlas; see index.h.
  *
- * What the atlas holds and the gallery still has is kept; the rest of a shard is dropped by rewriting it; new
- * images are encoded in the order of their paths, shard after shard. Batches begin where shards begin, so an
- * interrupted run, taken up again, makes the same bytes as one that was not. */
+ * What the atlas holds and the gallery still has is kept; new images are encoded in the order of their paths,
+ * shard after shard; only then shards are rewritten without what has gone. Batches begin where shards begin,
+ * so an interrupted run, taken up again, makes the same bytes as one that was not. */
 #include "core/indexing/index.h"
 
 #include "core/atlas/gallery.h"
@@ -10,6 +10,7 @@
 #include "core/indexing/index_layout.h"
 #include "core/indexing/shard_filler.h"
 
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,114 +18,249 @@
  */
 enum { DEFAULT_BATCH = 8 };
 
+/* What becomes of a row of the atlas, an image or a skipped one. */
+typedef enum fate {
+    ROW_STAYS,
+    ROW_GOES,    /* the gallery lacks its image, or has it elsewhere */
+    ROW_OUTDATED /* its file has changed, or there is another row for it */
+} fate;
+
+typedef enum holding { HELD_NOT, HELD_AS_SKIPPED, HELD_AS_IMAGE } holding;
+
 typedef struct indexing {
     engine *model;
     const index_settings *settings;
     index_layout layout;
     const gallery *gallery;
     size_t first, last; /* this process's images of the gallery: [first, last) */
-    bool *held;         /* by image of the gallery: the atlas has it */
+    holding *held;      /* by image of the gallery: what the atlas has of it as it is now */
     atlas_writer *writer;
+    atlas *old;                    /* as it was surveyed last; NULL when it is empty */
+    fate **fates;                  /* by shard of it, and row: images first, then skipped ones */
     const gallery_image **pending; /* to encode */
     size_t pending_count;
-    size_t dropped; /* images of the atlas */
 } indexing;
+
+static void log_warning(const indexing *self, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void log_warning(const indexing *self, const char *format, ...) {
+    const hl_host *interface = self->model->interface;
+    hl_error line;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line.message, sizeof line.message, format, arguments);
+    va_end(arguments);
+    interface->log(interface, HL_LOG_WARNING, "%s", line.message);
+}
+
+static const char *plural(size_t count) {
+    return count == 1 ? "" : "s";
+}
 
 /* ---- what the atlas already has ---- */
 
-/* Whether to keep a row: the gallery still has this very file, and no other row stands for it. */
-static bool hold(const indexing *self, const char *path, int64_t bytes, int64_t modified) {
-    const gallery_image *image = gallery_find(self->gallery, path);
-    if (!image) return self->settings->keep_others;
-    if (image->bytes != bytes || image->modified != modified) return false;
+static bool is_away(const gallery_image *image) {
+    return image->bytes < 0;
+}
+
+/* Earlier versions remembered these as if the file explained them. */
+static bool is_momentary(const char *reason) {
+    static const char *const REASONS[] = {"cannot be opened: ", "cannot be read", "out of memory ",
+                                          "not a regular file"};
+    for (size_t i = 0; i < sizeof REASONS / sizeof *REASONS; ++i) {
+        if (strncmp(reason, REASONS[i], strlen(REASONS[i])) == 0) return true;
+    }
+    return false;
+}
+
+typedef struct row {
+    const char *path, *reason; /* reason: NULL of an image */
+    int64_t bytes, modified;
+} row;
+
+static int64_t number_in(const shard_file *shard, size_t tensor, size_t index) {
+    return ((const int64_t *)shard->data[tensor])[index];
+}
+
+static row row_at(const indexing *self, const shard_file *shard, size_t index) {
+    const shard_layout *layout = &self->old->layout;
+    if (index < shard->images) {
+        return (row){shard->paths[index], NULL, number_in(shard, layout->bytes, index),
+                     number_in(shard, layout->modified, index)};
+    }
+    index -= shard->images;
+    return (row){shard->skips[index].path, shard->skips[index].reason,
+                 number_in(shard, layout->skipped_bytes, index),
+                 number_in(shard, layout->skipped_modified, index)};
+}
+
+/* Marks what is held on the way. */
+static fate judge(indexing *self, row one) {
+    fate without_image = self->settings->keep_others ? ROW_STAYS : ROW_GOES;
+    const gallery_image *image = gallery_find(self->gallery, one.path);
+    if (!image) return without_image;
     size_t index = (size_t)(image - self->gallery->images);
-    if (index < self->first || index >= self->last || self->held[index]) return false;
-    self->held[index] = true;
+    if (index < self->first || index >= self->last) return without_image;
+    if (is_away(image)) return one.reason ? ROW_OUTDATED : without_image;
+    bool same = image->bytes == one.bytes && image->modified == one.modified;
+    if (!same || self->held[index] || (one.reason && is_momentary(one.reason))) return ROW_OUTDATED;
+    self->held[index] = one.reason ? HELD_AS_SKIPPED : HELD_AS_IMAGE;
+    return ROW_STAYS;
+}
+
+static void forget_survey(indexing *self) {
+    for (size_t i = 0; self->fates && i < self->old->opened; ++i) free(self->fates[i]);
+    free(self->fates);
+    atlas_close(self->old);
+    self->fates = NULL;
+    self->old = NULL;
+}
+
+static size_t rows_of(const shard_file *shard) {
+    return shard->images + shard->skipped;
+}
+
+/* Compares all rows with the gallery. */
+static hl_status survey(indexing *self, hl_error *error) {
+    forget_survey(self);
+    memset(self->held, 0, self->gallery->count * sizeof *self->held);
+    if (atlas_writer_manifest(self->writer)->shard_count == 0) return HL_OK;
+    hl_status status = atlas_open(self->settings->atlas, &self->old, error);
+    if (status != HL_OK) return status;
+    self->fates = calloc(self->old->opened + 1, sizeof *self->fates);
+    if (!self->fates) return hl_no_memory(error, "the rows of an atlas");
+    for (size_t i = 0; i < self->old->opened; ++i) {
+        const shard_file *shard = &self->old->shards[i];
+        self->fates[i] = calloc(rows_of(shard) + 1, sizeof **self->fates);
+        if (!self->fates[i]) return hl_no_memory(error, "the rows of an atlas");
+        for (size_t k = 0; k < rows_of(shard); ++k) self->fates[i][k] = judge(self, row_at(self, shard, k));
+    }
+    return HL_OK;
+}
+
+/* Images with this fate, skipped ones left out. */
+static size_t count_images(const indexing *self, fate which) {
+    size_t count = 0;
+    for (size_t i = 0; self->old && i < self->old->opened; ++i) {
+        for (size_t k = 0; k < self->old->shards[i].images; ++k) count += self->fates[i][k] == which;
+    }
+    return count;
+}
+
+static bool all_stay(const indexing *self) {
+    for (size_t i = 0; self->old && i < self->old->opened; ++i) {
+        for (size_t k = 0; k < rows_of(&self->old->shards[i]); ++k) {
+            if (self->fates[i][k] != ROW_STAYS) return false;
+        }
+    }
     return true;
 }
 
-static int64_t number_in(const shard_file *shard, size_t tensor, size_t row) {
-    return ((const int64_t *)shard->data[tensor])[row];
+/* ---- what goes ---- */
+
+static const char *who_lacks(const indexing *self) {
+    return self->settings->parts > 0 ? "this share of the gallery" : "the gallery";
 }
 
-/* Marks the rows to keep, images first, then skipped ones; returns how many. */
-static size_t mark_rows(indexing *self, const shard_file *shard, bool *keep) {
-    const shard_layout *layout = atlas_writer_layout(self->writer);
-    size_t kept = 0;
-    for (size_t i = 0; i < shard->images + shard->skipped; ++i) {
-        bool skip = i >= shard->images;
-        size_t row = skip ? i - shard->images : i;
-        const char *path = skip ? shard->skips[row].path : shard->paths[row];
-        int64_t bytes = number_in(shard, skip ? layout->skipped_bytes : layout->bytes, row);
-        int64_t modified = number_in(shard, skip ? layout->skipped_modified : layout->modified, row);
-        keep[i] = hold(self, path, bytes, modified);
-        if (keep[i]) {
-            ++kept;
-        } else if (!skip) {
-            ++self->dropped;
-        }
-    }
-    return kept;
+/* More often than not a disk is missing, or the wrong gallery was named. */
+static hl_status check_loss(const indexing *self, hl_error *error) {
+    size_t going = count_images(self, ROW_GOES), all = self->old ? atlas_count(self->old) : 0;
+    if (self->settings->prune || going <= all / 2) return HL_OK;
+    return hl_fail(
+        error, HL_FAILED,
+        "%s: %s lacks %zu of its %zu images, or cannot find them at the moment; nothing was changed: "
+        "see that the gallery is the right one and all of it is there, or give --prune to drop them",
+        self->settings->atlas, who_lacks(self), going, all);
 }
 
-static hl_status rewrite(const indexing *self, const shard_file *shard, uint64_t number, const bool *keep,
-                         size_t kept, hl_error *error) {
+/* Whether the row leaves the atlas. With `keep_others` it does so only for a newer one of the same image. */
+static bool leaves(const indexing *self, const shard_file *shard, size_t index, fate of) {
+    if (of != ROW_OUTDATED || !self->settings->keep_others) return of != ROW_STAYS;
+    const gallery_image *image = gallery_find(self->gallery, row_at(self, shard, index).path);
+    holding newer = image ? self->held[image - self->gallery->images] : HELD_NOT;
+    return newer == HELD_AS_IMAGE || (newer && index >= shard->images);
+}
+
+static hl_status rewrite(const indexing *self, size_t number, size_t kept, hl_error *error) {
+    const shard_file *shard = &self->old->shards[number];
     shard_builder *smaller;
     hl_status status = shard_builder_open(atlas_writer_layout(self->writer), kept, &smaller, error);
-    for (size_t i = 0; i < shard->images && status == HL_OK; ++i) {
-        if (keep[i]) status = shard_builder_copy(smaller, shard, i, error);
-    }
-    for (size_t i = 0; i < shard->skipped && status == HL_OK; ++i) {
-        if (keep[shard->images + i]) status = shard_builder_copy_skip(smaller, shard, i, error);
+    for (size_t i = 0; i < rows_of(shard) && status == HL_OK; ++i) {
+        if (leaves(self, shard, i, self->fates[number][i])) continue;
+        status = i < shard->images ? shard_builder_copy(smaller, shard, i, error)
+                                   : shard_builder_copy_skip(smaller, shard, i - shard->images, error);
     }
     if (status == HL_OK) {
-        status = atlas_writer_replace(self->writer, number, smaller, self->model->interface, error);
+        status = atlas_writer_replace(self->writer, self->old->manifest->shards[number].number, smaller,
+                                      self->model->interface, error);
     }
     shard_builder_close(smaller);
     return status;
 }
 
-static hl_status update_shard(indexing *self, const shard_file *shard, uint64_t number, hl_error *error) {
-    size_t rows = shard->images + shard->skipped;
-    bool *keep = calloc(rows + 1, sizeof *keep);
-    if (!keep) return hl_no_memory(error, "the rows of a shard");
-    size_t kept = mark_rows(self, shard, keep);
-    hl_status status = kept == rows ? HL_OK : rewrite(self, shard, number, keep, kept, error);
-    free(keep);
-    return status;
-}
-
-static void log_dropped(const indexing *self) {
+static hl_status rewrite_shards(const indexing *self, hl_error *error) {
     const hl_host *interface = self->model->interface;
-    if (self->dropped == 0) return;
-    interface->log(interface, HL_LOG_WARNING, "%s: dropped %zu image%s that %s, or changed since",
-                   self->settings->atlas, self->dropped, self->dropped == 1 ? "" : "s",
-                   self->settings->parts > 0 ? "this share of the gallery lacks" : "the gallery lacks");
-}
-
-/* Drops what has vanished or changed. */
-static hl_status update_shards(indexing *self, hl_error *error) {
-    const hl_host *interface = self->model->interface;
-    if (atlas_writer_manifest(self->writer)->shard_count == 0) return HL_OK;
-    atlas *old;
-    hl_status status = atlas_open(self->settings->atlas, &old, error);
-    for (size_t i = 0; status == HL_OK && i < old->opened; ++i) {
-        status = update_shard(self, &old->shards[i], old->manifest->shards[i].number, error);
+    hl_status status = HL_OK;
+    for (size_t i = 0; status == HL_OK && self->old && i < self->old->opened; ++i) {
+        const shard_file *shard = &self->old->shards[i];
+        size_t kept = 0;
+        for (size_t k = 0; k < rows_of(shard); ++k) kept += !leaves(self, shard, k, self->fates[i][k]);
+        if (kept < rows_of(shard)) status = rewrite(self, i, kept, error);
         if (status == HL_OK && interface->cancelled(interface)) {
             status = hl_fail(error, HL_FAILED, "cancelled");
         }
     }
-    atlas_close(old);
-    if (status == HL_OK) log_dropped(self);
+    return status;
+}
+
+static void log_changes(const indexing *self) {
+    const char *folder = self->settings->atlas;
+    size_t gone = count_images(self, ROW_GOES), outdated = 0;
+    for (size_t i = 0; self->old && i < self->old->opened; ++i) {
+        const shard_file *shard = &self->old->shards[i];
+        for (size_t k = 0; k < shard->images; ++k) {
+            fate of = self->fates[i][k];
+            outdated += of == ROW_OUTDATED && leaves(self, shard, k, of);
+        }
+    }
+    if (gone > 0) {
+        log_warning(self, "%s: dropped %zu image%s that %s lacks", folder, gone, plural(gone),
+                    who_lacks(self));
+    }
+    if (outdated > 0) {
+        log_warning(self, "%s: dropped earlier codes of %zu image%s that changed since", folder, outdated,
+                    plural(outdated));
+    }
+}
+
+/* Looks again, for what was outdated may have a newer row now. */
+static hl_status drop_rows(indexing *self, hl_error *error) {
+    bool may_wait = self->settings->keep_others && atlas_writer_check(self->writer, NULL) != HL_OK;
+    if (may_wait || all_stay(self)) return HL_OK;
+    hl_status status = survey(self, error);
+    if (status == HL_OK) status = rewrite_shards(self, error);
+    if (status == HL_OK) log_changes(self);
     return status;
 }
 
 /* ---- what it has not ---- */
 
+/* What cannot be found at the moment is not pending: the next run looks again. */
 static void list_pending(indexing *self) {
+    size_t away = 0;
+    const char *one = NULL;
     for (size_t i = self->first; i < self->last; ++i) {
-        if (!self->held[i]) self->pending[self->pending_count++] = &self->gallery->images[i];
+        const gallery_image *image = &self->gallery->images[i];
+        if (!is_away(image)) {
+            if (!self->held[i]) self->pending[self->pending_count++] = image;
+        } else if (away++ == 0) {
+            one = image->path;
+        }
     }
+    if (away == 0) return;
+    log_warning(self, "%zu of the gallery's %zu images cannot be found at the moment, such as %s%s", away,
+                self->last - self->first, one,
+                self->settings->keep_others ? "; codes that the atlas has of them answer for them" : "");
 }
 
 static hl_status run_encoder(const indexing *self, shard_filler *filler, hl_error *error) {
@@ -146,9 +282,8 @@ static hl_status run_encoder(const indexing *self, shard_filler *filler, hl_erro
     return encoder_run(self->model, &settings, error);
 }
 
-/* A share may have no images: then an empty atlas stands for it. */
 static hl_status encode_pending(const indexing *self, hl_error *error) {
-    if (self->pending_count == 0) return atlas_writer_found(self->writer, error);
+    if (self->pending_count == 0) return HL_OK;
     shard_filler_settings settings = {.model = self->model,
                                       .layout = &self->layout,
                                       .writer = self->writer,
@@ -162,6 +297,35 @@ static hl_status encode_pending(const indexing *self, hl_error *error) {
     status = run_encoder(self, filler, error);
     shard_filler_close(filler);
     return status;
+}
+
+/* A share may have no images that can be read: then an empty atlas stands for it. */
+static hl_status check_found(const indexing *self, hl_error *error) {
+    const manifest *now = atlas_writer_manifest(self->writer);
+    if (self->settings->parts > 0) return atlas_writer_found(self->writer, error);
+    for (size_t i = 0; i < now->shard_count; ++i) {
+        if (now->shards[i].images > 0) return HL_OK;
+    }
+    return hl_fail(error, HL_FAILED, "%s: none of the gallery's %zu images could be read, so it holds none",
+                   self->settings->atlas, self->gallery->count);
+}
+
+/* A run says it only to those who watch: what is left out is the same every time. */
+static void log_left_out(const indexing *self) {
+    const hl_host *interface = self->model->interface;
+    char what[256];
+    if (!left_out_describe(&self->gallery->left_out, what, sizeof what)) return;
+    interface->log(interface, self->settings->keep_others ? HL_LOG_INFO : HL_LOG_WARNING, "%s: left out %s",
+                   self->gallery->folder, what);
+}
+
+static hl_status warn_of_strangers(const indexing *self, hl_error *error) {
+    size_t count;
+    hl_status status = atlas_writer_strangers(self->writer, &count, error);
+    if (status != HL_OK || count == 0) return status;
+    log_warning(self, "%s: %zu file%s named like shards %s not in " MANIFEST_FILE " and left alone",
+                self->settings->atlas, count, plural(count), count == 1 ? "is" : "are");
+    return HL_OK;
 }
 
 /* ---- all together ---- */
@@ -182,6 +346,7 @@ static hl_status find_share(indexing *self, hl_error *error) {
 }
 
 static void close_indexing(indexing *self) {
+    forget_survey(self);
     atlas_writer_close(self->writer);
     index_layout_free(&self->layout);
     free(self->held);
@@ -197,9 +362,14 @@ hl_status index_gallery(engine *model, const gallery *images, const index_settin
         status =
             atlas_writer_open(settings->atlas, &self.layout.atlas, settings->shard_size, &self.writer, error);
     }
-    if (status == HL_OK) status = update_shards(&self, error);
+    if (status == HL_OK) status = warn_of_strangers(&self, error);
+    if (status == HL_OK) log_left_out(&self);
+    if (status == HL_OK) status = survey(&self, error);
+    if (status == HL_OK) status = check_loss(&self, error);
     if (status == HL_OK) list_pending(&self);
     if (status == HL_OK) status = encode_pending(&self, error);
+    if (status == HL_OK) status = drop_rows(&self, error);
+    if (status == HL_OK) status = check_found(&self, error);
     close_indexing(&self);
     return status;
 }

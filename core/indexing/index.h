@@ -15,12 +15,16 @@ typedef struct index_settings {
     size_t shard_size;  /* images in a shard; 0: the default */
     size_t batch;       /* images in one pass of one thread; 0: the default */
     size_t part, parts; /* this process's share of the gallery: number `part` of `parts`; parts == 0: all */
-    bool keep_others;   /* images of the atlas that the gallery lacks stay in it */
+    bool keep_others;   /* nothing is dropped but for newer codes of the same image */
+    bool prune;         /* also drop more than half of what the atlas holds */
 } index_settings;
 
 /* Needs an engine that is open; loads it only when there is something to encode. Afterwards the atlas holds
- * the gallery's readable images, and, unless `keep_others`, no others. Unreadable ones are logged and listed;
- * how many were dropped is logged. An atlas that has all it needs is not written to. */
+ * the gallery's readable images, and, unless `keep_others`, no others. Images that cannot be read are logged,
+ * and remembered if their content explains it; how many were dropped, and how many cannot be found, is
+ * logged. HL_FAILED, with nothing changed, when more than half of the atlas would be dropped unasked; and
+ * when the atlas of a whole gallery ends without an image. An atlas that has all it needs is not written to.
+ */
 hl_status index_gallery(engine *model, const gallery *images, const index_settings *settings,
                         hl_error *error);
 

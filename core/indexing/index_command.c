@@ -70,7 +70,8 @@ hl_status hl_index(hl_library *library, const hl_index_request *request, hl_erro
                                .shard_size = request->shard_size,
                                .batch = request->batch,
                                .part = request->part,
-                               .parts = request->parts};
+                               .parts = request->parts,
+                               .prune = request->prune};
     hl_status status = parse_dtype(request->dtype, &settings.dtype, error);
     if (status == HL_OK) status = parse_columns(request->columns, &settings.columns, error);
     return status == HL_OK ? run(library, request, &settings, error) : status;

@@ -9,7 +9,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* ---- the fingerprint ---- */
 
@@ -180,21 +179,11 @@ static hl_status fill(engine *model, const index_settings *settings, const atlas
     return status == HL_OK ? make_fingerprint(model, out->atlas.dtype, out->fingerprint, error) : status;
 }
 
-/* The manifest of an atlas that is already there, or NULL. */
-static hl_status find_manifest(const char *folder, manifest **out, hl_error *error) {
-    *out = NULL;
-    char *path;
-    if (asprintf(&path, "%s/" MANIFEST_FILE, folder) < 0) return hl_no_memory(error, folder);
-    bool there = access(path, F_OK) == 0;
-    free(path);
-    return there ? manifest_read(folder, out, error) : HL_OK;
-}
-
 hl_status index_layout_make(engine *model, const index_settings *settings, index_layout *out,
                             hl_error *error) {
     *out = (index_layout){0};
     manifest *found;
-    hl_status status = find_manifest(settings->atlas, &found, error);
+    hl_status status = manifest_find(settings->atlas, MANIFEST_FILE, &found, error);
     if (status == HL_OK) status = fill(model, settings, found ? &found->layout : NULL, out, error);
     manifest_free(found);
     if (status != HL_OK) index_layout_free(out);

@@ -65,15 +65,18 @@ static hl_status keep_image(shard_filler *self, const gallery_image *image, cons
     return status;
 }
 
-static hl_status skip_image(shard_filler *self, const gallery_image *image, const hl_error *why,
-                            hl_error *error) {
+/* Only what the file's content explains is remembered; other trouble may be gone at the next try. */
+static hl_status skip_image(shard_filler *self, const gallery_image *image, hl_status kind,
+                            const hl_error *why, hl_error *error) {
     const hl_host *interface = self->settings.model->interface;
     const char *reason = why->message;
     size_t length = strlen(image->file);
     if (strncmp(reason, image->file, length) == 0 && strncmp(reason + length, ": ", 2) == 0) {
         reason += length + 2; /* the atlas tells the path anyhow, relative to the gallery */
     }
-    interface->log(interface, HL_LOG_WARNING, "skipped %s: %s", image->path, reason);
+    interface->log(interface, HL_LOG_WARNING, "skipped %s: %s%s", image->path, reason,
+                   kind == HL_UNAVAILABLE ? " (it will be tried again)" : "");
+    if (kind == HL_UNAVAILABLE) return HL_OK;
     shard_image row = {image->path, image->bytes, image->modified};
     return shard_builder_skip(self->shard, row, reason, error);
 }
@@ -140,8 +143,9 @@ static hl_status keep_batch(shard_filler *self, const encoded_batch *batch, hl_e
     size_t readable = 0;
     for (size_t i = 0; i < batch->count && status == HL_OK; ++i) {
         const gallery_image *image = self->settings.images[batch->first + i];
-        status = batch->errors[i].message[0] ? skip_image(self, image, &batch->errors[i], error)
-                                             : keep_image(self, image, batch, readable++, error);
+        status = batch->statuses[i] == HL_OK
+                     ? keep_image(self, image, batch, readable++, error)
+                     : skip_image(self, image, batch->statuses[i], &batch->errors[i], error);
     }
     return status;
 }
@@ -160,7 +164,9 @@ static hl_status start_shard(shard_filler *self, size_t first, hl_error *error) 
 
 static hl_status finish_shard(shard_filler *self, hl_error *error) {
     const hl_host *interface = self->settings.model->interface;
-    hl_status status = atlas_writer_append(self->settings.writer, self->shard, interface, error);
+    bool holds_any = shard_builder_count(self->shard) > 0;
+    hl_status status =
+        holds_any ? atlas_writer_append(self->settings.writer, self->shard, interface, error) : HL_OK;
     shard_builder_close(self->shard);
     self->shard = NULL;
     return status;

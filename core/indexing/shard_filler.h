@@ -22,7 +22,8 @@ typedef struct shard_filler_settings {
 hl_status shard_filler_open(const shard_filler_settings *settings, shard_filler **out, hl_error *error);
 void shard_filler_close(shard_filler *self); /* drops a shard that is not full; accepts NULL */
 
-/* An encoder's `keep`; user: the filler. Images that could not be read are logged and listed in the shard. */
+/* An encoder's `keep`; user: the filler. Images that could not be read are logged and, where that
+ * follows from their content, listed in the shard. */
 hl_status shard_filler_keep(void *user, const encoded_batch *batch, hl_error *error);
 
 #endif

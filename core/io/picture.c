@@ -4,7 +4,9 @@
 #include "core/io/decoder.h"
 #include "core/io/input.h"
 #include "core/io/resize.h"
+#include <stdbool.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 enum { CHANNELS = 3, LEVELS = 256, LARGEST_MODEL_SIZE = 1 << 13 };
 /* No image that can be decoded needs more: 2^28 pixels of 16 bits for red, green, blue and opacity. */
@@ -12,12 +14,18 @@ static const size_t LARGEST_FILE = (size_t)1 << 31;
 
 /* ---- files ---- */
 
-/* *bytes to be freed, also after a failure. */
+static bool is_too_large(const char *path) {
+    struct stat status;
+    return stat(path, &status) == 0 && status.st_size > (off_t)LARGEST_FILE;
+}
+
+/* *bytes to be freed, also after a failure. Why a file cannot be read is no matter of what is in it. */
 static hl_status read_file(const char *path, uint8_t **bytes, encoded_image *out, hl_error *error) {
     *out = (encoded_image){.name = path};
     hl_status status = input_read(path, LARGEST_FILE, bytes, &out->count, error);
     out->bytes = *bytes;
-    return status == HL_USAGE ? HL_FAILED : status;
+    if (status == HL_OK || status == HL_NO_MEMORY) return status;
+    return is_too_large(path) ? HL_FAILED : HL_UNAVAILABLE;
 }
 
 hl_status picture_load(const char *path, picture *out, hl_error *error) {

@@ -82,6 +82,16 @@ hl_status canvas_image(canvas *self, const char *name, size_t side, const pictur
     return scale_picture(&self->original, side, 2, &self->scaled, error);
 }
 
+/* In the place of an image whose file is away: its score needs no file. */
+static hl_status blank_picture(size_t side, picture *out, hl_error *error) {
+    enum { GRAY = 0xc8 };
+    size_t bytes = side * side * 3;
+    *out = (picture){side, side, malloc(bytes)};
+    if (!out->rgb) return hl_no_memory(error, "a picture");
+    memset(out->rgb, GRAY, bytes);
+    return HL_OK;
+}
+
 hl_status canvas_neighbor(canvas *self, const char *path, size_t side, picture *out, hl_error *error) {
     picture original = {0};
     if (!self->images->load_neighbor) {
@@ -91,6 +101,7 @@ hl_status canvas_neighbor(canvas *self, const char *path, size_t side, picture *
                        path);
     }
     hl_status status = self->images->load_neighbor(self->images->user, path, &original, error);
+    if (status == HL_UNAVAILABLE) return blank_picture(side, out, error);
     if (status != HL_OK) return status;
     status = scale_picture(&original, side, 1, out, error);
     picture_free(&original);

@@ -30,7 +30,8 @@ const char *canvas_text(const cJSON *item, const char *key);
  * than twice its size. Owned by the canvas, valid until the next call. */
 hl_status canvas_image(canvas *self, const char *name, size_t side, const picture **out, hl_error *error);
 
-/* An image of the gallery, its longer side at most `side`. The caller frees it. */
+/* An image of the gallery, its longer side at most `side`; gray where its file is away. The caller frees it.
+ */
 hl_status canvas_neighbor(canvas *self, const char *path, size_t side, picture *out, hl_error *error);
 
 /* The item's heat over its image, whose picture the caller frees. low and high: the ends of the colours. */

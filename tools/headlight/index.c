@@ -10,6 +10,7 @@
 static struct {
     const char *model, *images, *out, *layers, *dtype, *columns, *share, *backend;
     unsigned shard_size, batch, threads;
+    bool prune;
 } wish;
 
 static const argument table[] = {
@@ -32,6 +33,8 @@ static const argument table[] = {
      .help = "images in one pass of one thread; default 8"},
     {"--backend", "NAME", ARGUMENT_TEXT, .target = &wish.backend, .help = "the compute plugin; default auto"},
     {"--threads", "N", ARGUMENT_NUMBER, .max = 1024, .target = &wish.threads, .help = "default 0: all cores"},
+    {"--prune", NULL, ARGUMENT_FLAG, .target = &wish.prune,
+     .help = "drop vanished images even if they are more than half of the atlas"},
     {.name = NULL},
 };
 
@@ -99,6 +102,7 @@ static hl_status run(hl_library *library, hl_error *error) {
         .batch = wish.batch,
         .backend = wish.backend,
         .threads = wish.threads,
+        .prune = wish.prune,
     };
     hl_status status = read_share(&request, error);
     if (status == HL_OK) status = hl_index(library, &request, error);

@@ -108,7 +108,7 @@ static bool hold_standard_streams(void) {
 static int fail(const subcommand *command, hl_status status, const hl_error *error) {
     terminal_clear();
     terminal_line(stderr, "headlight %s: %s", command->name, error->message);
-    return (int)status;
+    return status == HL_USAGE ? HL_USAGE : HL_FAILED;
 }
 
 static hl_status flush_output(hl_error *error) {
@@ -150,10 +150,10 @@ static int run_words(const subcommand *command, int count, char **words) {
     hl_error error;
     hl_status status = arguments_parse(command, count, words, &error);
     if (status != HL_OK) {
-        fail(command, status, &error);
+        int exit_status = fail(command, status, &error);
         fputc('\n', stderr);
         arguments_help(command, stderr);
-        return (int)status;
+        return exit_status;
     }
     terminal_open(common.quiet);
     if (common.help) {

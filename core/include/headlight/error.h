@@ -9,11 +9,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-/* The numbers are the exit statuses of the command. */
+/* The first three are exit statuses of the command, which ends with 1 for all others. */
 typedef enum hl_status {
     HL_OK = 0,
-    HL_FAILED = 1, /* the run failed: a damaged file, no memory, a full disk, cancelled */
-    HL_USAGE = 2   /* the user asked for something that cannot be: a typo, a wrong type, an unknown name */
+    HL_FAILED = 1,    /* the run failed: a damaged file, a full disk, cancelled */
+    HL_USAGE = 2,     /* the user asked for something that cannot be: a typo, a wrong type, an unknown name */
+    HL_NO_MEMORY = 3, /* as HL_FAILED, for want of memory. Since 1.2 */
+    HL_UNAVAILABLE = 4 /* as HL_FAILED, for a reason that may be gone at the next try, such as a file that may
+                        * not be read, or is not there. Since 1.2 */
 } hl_status;
 
 typedef struct hl_error {
@@ -36,8 +39,8 @@ __attribute__((format(printf, 3, 4))) static inline hl_status hl_fail(hl_error *
 
 /* The one sentence for an allocation that failed. `what` says what the memory was for. */
 static inline hl_status hl_no_memory(hl_error *error, const char *what) {
-    return hl_fail(error, HL_FAILED, "out of memory while allocating %s: use a smaller batch or free memory",
-                   what);
+    return hl_fail(error, HL_NO_MEMORY,
+                   "out of memory while allocating %s: use a smaller batch or free memory", what);
 }
 
 #endif

@@ -91,7 +91,8 @@ typedef struct hl_decompose_request {
 HL_EXPORT hl_status hl_decompose(hl_library *library, const hl_decompose_request *request, hl_error *error);
 
 /* `headlight index`: an atlas of a gallery. Resumes what was interrupted, adds new images, drops vanished
- * ones. */
+ * ones; HL_FAILED, with nothing changed, when those are more than half of the atlas and `prune` is not set.
+ */
 typedef struct hl_index_request {
     const char *model, *images, *atlas;
     const char *layers;  /* "all", "L8-L11"; NULL: all */
@@ -102,6 +103,7 @@ typedef struct hl_index_request {
     size_t batch;        /* images in one pass of one thread; 0: the default */
     const char *backend; /* NULL or "auto": the best */
     unsigned threads;    /* 0: all cores */
+    bool prune;          /* also drop more than half of what the atlas holds */
 } hl_index_request;
 
 HL_EXPORT hl_status hl_index(hl_library *library, const hl_index_request *request, hl_error *error);

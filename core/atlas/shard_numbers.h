@@ -1,0 +1,10 @@
+/* Numbers that are none: a checksum is right also where they were written. */
+#ifndef SHARD_NUMBERS_H
+#define SHARD_NUMBERS_H
+
+#include "core/atlas/shard_file.h"
+
+/* HL_FAILED, with shard, tensor and row, when a shard holds one. Reads all its numbers. */
+hl_status shard_check_numbers(const shard_file *self, const shard_layout *layout, hl_error *error);
+
+#endif
