@@ -15,12 +15,13 @@ static void test_verify(void **state) {
     free(printed);
     atlas *opened = open_atlas(place.out);
     const uint8_t *start_of = opened->shards[1].file.bytes;
-    const size_t places[] = {0,
-                             40,
-                             (size_t)((const uint8_t *)atlas_codes(opened, 1, 5) - start_of) + 3,
-                             (size_t)((const uint8_t *)atlas_scalars(opened, 1, 0) - start_of),
-                             (size_t)((const uint8_t *)atlas_moments(opened, 1, 31) - start_of) + 99,
-                             (size_t)((const uint8_t *)opened->shards[1].paths[2] - start_of)};
+    const size_t places[] = {
+        0,
+        40,
+        (size_t)((const uint8_t *)atlas_codes(opened, 1, 5) - start_of) + 3,
+        (size_t)((const uint8_t *)atlas_scalars(opened, 1, 0) - start_of),
+        (size_t)((const uint8_t *)atlas_moments(opened, 1, 31) - start_of) + 99,
+        (size_t)((const uint8_t *)opened->shards[1].data[opened->layout.paths] - start_of)};
     atlas_close(opened);
     size_t count;
     char *content = read_file(path, &count);
