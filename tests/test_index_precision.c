@@ -1,0 +1,152 @@
+/* Codes that an atlas's precision does not hold are refused by name, and numbers in a shard that are none are
+ * found although its checksum is right. */
+#include "core/io/checksum.h"
+#include "core/io/safetensors.h"
+#include "tests/experiment.h"
+#include "tests/indexed.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WEIGHTS "open_clip_model.safetensors"
+
+/* The values of one layer's attention, weights and biases, times a factor: so its heads' codes are. */
+static void scale_tensor(char *bytes, size_t count, const char *name, size_t rows, float factor) {
+    hl_weights *stored;
+    hl_error error;
+    assert_ok(safetensors_parse("weights", (const uint8_t *)bytes, count, &stored, &error), error);
+    const hl_stored_tensor *found = safetensors_api.find(stored, name);
+    assert_non_null(found);
+    assert_int_equal(found->dtype, HL_F32);
+    size_t row = (size_t)found->elements / (3 * rows);
+    char *values = (char *)(uintptr_t)safetensors_data(stored, found) + 2 * rows * row * sizeof(float);
+    for (size_t i = 0; i < rows * row; ++i) {
+        float value;
+        memcpy(&value, values + i * sizeof value, sizeof value);
+        value *= factor;
+        memcpy(values + i * sizeof value, &value, sizeof value);
+    }
+    safetensors_api.close(stored);
+}
+
+static char *make_scaled_model(const char *folder, float factor) {
+    char *model = text("%s/model", folder), *path = text("%s/" WEIGHTS, model);
+    copy_folder(TINY_MODEL, model);
+    size_t count;
+    char *bytes = read_file(path, &count);
+    hl_weights *stored;
+    hl_error error;
+    assert_ok(safetensors_parse("weights", (const uint8_t *)bytes, count, &stored, &error), error);
+    size_t width =
+        (size_t)safetensors_api.find(stored, "visual.transformer.resblocks.1.attn.in_proj_bias")->elements /
+        3;
+    safetensors_api.close(stored);
+    scale_tensor(bytes, count, "visual.transformer.resblocks.1.attn.in_proj_weight", width, factor);
+    scale_tensor(bytes, count, "visual.transformer.resblocks.1.attn.in_proj_bias", width, factor);
+    write_file(path, bytes, count);
+    free(bytes);
+    free(path);
+    return model;
+}
+
+typedef struct scaling {
+    float factor;
+    bool fits;
+} scaling;
+
+static const scaling SCALINGS[] = {{1, true},      {1e-2F, true},   {0, true},    {1e-6F, false},
+                                   {1e-8F, false}, {1e-20F, false}, {1e6F, false}};
+
+static void test_range_of_f16(void **state) {
+    (void)state;
+    for (size_t i = 0; i < COUNT(SCALINGS); ++i) {
+        workplace place = make_workplace(2);
+        char *model = make_scaled_model(place.folder, SCALINGS[i].factor),
+             *wide = text("%s/wide", place.folder), *errors;
+        int status = run_command(NULL, &errors, "index", "--model", model, "--images", place.images, "--out",
+                                 place.out, NULL);
+        if ((status == 0) != SCALINGS[i].fits) {
+            fail_msg("times %g: status %d: %s", (double)SCALINGS[i].factor, status, errors);
+        }
+        if (!SCALINGS[i].fits && (!strstr(errors, "codes.L") || !strstr(errors, "--dtype f32")))
+            fail_msg("times %g: %s", (double)SCALINGS[i].factor, errors);
+        index_well(model, place.images, wide, "--dtype", "f32", NULL);
+        free(errors);
+        free(wide);
+        free(model);
+        leave(&place);
+    }
+}
+
+/* ---- numbers that are none ---- */
+
+/* Overwrites bytes of the only shard and makes its checksum right again. */
+static void damage(const char *folder, const void *at, const void *opened_bytes, const void *by,
+                   size_t count) {
+    char *shard = text("%s/shard-000000.safetensors", folder), *list = text("%s/atlas.json", folder);
+    char before[CHECKSUM_ROOM], after[CHECKSUM_ROOM];
+    size_t size;
+    char *bytes = read_file(shard, &size);
+    checksum_of((const uint8_t *)bytes, size, before);
+    memcpy(bytes + ((const char *)at - (const char *)opened_bytes), by, count);
+    checksum_of((const uint8_t *)bytes, size, after);
+    char *json = read_file(list, NULL), *place = strstr(json, before);
+    assert_non_null(place);
+    memcpy(place, after, CHECKSUM_ROOM - 1);
+    write_file(shard, bytes, size);
+    write_text(list, json);
+    free(json);
+    free(bytes);
+    free(list);
+    free(shard);
+}
+
+static void check_no_number(const char *dtype, const char *tensor, size_t row, const void *by, size_t count) {
+    workplace place = make_workplace(5);
+    char *said = text("tensor %s: ", tensor), *where = text("(scene-%03zu.jpg)", row), *errors;
+    index_well(MINI, place.images, place.out, "--dtype", dtype, NULL);
+    atlas *opened = open_atlas(place.out);
+    size_t index = 0;
+    while (strcmp(opened->layout.tensors[index].name, tensor) != 0) ++index;
+    bool by_row = opened->layout.tensors[index].extent == SHARD_IMAGES;
+    size_t skipped = by_row ? row * opened->layout.tensors[index].row : 1;
+    damage(place.out, (const char *)opened->shards[0].data[index] + skipped * count,
+           opened->shards[0].file.bytes, by, count);
+    atlas_close(opened);
+    assert_int_equal(run_command(NULL, &errors, "verify", place.out, NULL), 1);
+    if (!strstr(errors, "shard-000000.safetensors") || !strstr(errors, said) ||
+        (by_row && !strstr(errors, where)))
+        fail_msg("%s", errors);
+    free(errors);
+    outcome got = run_in(place.folder, "model: {path: " MINI "}\ngallery: {images: images, atlas: atlas}\n",
+                         "  - {plugin: text-neighbors, texts: [snow], heads: [L0.H0], metric: cosine}\n");
+    need_failure(&got, 1, "shard-000000.safetensors");
+    free(where);
+    free(said);
+    free(place.images);
+    free(place.out);
+    end(&got);
+}
+
+static void test_no_numbers(void **state) {
+    (void)state;
+    const uint16_t half_nan = 0x7e00, half_infinite = 0xfc00, half_odd = 0x7c01;
+    const float nan = NAN, infinite = -INFINITY;
+    const double wide_nan = NAN;
+    check_no_number("f16", "codes.L3.H5", 4, &half_nan, sizeof half_nan);
+    check_no_number("f16", "codes.L0.H0", 0, &half_infinite, sizeof half_infinite);
+    check_no_number("f16", "codes.L2.H7", 2, &half_odd, sizeof half_odd);
+    check_no_number("f32", "codes.L3.H5", 3, &nan, sizeof nan);
+    check_no_number("f32", "codes.L1.H1", 1, &infinite, sizeof infinite);
+    check_no_number("f16", "scalars", 3, &nan, sizeof nan);
+    check_no_number("f16", "moments.L1.H0", 0, &wide_nan, sizeof wide_nan);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_range_of_f16),
+        cmocka_unit_test(test_no_numbers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
