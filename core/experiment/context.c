@@ -29,6 +29,7 @@ struct context {
     queries *asked;
     size_t asked_count;
     float *scratch; /* tokens x code width, or embed_dim */
+    size_t blanks;  /* pictures of neighbours that could not be read */
 };
 
 static context *behind(const hl_context *interface) {
@@ -335,10 +336,22 @@ static const gallery_image *find_neighbor(const context *self, const char *path)
     return self->gallery ? nearest_image(self->gallery, path) : NULL;
 }
 
+/* Once: who misses one picture looks for the rest. */
+static void warn_of_blank(context *self, const hl_error *why) {
+    const hl_host *interface = self->model->interface;
+    if (self->blanks++ > 0) return;
+    interface->log(interface, HL_LOG_WARNING,
+                   "%s; the page shows a gray square for it, and for others like it", why->message);
+}
+
 hl_status context_load_neighbor(void *user, const char *path, picture *out, hl_error *error) {
-    const gallery_image *image = find_neighbor(user, path);
-    if (image) return picture_load(image->file, out, error);
-    return hl_fail(error, HL_FAILED, "%s: a result shows a neighbour that the gallery lacks", path);
+    context *self = user;
+    const gallery_image *image = find_neighbor(self, path);
+    if (!image)
+        return hl_fail(error, HL_FAILED, "%s: a result shows a neighbour that the gallery lacks", path);
+    hl_status status = picture_load(image->file, out, error);
+    if (status == HL_UNAVAILABLE) warn_of_blank(self, error);
+    return status;
 }
 
 const cJSON *context_facts(void *user, const char *path) {

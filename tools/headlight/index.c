@@ -106,7 +106,8 @@ static hl_status run(hl_library *library, hl_error *error) {
     };
     hl_status status = read_share(&request, error);
     if (status == HL_OK) status = hl_index(library, &request, error);
-    return status == HL_OK ? print_summary(wish.out, error) : status;
+    if (status == HL_OK) print_summary_of_made(wish.out);
+    return status;
 }
 
 const subcommand index_command = {

@@ -17,7 +17,8 @@ static const argument table[] = {
 
 static hl_status run(hl_library *library, hl_error *error) {
     hl_status status = hl_merge(library, wish.out, wish.atlases.items, wish.atlases.count, error);
-    return status == HL_OK ? print_summary(wish.out, error) : status;
+    if (status == HL_OK) print_summary_of_made(wish.out);
+    return status;
 }
 
 const subcommand merge_command = {"merge",

@@ -1,5 +1,6 @@
 /* See summary.h. */
 #include "tools/headlight/summary.h"
+#include "tools/headlight/terminal.h"
 
 hl_status print_summary(const char *atlas, hl_error *error) {
     hl_atlas_summary holds;
@@ -9,4 +10,11 @@ hl_status print_summary(const char *atlas, hl_error *error) {
                holds.skipped, holds.shards, holds.shards == 1 ? "" : "s");
     }
     return status;
+}
+
+void print_summary_of_made(const char *atlas) {
+    hl_error error;
+    if (print_summary(atlas, &error) == HL_OK) return;
+    terminal_clear();
+    terminal_line(stderr, "warning: %s; the atlas itself is complete", error.message);
 }
