@@ -35,7 +35,9 @@ hl_status engine_check_folder(const char *path, hl_error *error) {
         return hl_fail(error, HL_USAGE, "the model's folder %s %s; name the one that holds the model's files",
                        path, there ? "is no folder" : "does not exist");
     }
-    return hl_fail(error, HL_USAGE, "the model's folder %s cannot be opened: %s", path, strerror(errno));
+    bool refused = errno == EACCES || errno == ELOOP || errno == ENAMETOOLONG;
+    return hl_fail(error, refused ? HL_USAGE : HL_FAILED, "the model's folder %s cannot be opened: %s", path,
+                   strerror(errno));
 }
 
 /* What the plugins know about a folder that none of them recognises. */

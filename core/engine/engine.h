@@ -41,7 +41,8 @@ typedef struct engine_settings {
     size_t batch;                          /* images or texts in one pass */
 } engine_settings;
 
-/* HL_USAGE, saying why, where no model can be: the folder does not exist or is none. */
+/* HL_USAGE, saying why, where no model can be: the folder does not exist or is none; HL_FAILED when the
+ * system cannot say. */
 hl_status engine_check_folder(const char *path, hl_error *error);
 
 /* Opens the model; checks all that can be checked without reading weights or opening a backend. */

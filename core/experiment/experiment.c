@@ -108,6 +108,7 @@ static hl_status check_model_folder(const section_reader *reader, const yaml_nod
     hl_error why;
     hl_status status = engine_check_folder(reader->plan->model_path, &why);
     if (status == HL_OK) return HL_OK;
+    if (status == HL_FAILED) return hl_fail(reader->error, HL_FAILED, "%s", why.message);
     return yaml_fail(reader->plan->file, yaml_get(reader->plan->file, node, "path"), reader->error, "%s",
                      why.message);
 }

@@ -43,7 +43,7 @@ static void list_found(const char *path, char *out, size_t room) {
     enum { NAMED = 4 };
     struct dirent **entries = NULL;
     int count = scandir(path, &entries, is_of_a_model, compare_names);
-    append(out, room, "found ", count > 0 ? "" : "no file of a model");
+    append(out, room, count < 0 ? "its files cannot be listed" : "found ", count ? "" : "no file of a model");
     for (int i = 0; i < count; ++i) {
         if (i < NAMED) append(out, room, i ? ", " : "", entries[i]->d_name);
         free(entries[i]);
