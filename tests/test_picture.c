@@ -1,5 +1,5 @@
-/* Images: pixels against those of PyTorch's world, single formats and sizes against Pillow, truncated and
- * damaged files. */
+/* Images: pixels against those of PyTorch's world, JPEG and sizes against Pillow, truncated and damaged
+ * files. The other formats are in test_decoder. */
 #include "tests/support.h"
 
 #include "core/io/output.h"
@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include <zlib.h>
 
 static const hl_preprocess CLIP = {.resize = HL_RESIZE_SHORT_SIDE,
                                    .mean = {0.48145466f, 0.4578275f, 0.40821073f},
@@ -266,6 +267,8 @@ static void assert_truncations_refused(const char *name, size_t needed, size_t s
     free(path);
 }
 
+enum { PNG_END_BYTES = 12 }; /* a chunk without which nothing is lost */
+
 static size_t file_bytes(const char *name) {
     char *path = text("%s/%s", TEST_GOLDEN, name);
     size_t count;
@@ -284,13 +287,14 @@ static void truncations_are_refused(void **state) {
                             "rgb_tiny.png"};
     for (size_t i = 0; i < sizeof images / sizeof *images; ++i) {
         char *name = text("images/%s", images[i]);
-        assert_truncations_refused(name, file_bytes(name), 97);
+        assert_truncations_refused(name, file_bytes(name) - (strstr(name, ".png") ? PNG_END_BYTES : 0), 97);
         free(name);
     }
     for (size_t i = 0; i < FORMAT_COUNT; ++i) {
         char *name = text("io/%s", FORMATS[i]);
         /* of a moving picture only the first frame is read; it ends well before the middle of the file */
         size_t count = file_bytes(name), needed = strstr(name, ".gif") ? count / 3 : count;
+        if (strstr(name, ".png")) needed -= PNG_END_BYTES;
         assert_truncations_refused(name, needed, 7);
         free(name);
     }
@@ -326,15 +330,18 @@ static void embedded_gallery_is_whole(void **state) {
     }
 }
 
-/* A PNG that says it is width x height and has nothing else. */
+/* A PNG that says it is width x height and has no pixels. */
 static hl_status decode_header(uint32_t width, uint32_t height, hl_error *error) {
-    uint8_t png[33] = "\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
+    uint8_t png[45] = "\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
     for (int i = 0; i < 4; ++i) {
         png[16 + i] = (uint8_t)(width >> (24 - 8 * i));
         png[20 + i] = (uint8_t)(height >> (24 - 8 * i));
     }
     png[24] = 8;
     png[25] = 2;
+    uint32_t sum = (uint32_t)crc32(0, png + 12, 17);
+    for (int i = 0; i < 4; ++i) png[29 + i] = (uint8_t)(sum >> (24 - 8 * i));
+    memcpy(png + 33, "\0\0\0\0IDAT\x35\xaf\x06\x1e", 12);
     picture image;
     return decode((const char *)png, sizeof png, &image, error);
 }
@@ -415,7 +422,7 @@ static void refuses_oversized_huffman_tables(void **state) {
     hl_error error = {""};
     assert_int_equal(decode(bytes, count, &image, &error), HL_FAILED);
     assert_non_null(strstr(error.message, "damaged or of a rare kind (Bogus Huffman table definition)"));
-    assert_non_null(strstr(error.message, "save it again as JPEG, PNG, GIF or BMP"));
+    assert_non_null(strstr(error.message, "save it again as JPEG, PNG, GIF, BMP, WebP or TIFF"));
     free(bytes);
 }
 
@@ -449,7 +456,7 @@ static void refuses_more_data_than_pixels(void **state) {
     picture image;
     hl_error error = {""};
     assert_int_equal(decode(bytes, count, &image, &error), HL_FAILED);
-    assert_non_null(strstr(error.message, "more data than its size can need"));
+    assert_non_null(strstr(error.message, "chunk data is too large"));
     free(bytes);
 }
 

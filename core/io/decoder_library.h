@@ -14,10 +14,13 @@ typedef struct decoder_library {
                         hl_error *error);
 } decoder_library;
 
-extern const decoder_library DECODER_STB, DECODER_TURBO;
+extern const decoder_library DECODER_BMP, DECODER_GIF, DECODER_PNG, DECODER_TIFF, DECODER_TURBO, DECODER_WEBP;
 
 /* Failures that every library can meet, in the same words. */
 hl_status decoder_truncated(const char *name, hl_error *error);
 hl_status decoder_damaged(const char *name, const char *reason, hl_error *error);
+
+/* What an ink (cyan, magenta, yellow) leaves of red, green or blue beside the black ink; 255 is all of it. */
+uint8_t decoder_light(int ink, int black);
 
 #endif

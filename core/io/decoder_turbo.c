@@ -78,19 +78,12 @@ static hl_status read_header(tjhandle decoder, const encoded_image *image, heade
     return explain(image->name, decoder, error);
 }
 
-/* a x b / 255, rounded */
-static int part(int a, int b) {
-    int product = a * b + 128;
-    return (product + (product >> 8)) >> 8;
-}
-
 /* Cyan, magenta, yellow and black, all as Adobe stores them: 255 is no ink. In place. */
 static void inks_to_rgb(uint8_t *pixels, size_t count) {
     for (size_t i = 0; i < count; ++i) {
         const uint8_t *ink = pixels + INKS * i;
-        uint8_t *rgb = pixels + RGB * i;
-        int light = ink[3];
-        for (int c = 0; c < RGB; ++c) rgb[c] = (uint8_t)(light - part(255 - ink[c], light));
+        int black = 255 - ink[RGB];
+        for (int c = 0; c < RGB; ++c) pixels[RGB * i + (size_t)c] = decoder_light(255 - ink[c], black);
     }
 }
 
