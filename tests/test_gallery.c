@@ -39,6 +39,29 @@ static void put_link(const char *folder, const char *name, const char *target) {
     free(path);
 }
 
+/* Also of formats that nothing here reads: they are to be reported as skipped. */
+static void whatever_people_call_photos_is_found(void **state) {
+    (void)state;
+    static const char *const ENDINGS[] = {"HEIC", "arw",  "avif", "bmp",  "cr2", "cr3", "dng",
+                                          "gif",  "heif", "jp2",  "jpeg", "jpg", "jxl", "nef",
+                                          "png",  "psd",  "tga",  "tiff", "webp"};
+    enum { COUNT = sizeof ENDINGS / sizeof *ENDINGS };
+    char *folder = make_folder();
+    for (size_t i = 0; i < COUNT; ++i) {
+        char *name = text("photo.%s", ENDINGS[i]);
+        put(folder, name, "x");
+        free(name);
+    }
+    put(folder, "photo.txt", "x");
+    put(folder, "photo.mp4", "x");
+    put(folder, "heic", "x");
+    gallery *list = open_well(folder);
+    assert_int_equal(list->count, COUNT);
+    for (size_t i = 0; i < COUNT; ++i) assert_string_equal(list->images[i].path + 6, ENDINGS[i]);
+    gallery_close(list);
+    remove_folder(folder);
+}
+
 /* Byte order of whole paths, any case of the ending, nothing but images. */
 static void test_folder(void **state) {
     (void)state;
@@ -399,6 +422,7 @@ static void test_neither(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_folder),
+        cmocka_unit_test(whatever_people_call_photos_is_found),
         cmocka_unit_test(test_links),
         cmocka_unit_test(test_special_files),
         cmocka_unit_test(test_modified),

@@ -13,9 +13,12 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-/* Also those that cannot be decoded: better reported as skipped than passed over in silence. */
-static const char *const ENDINGS[] = {".jpg", ".jpeg", ".jpe",  ".jfif", ".png",
-                                      ".bmp", ".gif",  ".webp", ".tif",  ".tiff"};
+/* What is read, and after .tiff what people have that is not: better reported as skipped than passed over in
+ * silence. */
+static const char *const ENDINGS[] = {
+    ".jpg",  ".jpeg", ".jpe",  ".jfif", ".png", ".bmp", ".dib", ".gif", ".webp", ".tif", ".tiff", ".heic",
+    ".heif", ".hif",  ".avif", ".jp2",  ".j2k", ".jpf", ".jpx", ".jpm", ".jxl",  ".jxr", ".psd",  ".tga",
+    ".ppm",  ".pgm",  ".pnm",  ".dng",  ".cr2", ".cr3", ".nef", ".arw", ".orf",  ".rw2", ".raf"};
 
 static const size_t LARGEST_FILE = (size_t)1 << 30; /* of a list or gallery.json: millions of images */
 
@@ -383,7 +386,7 @@ static hl_status fill(gallery *list, const char *source, const struct stat *stat
         char what[256];
         bool some = left_out_describe(&list->left_out, what, sizeof what);
         result = hl_fail(error, HL_USAGE,
-                         "%s: names no image; expected files such as .jpg, .png, .bmp or .gif%s%s", source,
+                         "%s: names no image; expected files such as .jpg, .png, .webp or .tif%s%s", source,
                          some ? "; left out: " : "", some ? what : "");
     }
     return result;
