@@ -539,6 +539,21 @@ static void noise_round_trips(void **state) {
     assert_null(png);
 }
 
+/* 48 megapixels, as telephones make them. */
+static void large_photos_are_written(void **state) {
+    (void)state;
+    picture photo = {.width = 8000, .height = 6000, .rgb = calloc(8000 * 6000, 3)};
+    assert_non_null(photo.rgb);
+    uint8_t *png;
+    size_t count;
+    hl_error error;
+    assert_ok(picture_encode_png(&photo, &png, &count, &error), error);
+    assert_memory_equal(png + 16, "\0\0\x1f\x40\0\0\x17\x70", 8);
+    assert_memory_equal(png + count - 8, "IEND", 4);
+    free(png);
+    picture_free(&photo);
+}
+
 static void png_is_written_whole(void **state) {
     (void)state;
     char *folder = make_folder(), *path = text("%s/pictures/a.png", folder);
@@ -580,6 +595,7 @@ int main(void) {
         cmocka_unit_test(refuses_huge_files),
         cmocka_unit_test(png_round_trips),
         cmocka_unit_test(noise_round_trips),
+        cmocka_unit_test(large_photos_are_written),
         cmocka_unit_test(png_is_written_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -44,8 +44,8 @@ static unsigned char *compress_with_zlib(unsigned char *data, int bytes, int *co
 
 enum {
     RGB = 3,
-    LARGEST = INT_MAX / 16, /* bytes; stb_image_write counts in int */
-    SMALL_PARTS = 4096      /* chunk headers, rounding of blocks */
+    LARGEST = INT_MAX - INT_MAX / 64, /* bytes; stb_image_write counts in int, also what zlib may add */
+    SMALL_PARTS = 4096                /* chunk headers, rounding of blocks */
 };
 
 /* What stb_image_write takes from the arena: the filtered rows, a row being tried, the compressed rows, the
