@@ -53,7 +53,7 @@ static void keep_probes(const attention_job *job, size_t pair, matrix scores) {
 
 static void attend(void *argument, size_t index) {
     const attention_job *job = argument;
-    const blas_functions *blas = &job->backend->blas;
+    const blas_functions *blas = job->backend->blas;
     float *scratch = job->scores + index * job->q_rows * job->k_rows;
     matrix scores = {scratch, job->q_rows, job->k_rows, job->k_rows};
     size_t end = piece_edge(job->pairs, job->pieces, index + 1, 1);

@@ -7,7 +7,7 @@
 
 struct hl_backend {
     const hl_host *host;
-    blas_functions blas;
+    const blas_functions *blas;
     char description[128];
 };
 

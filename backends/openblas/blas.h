@@ -9,6 +9,10 @@
 
 enum { BLAS_ROW_MAJOR = 101, BLAS_AS_IS = 111, BLAS_TRANSPOSED = 112 }; /* CBLAS_ORDER, CBLAS_TRANSPOSE */
 
+/* A product of at most so many multiply-adds may run in other code, for small matrices, whose sums are formed
+ * in another order. OpenBLAS says a million, and less on other processors. */
+enum { BLAS_SMALL = 1 << 20 };
+
 typedef struct blas_functions {
     void *library;
     /* The C interface of the BLAS Technical Forum's standard, chapter 2. */
@@ -27,13 +31,21 @@ typedef struct blas_functions {
      * thread that calls. */
     int (*omp_get_max_threads)(void);
     void (*omp_set_num_threads)(int count);
+    /* OpenBLAS's own, which are no part of an interface; NULL where a build hides them. */
+    void *(*take_buffer)(int purpose);
+    void (*give_buffer)(void *buffer);
+    size_t row_unit;  /* see trial.h */
+    char advice[400]; /* why it is slower than it could be, and what to do; "": it is not */
 } blas_functions;
 
-/* Opens the library that HEADLIGHT_OPENBLAS names, or else the system's. There is nothing to close: OpenBLAS
- * keeps threads of its own, so it stays loaded. */
-hl_status blas_open(blas_functions *out, hl_error *error);
+/* Opens the library that HEADLIGHT_OPENBLAS names, or else the system's, once in a process, with the best of
+ * its kernels that the processor can run (OPENBLAS_CORETYPE decides where it is set), and with room for calls
+ * from so many threads at once. *out lives as long as the plugin. There is nothing to close: OpenBLAS keeps
+ * threads of its own, so it stays loaded. [any thread] */
+hl_status blas_open(unsigned threads, const blas_functions **out, hl_error *error);
 
-/* Around calls: makes them run in this thread alone. Hands blas_end what it needs. */
+/* Around calls: makes them run in this thread alone, and waits where more threads call than there is room
+ * for. Hands blas_end what it needs. */
 int blas_begin(const blas_functions *blas);
 void blas_end(const blas_functions *blas, int before);
 

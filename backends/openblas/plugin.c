@@ -6,30 +6,42 @@
 
 #include <limits.h>
 #include <math.h>
+#include <stdatomic.h>
 #include <string.h>
 
 static int score(const hl_host *host) {
-    (void)host;
-    blas_functions found;
-    return blas_open(&found, NULL) == HL_OK ? 50 : 0;
+    const blas_functions *found;
+    return blas_open(host->threads(host), &found, NULL) == HL_OK ? 50 : 0;
+}
+
+static void describe_library(hl_backend *backend, unsigned threads) {
+    const char *config = backend->blas->config(), *space = strchr(config, ' ');
+    const char *end = space ? strchr(space + 1, ' ') : NULL; /* the first two words: name and version */
+    snprintf(backend->description, sizeof backend->description, "%.*s, kernel %s, %u thread%s",
+             end ? (int)(end - config) : 40, config, backend->blas->core_name(), threads,
+             threads == 1 ? "" : "s");
+}
+
+/* Once in a process: it opens backends as often as it has models. */
+static void warn_once(const hl_host *host, const char *advice) {
+    static atomic_flag warned = ATOMIC_FLAG_INIT;
+    if (advice[0] && !atomic_flag_test_and_set(&warned)) host->log(host, HL_LOG_WARNING, "%s", advice);
 }
 
 static hl_status open_backend(const hl_host *host, const hl_value *const *values, hl_backend **out,
                               hl_error *error) {
     (void)values;
     *out = NULL;
-    blas_functions found;
-    hl_status status = blas_open(&found, error);
+    const blas_functions *found;
+    unsigned threads = host->threads(host);
+    hl_status status = blas_open(threads, &found, error);
     if (status != HL_OK) return status;
     hl_backend *backend = *out = host->allocate(host, 1, sizeof *backend);
     if (!backend) return hl_no_memory(error, "a compute backend");
     backend->host = host;
     backend->blas = found;
-    const char *config = found.config(), *space = strchr(config, ' ');
-    const char *end = space ? strchr(space + 1, ' ') : NULL; /* the first two words: name and version */
-    unsigned threads = host->threads(host);
-    snprintf(backend->description, sizeof backend->description, "%.*s, kernel %s, %u thread%s",
-             end ? (int)(end - config) : 40, config, found.core_name(), threads, threads == 1 ? "" : "s");
+    describe_library(backend, threads);
+    warn_once(host, found->advice);
     return HL_OK;
 }
 
@@ -39,6 +51,15 @@ static void close_backend(hl_backend *backend) {
 
 static const char *describe(const hl_backend *backend) {
     return backend->description;
+}
+
+static const char *kernel(const hl_backend *backend) {
+    return backend->blas->core_name();
+}
+
+static const char *precision(const hl_backend *backend) {
+    (void)backend;
+    return "f32";
 }
 
 static void free_tensor(hl_backend *backend, hl_tensor *tensor) {
@@ -141,7 +162,7 @@ static hl_status product_f64(hl_backend *backend, bool transpose_a, bool transpo
     if (status == HL_OK) status = check_sizes(k, lda, error);
     if (status == HL_OK) status = check_sizes(ldb, ldc, error);
     if (status != HL_OK) return status;
-    product_job job = {&backend->blas,
+    product_job job = {backend->blas,
                        transpose_a,
                        transpose_b,
                        m,
@@ -175,9 +196,9 @@ static hl_status symmetric_eigen_f64(hl_backend *backend, size_t n, double *a, d
     int order = (int)n, room = 34 * order, info = 0; /* (block + 2) n, with a block of 32 */
     double *work = backend->host->allocate(backend->host, (size_t)room, sizeof *work);
     if (!work) return hl_no_memory(error, "eigenvectors");
-    int before = blas_begin(&backend->blas);
-    backend->blas.dsyev("V", "L", &order, a, &order, eigenvalues, work, &room, &info, 1, 1);
-    blas_end(&backend->blas, before);
+    int before = blas_begin(backend->blas);
+    backend->blas->dsyev("V", "L", &order, a, &order, eigenvalues, work, &room, &info, 1, 1);
+    blas_end(backend->blas, before);
     backend->host->release(backend->host, work);
     if (info != 0 || !isfinite(eigenvalues[n - 1])) {
         return hl_fail(
@@ -209,6 +230,8 @@ static const hl_compute_api api = {
     .copy = copy,
     .product_f64 = product_f64,
     .symmetric_eigen_f64 = symmetric_eigen_f64,
+    .kernel = kernel,
+    .precision = precision,
 };
 
 HL_EXPORT const hl_plugin headlight_plugin = {

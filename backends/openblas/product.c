@@ -7,6 +7,7 @@
 #include "kernels.h"
 
 #include <limits.h>
+#include <stdatomic.h>
 #include <string.h>
 
 /* Below this many multiply-adds waking a thread costs more than it saves. */
@@ -89,13 +90,15 @@ typedef struct product_job {
     hl_activation activation;
     bool started; /* sums holds already what the product is added to */
     size_t row_pieces, column_pieces;
+    atomic_bool out_of_memory;
 } product_job;
 
 /* Every row piece packs all of the weight, every column piece all of x; a row of x was measured to cost about
- * twice as much as one of the weight. */
+ * twice as much as one of the weight. No piece is so small that OpenBLAS would take other code for it. */
 static void cut(product_job *job) {
-    size_t cost = job->weight->in * job->weight->out;
+    size_t cost = job->weight->in * job->weight->out, most = job->x.rows * cost / BLAS_SMALL;
     size_t pieces = pieces_of(job->backend, job->x.rows * job->weight->out, cost / job->weight->out);
+    if (pieces > most) pieces = most > 0 ? most : 1;
     size_t least = SIZE_MAX;
     for (size_t rows = 1; rows <= pieces; ++rows) {
         if (pieces % rows != 0) continue;
@@ -110,6 +113,11 @@ static void cut(product_job *job) {
 /* Edges fall between the small tiles that OpenBLAS works in, and between cache lines. */
 enum { ROW_UNIT = 4, COLUMN_UNIT = 16 };
 
+static size_t row_edge(const product_job *job, size_t index) {
+    size_t tile = job->backend->blas->row_unit;
+    return piece_edge(job->x.rows, job->row_pieces, index, tile < ROW_UNIT ? ROW_UNIT : tile);
+}
+
 static void finish_row(const product_job *job, size_t row, size_t first, size_t count) {
     float *sums = row_of(job->sums, row) + first, *out = row_of(job->out, row) + first;
     activate_row(job->activation, sums, count);
@@ -118,13 +126,75 @@ static void finish_row(const product_job *job, size_t row, size_t first, size_t 
     start_row(sums, residual, out, count);
 }
 
+/* sums += x W for all rows of x and some columns of W. */
+static void add_product(const product_job *job, matrix x, size_t left, matrix sums) {
+    /* Beyond some ten thousand rows OpenBLAS cuts as it likes. */
+    enum { AT_ONCE = 4800 };
+    const blas_functions *blas = job->backend->blas;
+    const hl_weight *weight = job->weight;
+    for (size_t row = 0, now; row < x.rows; row += now) {
+        now = x.rows - row < 2 * AT_ONCE ? x.rows - row : AT_ONCE;
+        int before = blas_begin(blas);
+        blas->sgemm(BLAS_ROW_MAJOR, BLAS_AS_IS, BLAS_AS_IS, (int)now, (int)sums.cols, (int)weight->in, 1.0f,
+                    row_of(x, row), (int)x.stride, weight->data + left, (int)weight->out, 1.0f,
+                    row_of(sums, row), (int)sums.stride);
+        blas_end(blas, before);
+    }
+}
+
+static void copy_rows(matrix from, matrix to) {
+    for (size_t r = 0; r < from.rows; ++r) memcpy(row_of(to, r), row_of(from, r), from.cols * sizeof(float));
+}
+
+/* The same for rows that do not fill a tile, followed by zeros up to `padded` rows. */
+static void add_padded(product_job *job, matrix x, size_t left, matrix sums, size_t padded) {
+    const hl_host *host = job->backend->host;
+    float *scratch = host->allocate(host, padded, (x.cols + sums.cols) * sizeof *scratch);
+    if (!scratch) {
+        atomic_store(&job->out_of_memory, true);
+        return;
+    }
+    matrix full_x = {scratch, padded, x.cols, x.cols};
+    matrix full_sums = {scratch + padded * x.cols, padded, sums.cols, sums.cols};
+    copy_rows(x, full_x);
+    copy_rows(sums, full_sums);
+    add_product(job, full_x, left, full_sums);
+    full_sums.rows = sums.rows;
+    copy_rows(full_sums, sums);
+    host->release(host, scratch);
+}
+
+static matrix rows_of(matrix m, size_t first, size_t count) {
+    return (matrix){row_of(m, first), count, m.cols, m.stride};
+}
+
+/* A row's result is to depend on that row alone: not on how many there are, nor where it stands among them.
+ * OpenBLAS forms the sums of all rows alike as long as they fill its tiles and are no small matrix. With a
+ * kernel where they are not (see trial.h), nothing is gained by that. */
+static void add_evenly(product_job *job, matrix x, size_t left, matrix sums) {
+    size_t tile = job->backend->blas->row_unit;
+    if (tile == 0) {
+        add_product(job, x, left, sums);
+        return;
+    }
+    size_t least = BLAS_SMALL / (job->weight->in * sums.cols) + 1;
+    size_t whole = x.rows / tile * tile, rest = x.rows - whole;
+    if (whole < least) {
+        whole = 0;
+        rest = x.rows;
+    }
+    add_product(job, rows_of(x, 0, whole), left, rows_of(sums, 0, whole));
+    if (rest == 0) return;
+    size_t padded = ((rest < least ? least : rest) + tile - 1) / tile * tile;
+    add_padded(job, rows_of(x, whole, rest), left, rows_of(sums, whole, rest), padded);
+}
+
 /* One rectangle of the output. */
 static void multiply_piece(void *argument, size_t index) {
-    const product_job *job = argument;
+    product_job *job = argument;
     const hl_weight *weight = job->weight;
     size_t r = index / job->column_pieces, c = index % job->column_pieces;
-    size_t top = piece_edge(job->x.rows, job->row_pieces, r, ROW_UNIT);
-    size_t bottom = piece_edge(job->x.rows, job->row_pieces, r + 1, ROW_UNIT);
+    size_t top = row_edge(job, r), bottom = row_edge(job, r + 1);
     size_t left = piece_edge(weight->out, job->column_pieces, c, COLUMN_UNIT);
     size_t cols = piece_edge(weight->out, job->column_pieces, c + 1, COLUMN_UNIT) - left;
     if (top == bottom || cols == 0) return;
@@ -133,12 +203,8 @@ static void multiply_piece(void *argument, size_t index) {
         const float *residual = plain && job->residual.data ? row_of(job->residual, row) + left : NULL;
         start_row(weight->bias ? weight->bias + left : NULL, residual, row_of(job->sums, row) + left, cols);
     }
-    int before = blas_begin(&job->backend->blas);
-    job->backend->blas.sgemm(BLAS_ROW_MAJOR, BLAS_AS_IS, BLAS_AS_IS, (int)(bottom - top), (int)cols,
-                             (int)weight->in, 1.0f, row_of(job->x, top), (int)job->x.stride,
-                             weight->data + left, (int)weight->out, 1.0f, row_of(job->sums, top) + left,
-                             (int)job->sums.stride);
-    blas_end(&job->backend->blas, before);
+    matrix sums = {row_of(job->sums, top) + left, bottom - top, cols, job->sums.stride};
+    add_evenly(job, rows_of(job->x, top, bottom - top), left, sums);
     if (job->activation == HL_IDENTITY) return;
     for (size_t row = top; row < bottom; ++row) finish_row(job, row, left, cols);
 }
@@ -150,7 +216,7 @@ static hl_status multiply(product_job *job, hl_error *error) {
     cut(job);
     const hl_host *host = job->backend->host;
     host->parallel(host, job->row_pieces * job->column_pieces, multiply_piece, job);
-    return HL_OK;
+    return atomic_load(&job->out_of_memory) ? hl_no_memory(error, "a product") : HL_OK;
 }
 
 /* out (rows, out) = act(x (rows, in) W^T (in, out) + bias (out)) + residual (rows, out) */

@@ -47,6 +47,16 @@ static const char *describe(const hl_backend *backend) {
     return backend->description;
 }
 
+static const char *kernel(const hl_backend *backend) {
+    (void)backend;
+    return "C";
+}
+
+static const char *precision(const hl_backend *backend) {
+    (void)backend;
+    return "f32, sums in f64";
+}
+
 static void free_tensor(hl_backend *backend, hl_tensor *tensor) {
     if (tensor) backend->host->release(backend->host, tensor->data);
     backend->host->release(backend->host, tensor);
@@ -154,6 +164,8 @@ static const hl_compute_api api = {
     .copy = run_copy,
     .product_f64 = run_product_f64,
     .symmetric_eigen_f64 = run_symmetric_eigen_f64,
+    .kernel = kernel,
+    .precision = precision,
 };
 
 HL_EXPORT const hl_plugin headlight_plugin = {

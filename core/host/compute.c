@@ -80,6 +80,16 @@ static const char *describe(const hl_backend *backend) {
     return self->plugin.describe(self->inner);
 }
 
+static const char *kernel(const hl_backend *backend) {
+    const decorated *self = (const decorated *)(const void *)backend;
+    return self->plugin.kernel ? self->plugin.kernel(self->inner) : "unknown";
+}
+
+static const char *precision(const hl_backend *backend) {
+    const decorated *self = (const decorated *)(const void *)backend;
+    return self->plugin.precision ? self->plugin.precision(self->inner) : "unknown";
+}
+
 static hl_status new_tensor(hl_backend *backend, size_t elements, hl_tensor **tensor, hl_error *error) {
     decorated *self = behind(backend);
     return self->plugin.new_tensor(self->inner, elements, tensor, error);
@@ -211,6 +221,8 @@ static const hl_compute_api complete = {
     .copy = copy,
     .product_f64 = product_f64,
     .symmetric_eigen_f64 = symmetric_eigen_f64,
+    .kernel = kernel,
+    .precision = precision,
 };
 
 typedef struct optional_operation {

@@ -153,6 +153,13 @@ typedef struct hl_compute_api {
      * positive. */
     hl_status (*symmetric_eigen_f64)(hl_backend *backend, size_t n, double *a, double *eigenvalues,
                                      hl_error *error);
+
+    /* For results.json: which of a library's or device's code does the products ("SkylakeX"), and in which
+     * precision their operands and sums are ("f32"). Owned by the backend. Since ABI 1.2.
+     *
+     * (optional) NULL: results say "unknown". */
+    const char *(*kernel)(const hl_backend *backend);
+    const char *(*precision)(const hl_backend *backend);
 } hl_compute_api;
 
 /* An opened backend as the host hands it to a model: every function of the table is there. */

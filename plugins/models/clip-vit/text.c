@@ -4,8 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-/* A batch of texts. Under the causal mask no row sees what follows, so only the first `length` tokens are
- * computed: up to the last end token. */
+/* Texts that are computed together. Under the causal mask no row sees what follows, so only the first
+ * `length` tokens are computed. */
 typedef struct batch {
     hl_session *session;
     const hl_model *model;
@@ -117,19 +117,57 @@ static hl_status run(const batch *b, float *out) {
     return normalise(b, out);
 }
 
+/* Tokens that are computed for a text: those up to its end, in steps. It depends on no other text, and so do
+ * the shapes of all products, and the last bit of what comes of them. */
+static size_t length_of(const batch *b, size_t text) {
+    enum { STEP = 8 };
+    size_t length = (end_of(b, text) / STEP + 1) * STEP, most = b->model->config.context;
+    return length < most ? length : most;
+}
+
+/* Computes those of `all` that are `length` tokens long. ids and embeddings are room for all. */
+static hl_status run_length(const batch *all, size_t length, int32_t *ids, float *embeddings, float *out) {
+    size_t context = all->model->config.context, dim = all->model->config.embed_dim;
+    batch some = *all;
+    some.ids = ids;
+    some.count = 0;
+    some.length = length;
+    for (size_t text = 0; text < all->count; ++text) {
+        if (length_of(all, text) != length) continue;
+        memcpy(ids + some.count++ * context, all->ids + text * context, context * sizeof *ids);
+    }
+    if (some.count == 0) return HL_OK;
+    TRY(run(&some, embeddings));
+    for (size_t text = 0, next = 0; text < all->count; ++text) {
+        if (length_of(all, text) != length) continue;
+        memcpy(out + text * dim, embeddings + next++ * dim, dim * sizeof *out);
+    }
+    return HL_OK;
+}
+
+static hl_status run_every_length(const batch *all, int32_t *ids, float *embeddings, float *out) {
+    for (size_t length = 1; length <= all->model->config.context; ++length) {
+        TRY(run_length(all, length, ids, embeddings, out));
+    }
+    return HL_OK;
+}
+
 hl_status encode_texts(hl_session *session, const int32_t *ids, size_t count, float *out, hl_error *error) {
     const hl_model *model = session->model;
+    const hl_host *host = model->host;
     if (count == 0) return HL_OK;
     if (count > session->batch) {
         return hl_fail(error, HL_USAGE, "clip-vit: %zu texts, the session takes at most %zu", count,
                        session->batch);
     }
-    batch b = {session, model, &model->compute, ids, count, 0, model->config.text.width, error};
-    TRY(check_ids(&b));
+    batch all = {session, model, &model->compute, ids, count, 0, model->config.text.width, error};
+    TRY(check_ids(&all));
     TRY(open_text_scratch(session, error));
-    for (size_t text = 0; text < count; ++text) {
-        size_t length = end_of(&b, text) + 1;
-        if (length > b.length) b.length = length;
-    }
-    return run(&b, out);
+    int32_t *some_ids = host->allocate(host, count * model->config.context, sizeof *some_ids);
+    float *embeddings = host->allocate(host, count * model->config.embed_dim, sizeof *embeddings);
+    hl_status status = some_ids && embeddings ? run_every_length(&all, some_ids, embeddings, out)
+                                              : hl_no_memory(error, "a batch of texts");
+    host->release(host, some_ids);
+    host->release(host, embeddings);
+    return status;
 }
