@@ -97,10 +97,12 @@ static const char *backend_line(const bench *self) {
 }
 
 static hl_status print_json(const bench *self, const measurement *row, hl_error *error) {
+    const hl_compute *compute = &self->model->compute;
     cJSON *object = cJSON_CreateObject();
     bool complete = cJSON_AddStringToObject(object, "model", self->model->info->name) &&
                     cJSON_AddStringToObject(object, "plugin", self->model->compute_plugin->name) &&
                     cJSON_AddStringToObject(object, "backend", backend_line(self)) &&
+                    cJSON_AddStringToObject(object, "kernel", compute->api->kernel(compute->backend)) &&
                     cJSON_AddNumberToObject(object, "batch", (double)row->batch) &&
                     cJSON_AddNumberToObject(object, "threads", row->threads) &&
                     cJSON_AddNumberToObject(object, "runs", self->request->runs) &&

@@ -1,6 +1,7 @@
 /* See engine.h. The formulas are those of the method: c = y B, q = B t, heat = y_token . q. */
 #include "core/engine/engine.h"
 
+#include "core/engine/backend_choice.h"
 #include "core/host/compute.h"
 #include <errno.h>
 #include <math.h>
@@ -167,25 +168,12 @@ hl_status engine_start(hl_library *library, const char *backend, unsigned thread
     return status == HL_OK ? engine_open(*made, library->plugins, settings, out, error) : status;
 }
 
-/* `auto`: the compute plugin with the best score. */
-static hl_status choose_backend(engine *self, hl_error *error) {
-    int best = 0;
-    const hl_plugin *plugin;
-    for (size_t i = 0; (plugin = registry_at(self->plugins, i)); ++i) {
-        if (plugin->kind != HL_COMPUTE) continue;
-        hl_compute_api api;
-        registry_table(plugin, &api, sizeof api);
-        int score = api.score ? api.score(self->interface) : 0;
-        if (score <= best) continue;
-        best = score;
-        self->compute_plugin = plugin;
-    }
-    if (best > 0) return HL_OK;
-    return hl_fail(error, HL_USAGE, "no compute backend runs on this machine; see `headlight plugins`");
-}
-
 static hl_status open_backend(engine *self, hl_error *error) {
-    hl_status status = self->compute_plugin ? HL_OK : choose_backend(self, error);
+    hl_status status = HL_OK;
+    if (!self->compute_plugin) {
+        status =
+            backend_choice(self->interface, self->plugins, &self->compute_plugin, &self->fallback, error);
+    }
     if (status != HL_OK) return status;
     if (!self->compute_values) {
         status = options_read(self->compute_plugin, NULL, NULL, NULL, &self->compute_defaults, error);

@@ -19,6 +19,7 @@ typedef struct engine {
     const hl_value *const *compute_values;
     option_values *compute_defaults, *model_defaults; /* where the caller gave no values */
     hl_compute compute;                               /* complete: see compute.h */
+    hl_error fallback;                                /* see backend_choice.h */
     hl_model_api api;
     hl_model *model;
     hl_model_info description;

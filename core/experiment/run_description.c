@@ -31,15 +31,23 @@ static bool describe_model(cJSON *model, const engine *self, const char *digest)
            (!*digest || add_text(model, "digest", digest)) && add_facts(model, info);
 }
 
+static bool describe_compute(cJSON *compute, const engine *self) {
+    const hl_compute *with = &self->compute;
+    const char *fallback = self->fallback.message;
+    return add_text(compute, "backend", self->compute_plugin->name) &&
+           add_text(compute, "description", with->api->describe(with->backend)) &&
+           add_text(compute, "kernel", with->api->kernel(with->backend)) &&
+           add_text(compute, "precision", with->api->precision(with->backend)) &&
+           add_number(compute, "threads", self->interface->threads(self->interface)) &&
+           (!*fallback || add_text(compute, "fallback", fallback));
+}
+
 hl_status describe_engine(engine *self, cJSON *root, hl_error *error) {
     cJSON *model = cJSON_GetObjectItem(root, "model"), *compute = cJSON_GetObjectItem(root, "compute");
     const char *digest;
     hl_status status = engine_digest(self, &digest, error);
     if (status != HL_OK) return status;
-    bool ok = describe_model(model, self, digest) &&
-              add_text(compute, "backend", self->compute_plugin->name) &&
-              add_text(compute, "description", self->compute.api->describe(self->compute.backend)) &&
-              add_number(compute, "threads", self->interface->threads(self->interface));
+    bool ok = describe_model(model, self, digest) && describe_compute(compute, self);
     return ok ? HL_OK : hl_no_memory(error, "the results");
 }
 
@@ -118,7 +126,7 @@ static hl_status copy_experiment(const hl_run_request *request, const yaml_sourc
     for (size_t i = 0; ok && i < request->set_count; ++i) {
         ok = fprintf(copy, "# --set %s\n", request->sets[i]) > 0;
     }
-    if (copy) ok = fclose(copy) == 0 && ok;
+    if (copy) ok = fclose(copy) == 0 && ok && *text; /* without memory the text may be missing */
     return ok ? HL_OK : hl_no_memory(error, "the page's experiment");
 }
 

@@ -127,7 +127,7 @@ hl_status experiment_sections(const experiment *plan, char **out, hl_error *erro
         ok = emit_document(&self);
         yaml_emitter_delete(&self.emitter);
     }
-    if (text) ok = fclose(text) == 0 && ok;
+    if (text) ok = fclose(text) == 0 && ok && *out;
     if (ok) return HL_OK;
     free(*out);
     *out = NULL;

@@ -2,8 +2,8 @@
  * while another thread's loop has the pool, runs in the calling thread: always correct, never a deadlock. */
 #include "core/host/thread_pool.h"
 
+#include "core/host/cores.h"
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -55,16 +55,9 @@ static void *worker_main(void *argument) {
     return NULL;
 }
 
-static unsigned usable_cores(void) {
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
-    int count = CPU_COUNT(&set);
-    return count > 0 ? (unsigned)count : 1;
-}
-
 hl_status thread_pool_open(unsigned count, thread_pool **out, hl_error *error) {
     *out = NULL;
-    if (count == 0) count = usable_cores();
+    if (count == 0) count = cores_usable();
     thread_pool *pool = calloc(1, sizeof *pool);
     pthread_t *handles = calloc(count, sizeof *handles);
     if (!pool || !handles) {

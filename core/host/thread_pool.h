@@ -7,7 +7,7 @@
 
 typedef struct thread_pool thread_pool;
 
-/* `count` threads, the caller's included; 0: one for each core that this process may use. */
+/* `count` threads, the caller's included; 0: as many as cores.h says. */
 hl_status thread_pool_open(unsigned count, thread_pool **out, hl_error *error);
 void thread_pool_close(thread_pool *pool); /* accepts NULL */
 /* The threads that a loop started here and now would run on: inside a loop, 1. */

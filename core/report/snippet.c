@@ -184,7 +184,7 @@ hl_status snippet_make(const char *sections, const cJSON *analysis, const cJSON 
     FILE *file = options && narrow(options, item) ? open_memstream(yaml, &size) : NULL;
     bool ok = file && fputs(sections, file) >= 0;
     ok = ok && write_analyses(file, text_of(analysis, "plugin"), options);
-    if (file) ok = fclose(file) == 0 && ok;
+    if (file) ok = fclose(file) == 0 && ok && *yaml;
     cJSON_Delete(options);
     if (ok) return HL_OK;
     free(*yaml);

@@ -1,0 +1,64 @@
+/* See backend_choice.h. */
+#include "core/engine/backend_choice.h"
+
+#include "core/registry/options.h"
+#include "headlight/compute.h"
+#include <stdatomic.h>
+#include <string.h>
+
+enum { SCORE_OF_REFERENCE = 1 };
+
+static int score_of(const hl_host *host, const hl_plugin *plugin) {
+    hl_compute_api api;
+    registry_table(plugin, &api, sizeof api);
+    return api.score ? api.score(host) : 0;
+}
+
+/* Why a plugin has no score: it is opened, which should fail. */
+static void ask_why(const hl_host *host, const hl_plugin *plugin, hl_error *why) {
+    hl_compute_api api;
+    registry_table(plugin, &api, sizeof api);
+    option_values *defaults = NULL;
+    hl_backend *opened = NULL;
+    hl_fail(why, HL_FAILED, "it says that it cannot");
+    if (!api.open || !api.close || options_read(plugin, NULL, NULL, NULL, &defaults, why) != HL_OK) return;
+    if (api.open(host, options_values(defaults), &opened, why) == HL_OK) api.close(opened);
+    options_free(defaults);
+}
+
+static void add_reason(const hl_host *host, const hl_plugin *plugin, hl_error *reasons) {
+    hl_error why;
+    ask_why(host, plugin, &why);
+    size_t used = strlen(reasons->message);
+    snprintf(reasons->message + used, sizeof reasons->message - used, "%scompute/%s cannot run here: %s",
+             used ? "; " : "", plugin->name, why.message);
+}
+
+static void warn_once(const hl_host *host, const char *chosen, const char *reasons) {
+    static atomic_flag warned = ATOMIC_FLAG_INIT;
+    if (atomic_flag_test_and_set(&warned)) return;
+    host->log(host, HL_LOG_WARNING, "compute/%s is used, which is many times slower than others; %s", chosen,
+              reasons);
+}
+
+hl_status backend_choice(const hl_host *host, const registry *plugins, const hl_plugin **out,
+                         hl_error *fallback, hl_error *error) {
+    int best = 0;
+    const hl_plugin *plugin;
+    *out = NULL;
+    fallback->message[0] = '\0';
+    for (size_t i = 0; (plugin = registry_at(plugins, i)); ++i) {
+        int score = plugin->kind == HL_COMPUTE ? score_of(host, plugin) : 0;
+        if (score <= best) continue;
+        best = score;
+        *out = plugin;
+    }
+    if (best == 0) {
+        return hl_fail(error, HL_USAGE, "no compute backend runs on this machine; see `headlight plugins`");
+    }
+    for (size_t i = 0; best <= SCORE_OF_REFERENCE && (plugin = registry_at(plugins, i)); ++i) {
+        if (plugin->kind == HL_COMPUTE && score_of(host, plugin) == 0) add_reason(host, plugin, fallback);
+    }
+    if (fallback->message[0]) warn_once(host, (*out)->name, fallback->message);
+    return HL_OK;
+}
