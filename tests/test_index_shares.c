@@ -60,6 +60,7 @@ static void test_share_auto(void **state) {
             "--shard", "auto");
     for (size_t i = 0; i < LAUNCHER_COUNT; ++i) {
         char *each = text("%s/atlas-%zu", place.folder, i), *printed;
+        char *own = text("%s/parts/2-of-3", each);
         setenv(LAUNCHERS[i].rank, "2", 1);
         setenv(LAUNCHERS[i].size, "3", 1);
         assert_int_equal(run_command(&printed, NULL, "index", "--model", MINI, "--images", place.images,
@@ -67,13 +68,14 @@ static void test_share_auto(void **state) {
                          0);
         assert_non_null(strstr(printed, "share 2 of 3"));
         assert_non_null(strstr(printed, LAUNCHERS[i].rank));
-        atlas *opened = open_atlas(each);
+        atlas *opened = open_atlas(own);
         assert_int_equal(atlas_count(opened), 1);
         assert_string_equal(atlas_path(opened, 0), "scene-003.jpg");
         atlas_close(opened);
         unsetenv(LAUNCHERS[i].rank);
         unsetenv(LAUNCHERS[i].size);
         free(printed);
+        free(own);
         free(each);
     }
     leave(&place);

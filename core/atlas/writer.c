@@ -1,6 +1,7 @@
 /* See writer.h. */
 #include "core/atlas/writer.h"
 
+#include "core/atlas/parts.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -71,7 +72,8 @@ static bool is_lock(const atlas_writer *self, const char *name) {
 static hl_status refuse_foreign(listing *of, const char *name, hl_error *error) {
     uint64_t number;
     if (is_lock(of->self, name) || strcmp(name, CHANGES_FILE) == 0 || output_is_staging(name) ||
-        manifest_shard_number(name, &number)) {
+        manifest_shard_number(name, &number) ||
+        (strcmp(name, PARTS_FOLDER) == 0 && parts_are_ours(of->self->folder))) {
         return HL_OK;
     }
     return hl_fail(error, HL_USAGE,
@@ -190,7 +192,8 @@ static bool is_current(int descriptor, const char *path) {
 hl_status atlas_writer_check(const atlas_writer *self, hl_error *error) {
     if (!self->unwritable) return HL_OK;
     if (self->unwritable == EWOULDBLOCK) {
-        return hl_fail(error, HL_FAILED, "%s: another process is indexing into this atlas", self->folder);
+        return hl_fail(error, HL_UNAVAILABLE, "%s: another process is indexing into this atlas",
+                       self->folder);
     }
     return hl_fail(error, HL_FAILED, "%s: is not up to date, and cannot be written: %s", self->folder,
                    strerror(self->unwritable));
@@ -263,6 +266,16 @@ static hl_status open_folder(atlas_writer *self, const atlas_layout *layout, siz
     if (status == HL_OK) status = open_manifest(self, layout, shard_size, error);
     if (status == HL_OK) status = shard_layout_make(&self->manifest->layout, &self->layout, error);
     if (status == HL_OK && !self->unwritable) output_sweep(self->folder);
+    return status;
+}
+
+hl_status atlas_writer_may_found(const char *folder, hl_error *error) {
+    atlas_writer looking = {.folder = (char *)(uintptr_t)folder};
+    listing found = {.self = &looking};
+    hl_status status = path_in(folder, LOCK_FILE, &looking.lock_path, error);
+    if (status == HL_OK) status = find_manifest(&looking, error);
+    if (status == HL_OK && !looking.published) status = for_each_name(&found, refuse_foreign, error);
+    free(looking.lock_path);
     return status;
 }
 
@@ -435,6 +448,25 @@ hl_status atlas_writer_replace(atlas_writer *self, uint64_t number, shard_builde
     if (index == now->shard_count) return hl_fail(error, HL_FAILED, "%s: lost a shard", self->folder);
     return shard_builder_count(filled) > 0 ? write_shard(self, filled, host, index, error)
                                            : drop_shard(self, index, error);
+}
+
+hl_status atlas_writer_remove(atlas_writer *self, hl_error *error) {
+    manifest nothing = *self->manifest;
+    nothing.shards = NULL;
+    nothing.shard_count = 0;
+    char *path = NULL;
+    hl_status status = atlas_writer_check(self, error);
+    if (status == HL_OK) status = settle(self->folder, error);
+    if (status == HL_OK) status = announce(self, &nothing, error);
+    if (status == HL_OK) status = path_in(self->folder, MANIFEST_FILE, &path, error);
+    if (status == HL_OK) status = remove_file(path, error);
+    if (status == HL_OK) status = settle(self->folder, error);
+    free(path);
+    if (status == HL_OK) {
+        self->published = false;
+        self->made_folder = true;
+    }
+    return status;
 }
 
 /* ---- copying ---- */

@@ -11,10 +11,11 @@
 
 typedef struct atlas_writer atlas_writer;
 
-/* Opens the atlas of this layout in `folder`, or makes one; locks it until it is closed. An atlas that is
- * there and that this process may not write, or that another process has, is opened all the same, and the
- * first change fails. HL_USAGE when the folder holds an atlas of another layout or something else, HL_FAILED
- * when it holds shards without an atlas.json. shard_size 0: as it was, or for a new atlas the default. */
+/* Opens the atlas of this layout in `folder`, or makes one; locks it until it is closed (HL_UNAVAILABLE while
+ * another process has it). An atlas that is there and that this process may not write, or that another
+ * process has, is opened all the same, and the first change fails. HL_USAGE when the folder holds an atlas of
+ * another layout or something else, HL_FAILED when it holds shards without an atlas.json. shard_size 0: as it
+ * was, or for a new atlas the default. */
 hl_status atlas_writer_open(const char *folder, const atlas_layout *layout, size_t shard_size,
                             atlas_writer **out, hl_error *error);
 /* Leaves no folder behind when nothing was published in it. Accepts NULL. */
@@ -24,7 +25,11 @@ void atlas_writer_close(atlas_writer *self);
  * other numbers. */
 hl_status atlas_writer_strangers(const atlas_writer *self, size_t *count, hl_error *error);
 
-/* Whether it can be changed: before work that would be lost. */
+/* HL_USAGE when an atlas cannot be made in this folder, for something else is there. Changes nothing. */
+hl_status atlas_writer_may_found(const char *folder, hl_error *error);
+
+/* Whether it can be changed: before work that would be lost. HL_UNAVAILABLE while another process changes it.
+ */
 hl_status atlas_writer_check(const atlas_writer *self, hl_error *error);
 
 /* Makes sure that there is an atlas, if only an empty one. */
@@ -46,5 +51,8 @@ hl_status atlas_writer_replace(atlas_writer *self, uint64_t number, shard_builde
  * after `publish`, and none before or without it. */
 hl_status atlas_writer_copy(atlas_writer *self, const atlas *from, size_t shard, hl_error *error);
 hl_status atlas_writer_publish(atlas_writer *self, hl_error *error);
+
+/* Deletes the atlas; its folder, if nothing else is in it, goes when the writer is closed. */
+hl_status atlas_writer_remove(atlas_writer *self, hl_error *error);
 
 #endif

@@ -6,6 +6,7 @@
 #include "core/indexing/index.h"
 
 #include "core/atlas/gallery.h"
+#include "core/atlas/parts.h"
 #include "core/engine/encoder.h"
 #include "core/indexing/index_layout.h"
 #include "core/indexing/shard_filler.h"
@@ -30,6 +31,7 @@ typedef enum holding { HELD_NOT, HELD_AS_SKIPPED, HELD_AS_IMAGE } holding;
 typedef struct indexing {
     engine *model;
     const index_settings *settings;
+    char *folder; /* the atlas that is written: the settings' or a part of it */
     index_layout layout;
     const gallery *gallery;
     size_t first, last; /* this process's images of the gallery: [first, last) */
@@ -57,6 +59,81 @@ static const char *plural(size_t count) {
     return count == 1 ? "" : "s";
 }
 
+/* ---- parts ---- */
+
+typedef struct adoption {
+    parts_list parts;
+    atlas_writer **writers; /* of each part; NULL: left alone */
+} adoption;
+
+/* NULL: another process writes it. */
+static hl_status open_part(const indexing *self, const char *folder, atlas_writer **out, hl_error *error) {
+    hl_status status = atlas_writer_open(folder, &self->layout.atlas, 0, out, error);
+    if (status == HL_OK) status = atlas_writer_check(*out, error);
+    if (status == HL_OK) return HL_OK;
+    atlas_writer_close(*out);
+    *out = NULL;
+    if (status != HL_UNAVAILABLE) return status;
+    log_warning(self, "%s: another process is indexing into this part; it is left alone", folder);
+    return HL_OK;
+}
+
+/* As by a process that was broken off after it had put the parts together. */
+static bool has_shard(const manifest *whole, const manifest_shard *shard) {
+    for (size_t i = 0; i < whole->shard_count; ++i) {
+        if (strcmp(whole->shards[i].checksum, shard->checksum) == 0) return true;
+    }
+    return false;
+}
+
+static hl_status copy_part(const indexing *self, const char *folder, hl_error *error) {
+    const hl_host *interface = self->model->interface;
+    const manifest *whole = atlas_writer_manifest(self->writer);
+    atlas *from;
+    hl_status status = atlas_open(folder, &from, error);
+    for (size_t i = 0; status == HL_OK && i < from->opened; ++i) {
+        if (!has_shard(whole, &from->manifest->shards[i])) {
+            status = atlas_writer_copy(self->writer, from, i, error);
+        }
+        if (status == HL_OK && interface->cancelled(interface)) {
+            status = hl_fail(error, HL_FAILED, "cancelled");
+        }
+    }
+    atlas_close(from);
+    return status;
+}
+
+static hl_status adopt(const indexing *self, adoption *of, hl_error *error) {
+    hl_status status = HL_OK;
+    size_t copied = 0;
+    for (size_t i = 0; i < of->parts.count && status == HL_OK; ++i) {
+        status = open_part(self, of->parts.folders[i], &of->writers[i], error);
+        if (status != HL_OK || !of->writers[i]) continue;
+        if (atlas_writer_manifest(of->writers[i])->shard_count == 0) continue;
+        status = copy_part(self, of->parts.folders[i], error);
+        ++copied;
+    }
+    if (status == HL_OK && copied > 0) status = atlas_writer_publish(self->writer, error);
+    for (size_t i = 0; i < of->parts.count && status == HL_OK; ++i) {
+        if (of->writers[i]) status = atlas_writer_remove(of->writers[i], error);
+    }
+    return status;
+}
+
+/* Makes the parts that several processes left, done or not, this atlas's own. */
+static hl_status adopt_parts(const indexing *self, hl_error *error) {
+    adoption all = {.writers = NULL};
+    hl_status status = parts_find(self->folder, &all.parts, error);
+    if (status == HL_OK && all.parts.count > 0) {
+        all.writers = calloc(all.parts.count, sizeof(atlas_writer *));
+        status = all.writers ? adopt(self, &all, error) : hl_no_memory(error, self->folder);
+    }
+    for (size_t i = 0; all.writers && i < all.parts.count; ++i) atlas_writer_close(all.writers[i]);
+    free(all.writers);
+    parts_list_free(&all.parts);
+    return status;
+}
+
 /* ---- what the atlas already has ---- */
 
 static bool is_away(const gallery_image *image) {
@@ -82,8 +159,7 @@ static int64_t number_in(const shard_file *shard, size_t tensor, size_t index) {
     return ((const int64_t *)shard->data[tensor])[index];
 }
 
-static row row_at(const indexing *self, const shard_file *shard, size_t index) {
-    const shard_layout *layout = &self->old->layout;
+static row row_at(const shard_layout *layout, const shard_file *shard, size_t index) {
     if (index < shard->images) {
         return (row){shard->paths[index], NULL, number_in(shard, layout->bytes, index),
                      number_in(shard, layout->modified, index)};
@@ -94,9 +170,14 @@ static row row_at(const indexing *self, const shard_file *shard, size_t index) {
                  number_in(shard, layout->skipped_modified, index)};
 }
 
+/* What a part holds is dropped, if at all, when it is put to the others. */
+static bool keeps_others(const indexing *self) {
+    return self->settings->keep_others || self->settings->shared;
+}
+
 /* Marks what is held on the way. */
 static fate judge(indexing *self, row one) {
-    fate without_image = self->settings->keep_others ? ROW_STAYS : ROW_GOES;
+    fate without_image = keeps_others(self) ? ROW_STAYS : ROW_GOES;
     const gallery_image *image = gallery_find(self->gallery, one.path);
     if (!image) return without_image;
     size_t index = (size_t)(image - self->gallery->images);
@@ -120,12 +201,9 @@ static size_t rows_of(const shard_file *shard) {
     return shard->images + shard->skipped;
 }
 
-/* Compares all rows with the gallery. */
-static hl_status survey(indexing *self, hl_error *error) {
-    forget_survey(self);
-    memset(self->held, 0, self->gallery->count * sizeof *self->held);
+static hl_status judge_all(indexing *self, hl_error *error) {
     if (atlas_writer_manifest(self->writer)->shard_count == 0) return HL_OK;
-    hl_status status = atlas_open(self->settings->atlas, &self->old, error);
+    hl_status status = atlas_open(self->folder, &self->old, error);
     if (status != HL_OK) return status;
     self->fates = calloc(self->old->opened + 1, sizeof *self->fates);
     if (!self->fates) return hl_no_memory(error, "the rows of an atlas");
@@ -133,9 +211,46 @@ static hl_status survey(indexing *self, hl_error *error) {
         const shard_file *shard = &self->old->shards[i];
         self->fates[i] = calloc(rows_of(shard) + 1, sizeof **self->fates);
         if (!self->fates[i]) return hl_no_memory(error, "the rows of an atlas");
-        for (size_t k = 0; k < rows_of(shard); ++k) self->fates[i][k] = judge(self, row_at(self, shard, k));
+        for (size_t k = 0; k < rows_of(shard); ++k) {
+            self->fates[i][k] = judge(self, row_at(&self->old->layout, shard, k));
+        }
     }
     return HL_OK;
+}
+
+/* What another part, or the whole, has need not be made again. One that is being made or of another kind does
+ * not count; who puts the parts together will see. */
+static hl_status look_into(indexing *self, const char *folder, hl_error *error) {
+    atlas *other;
+    hl_status status = strcmp(folder, self->folder) == 0 ? HL_FAILED : atlas_open(folder, &other, error);
+    if (status == HL_NO_MEMORY) return status;
+    if (status != HL_OK) return HL_OK;
+    bool same_kind = !manifest_difference(atlas_layout_of(other), &self->layout.atlas);
+    for (size_t i = 0; same_kind && i < other->opened; ++i) {
+        const shard_file *shard = &other->shards[i];
+        for (size_t k = 0; k < rows_of(shard); ++k) judge(self, row_at(&other->layout, shard, k));
+    }
+    atlas_close(other);
+    return HL_OK;
+}
+
+static hl_status look_elsewhere(indexing *self, hl_error *error) {
+    parts_list parts;
+    hl_status status = parts_find(self->settings->atlas, &parts, error);
+    if (status == HL_OK) status = look_into(self, self->settings->atlas, error);
+    for (size_t i = 0; i < parts.count && status == HL_OK; ++i) {
+        status = look_into(self, parts.folders[i], error);
+    }
+    parts_list_free(&parts);
+    return status;
+}
+
+/* Compares all rows with the gallery. */
+static hl_status survey(indexing *self, hl_error *error) {
+    forget_survey(self);
+    memset(self->held, 0, self->gallery->count * sizeof *self->held);
+    hl_status status = judge_all(self, error);
+    return status == HL_OK && self->settings->shared ? look_elsewhere(self, error) : status;
 }
 
 /* Images with this fate, skipped ones left out. */
@@ -175,8 +290,8 @@ static hl_status check_loss(const indexing *self, hl_error *error) {
 
 /* Whether the row leaves the atlas. With `keep_others` it does so only for a newer one of the same image. */
 static bool leaves(const indexing *self, const shard_file *shard, size_t index, fate of) {
-    if (of != ROW_OUTDATED || !self->settings->keep_others) return of != ROW_STAYS;
-    const gallery_image *image = gallery_find(self->gallery, row_at(self, shard, index).path);
+    if (of != ROW_OUTDATED || !keeps_others(self)) return of != ROW_STAYS;
+    const gallery_image *image = gallery_find(self->gallery, row_at(&self->old->layout, shard, index).path);
     holding newer = image ? self->held[image - self->gallery->images] : HELD_NOT;
     return newer == HELD_AS_IMAGE || (newer && index >= shard->images);
 }
@@ -214,7 +329,7 @@ static hl_status rewrite_shards(const indexing *self, hl_error *error) {
 }
 
 static void log_changes(const indexing *self) {
-    const char *folder = self->settings->atlas;
+    const char *folder = self->folder;
     size_t gone = count_images(self, ROW_GOES), outdated = 0;
     for (size_t i = 0; self->old && i < self->old->opened; ++i) {
         const shard_file *shard = &self->old->shards[i];
@@ -235,7 +350,7 @@ static void log_changes(const indexing *self) {
 
 /* Looks again, for what was outdated may have a newer row now. */
 static hl_status drop_rows(indexing *self, hl_error *error) {
-    bool may_wait = self->settings->keep_others && atlas_writer_check(self->writer, NULL) != HL_OK;
+    bool may_wait = keeps_others(self) && atlas_writer_check(self->writer, NULL) != HL_OK;
     if (may_wait || all_stay(self)) return HL_OK;
     hl_status status = survey(self, error);
     if (status == HL_OK) status = rewrite_shards(self, error);
@@ -330,6 +445,15 @@ static hl_status warn_of_strangers(const indexing *self, hl_error *error) {
 
 /* ---- all together ---- */
 
+static hl_status find_folder(indexing *self, hl_error *error) {
+    const index_settings *settings = self->settings;
+    if (settings->shared) {
+        return parts_folder(settings->atlas, settings->part, settings->parts, &self->folder, error);
+    }
+    self->folder = strdup(settings->atlas);
+    return self->folder ? HL_OK : hl_no_memory(error, settings->atlas);
+}
+
 static hl_status find_share(indexing *self, hl_error *error) {
     const index_settings *settings = self->settings;
     if (settings->parts > 0 && settings->part >= settings->parts) {
@@ -346,6 +470,7 @@ static hl_status find_share(indexing *self, hl_error *error) {
 }
 
 static void close_indexing(indexing *self) {
+    free(self->folder);
     forget_survey(self);
     atlas_writer_close(self->writer);
     index_layout_free(&self->layout);
@@ -357,13 +482,15 @@ hl_status index_gallery(engine *model, const gallery *images, const index_settin
                         hl_error *error) {
     indexing self = {.model = model, .settings = settings, .gallery = images};
     hl_status status = find_share(&self, error);
+    if (status == HL_OK) status = find_folder(&self, error);
     if (status == HL_OK) status = index_layout_make(model, settings, &self.layout, error);
     if (status == HL_OK) {
         status =
-            atlas_writer_open(settings->atlas, &self.layout.atlas, settings->shard_size, &self.writer, error);
+            atlas_writer_open(self.folder, &self.layout.atlas, settings->shard_size, &self.writer, error);
     }
     if (status == HL_OK) status = warn_of_strangers(&self, error);
     if (status == HL_OK) log_left_out(&self);
+    if (status == HL_OK && !settings->shared) status = adopt_parts(&self, error);
     if (status == HL_OK) status = survey(&self, error);
     if (status == HL_OK) status = check_loss(&self, error);
     if (status == HL_OK) list_pending(&self);

@@ -15,6 +15,7 @@ typedef struct index_settings {
     size_t shard_size;  /* images in a shard; 0: the default */
     size_t batch;       /* images in one pass of one thread; 0: the default */
     size_t part, parts; /* this process's share of the gallery: number `part` of `parts`; parts == 0: all */
+    bool shared;        /* other processes share `atlas`: this one writes its part of it, see parts.h */
     bool keep_others;   /* nothing is dropped but for newer codes of the same image */
     bool prune;         /* also drop more than half of what the atlas holds */
 } index_settings;
@@ -27,5 +28,10 @@ typedef struct index_settings {
  */
 hl_status index_gallery(engine *model, const gallery *images, const index_settings *settings,
                         hl_error *error);
+
+/* The same by `parts` processes at once that share `settings->atlas`: each makes its part; whoever is last
+ * puts all parts together, as `index_gallery` does with parts that it finds. Parts of processes that failed
+ * stay, and are gone on with or used by those who come later, however many. */
+hl_status index_shared(engine *model, const gallery *images, const index_settings *settings, hl_error *error);
 
 #endif

@@ -57,7 +57,9 @@ static hl_status run(hl_library *library, const hl_index_request *request, const
     hl_status status =
         engine_start(library, request->backend, request->threads, &wanted, &made, &model, error);
     if (status == HL_OK) status = gallery_open(request->images, &images, error);
-    if (status == HL_OK) status = index_gallery(model, images, settings, error);
+    if (status == HL_OK) {
+        status = (settings->shared ? index_shared : index_gallery)(model, images, settings, error);
+    }
     gallery_close(images);
     engine_close(model);
     host_close(made);
@@ -71,6 +73,7 @@ hl_status hl_index(hl_library *library, const hl_index_request *request, hl_erro
                                .batch = request->batch,
                                .part = request->part,
                                .parts = request->parts,
+                               .shared = request->shared && request->parts > 1,
                                .prune = request->prune};
     hl_status status = parse_dtype(request->dtype, &settings.dtype, error);
     if (status == HL_OK) status = parse_columns(request->columns, &settings.columns, error);

@@ -2,6 +2,7 @@
 #include "core/indexing/index_layout.h"
 
 #include "core/atlas/manifest.h"
+#include "core/atlas/parts.h"
 #include "core/io/checksum.h"
 #include <ctype.h>
 #include <errno.h>
@@ -179,11 +180,24 @@ static hl_status fill(engine *model, const index_settings *settings, const atlas
     return status == HL_OK ? make_fingerprint(model, out->atlas.dtype, out->fingerprint, error) : status;
 }
 
+/* The manifest of an atlas that is already there, or of the first part of one, or NULL. */
+static hl_status find_manifest(const char *folder, manifest **out, hl_error *error) {
+    parts_list parts;
+    hl_status status = manifest_find(folder, MANIFEST_FILE, out, error);
+    if (status != HL_OK || *out) return status;
+    status = parts_find(folder, &parts, error);
+    for (size_t i = 0; i < parts.count && status == HL_OK && !*out; ++i) {
+        status = manifest_find(parts.folders[i], MANIFEST_FILE, out, error);
+    }
+    parts_list_free(&parts);
+    return status;
+}
+
 hl_status index_layout_make(engine *model, const index_settings *settings, index_layout *out,
                             hl_error *error) {
     *out = (index_layout){0};
     manifest *found;
-    hl_status status = manifest_find(settings->atlas, MANIFEST_FILE, &found, error);
+    hl_status status = find_manifest(settings->atlas, &found, error);
     if (status == HL_OK) status = fill(model, settings, found ? &found->layout : NULL, out, error);
     manifest_free(found);
     if (status != HL_OK) index_layout_free(out);

@@ -1,5 +1,6 @@
 /* `headlight merge`: shards of several atlases side by side in one. All are copied before atlas.json names
  * the first, so a merge is there as a whole or not at all. */
+#include "core/atlas/parts.h"
 #include "core/atlas/writer.h"
 #include "core/host/library.h"
 
@@ -105,15 +106,40 @@ static hl_status copy_shards(const merge *self, hl_error *error) {
 static void close_merge(merge *self) {
     atlas_writer_close(self->writer);
     atlas_close(self->old.opened);
-    for (size_t i = 0; self->inputs && i < self->count; ++i) atlas_close(self->inputs[i].opened);
+    for (size_t i = 0; i < self->count; ++i) {
+        atlas_close(self->inputs[i].opened);
+        free((char *)(uintptr_t)self->inputs[i].folder);
+    }
     free(self->inputs);
 }
 
-static hl_status run(merge *self, const char *const *folders, hl_error *error) {
-    self->inputs = calloc(self->count, sizeof *self->inputs);
-    if (!self->inputs) return hl_no_memory(error, "the list of atlases");
-    for (size_t i = 0; i < self->count; ++i) self->inputs[i].folder = folders[i];
-    hl_status status = open_inputs(self, error);
+static hl_status add_input(merge *self, const char *folder, hl_error *error) {
+    member *grown = reallocarray(self->inputs, self->count + 1, sizeof *grown);
+    if (!grown) return hl_no_memory(error, "the list of atlases");
+    self->inputs = grown;
+    grown[self->count] = (member){.folder = strdup(folder)};
+    return grown[self->count++].folder ? HL_OK : hl_no_memory(error, "the list of atlases");
+}
+
+/* An atlas, or what processes that share one have made of it so far. */
+static hl_status add_inputs(merge *self, const char *folder, hl_error *error) {
+    parts_list parts;
+    manifest *whole = NULL;
+    hl_status status = parts_find(folder, &parts, error);
+    if (status == HL_OK) status = manifest_find(folder, MANIFEST_FILE, &whole, error);
+    if (status == HL_OK && (whole || parts.count == 0)) status = add_input(self, folder, error);
+    for (size_t i = 0; i < parts.count && status == HL_OK; ++i) {
+        status = add_input(self, parts.folders[i], error);
+    }
+    manifest_free(whole);
+    parts_list_free(&parts);
+    return status;
+}
+
+static hl_status run(merge *self, const char *const *folders, size_t count, hl_error *error) {
+    hl_status status = HL_OK;
+    for (size_t i = 0; i < count && status == HL_OK; ++i) status = add_inputs(self, folders[i], error);
+    if (status == HL_OK) status = open_inputs(self, error);
     if (status == HL_OK) status = open_output(self, error);
     if (status == HL_OK) status = check_paths(self, error);
     return status == HL_OK ? copy_shards(self, error) : status;
@@ -125,8 +151,8 @@ hl_status hl_merge(hl_library *library, const char *out, const char *const *atla
     host *made;
     hl_status status = host_open(&library->settings, &library->cancel, 1, &made, error);
     if (status != HL_OK) return status;
-    merge self = {.host = &made->interface, .count = count, .old = {.folder = out}};
-    status = run(&self, atlases, error);
+    merge self = {.host = &made->interface, .old = {.folder = out}};
+    status = run(&self, atlases, count, error);
     close_merge(&self);
     host_close(made);
     return status;

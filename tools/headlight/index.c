@@ -4,8 +4,10 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct {
     const char *model, *images, *out, *layers, *dtype, *columns, *share, *backend;
@@ -28,7 +30,7 @@ static const argument table[] = {
     {"--shard-size", "N", ARGUMENT_NUMBER, .min = 1, .max = 1 << 20, .target = &wish.shard_size,
      .help = "images in a shard; default 1024"},
     {"--shard", "I/N", ARGUMENT_TEXT, .target = &wish.share,
-     .help = "only share I of N (from 0) of the gallery; auto: as MPI or Slurm say"},
+     .help = "only share I of N (from 0) of the gallery; auto: as MPI or Slurm say, all into one atlas"},
     {"--batch", "N", ARGUMENT_NUMBER, .min = 1, .max = 4096, .target = &wish.batch,
      .help = "images in one pass of one thread; default 8"},
     {"--backend", "NAME", ARGUMENT_TEXT, .target = &wish.backend, .help = "the compute plugin; default auto"},
@@ -40,12 +42,16 @@ static const argument table[] = {
 
 /* ---- the share of this process ---- */
 
-/* Where launchers tell a process its number and how many there are. */
-static const char *const LAUNCHERS[][2] = {
-    {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"}, /* Open MPI */
-    {"PMI_RANK", "PMI_SIZE"},                         /* MPICH, Intel MPI */
-    {"MV2_COMM_WORLD_RANK", "MV2_COMM_WORLD_SIZE"},   /* MVAPICH2 */
-    {"SLURM_PROCID", "SLURM_NTASKS"},                 /* srun */
+/* Where launchers tell a process its number, how many there are, and how many of them are on its machine. */
+typedef struct launcher {
+    const char *rank, *size, *local_size;
+} launcher;
+
+static const launcher LAUNCHERS[] = {
+    {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_SIZE"}, /* Open MPI */
+    {"PMI_RANK", "PMI_SIZE", "MPI_LOCALNRANKS"},                                    /* MPICH, Intel MPI */
+    {"MV2_COMM_WORLD_RANK", "MV2_COMM_WORLD_SIZE", "MV2_COMM_WORLD_LOCAL_SIZE"},    /* MVAPICH2 */
+    {"SLURM_PROCID", "SLURM_NTASKS", "SLURM_STEP_TASKS_PER_NODE"},                  /* srun */
 };
 
 /* Digits and nothing else. */
@@ -65,16 +71,59 @@ static hl_status take_share(const char *place, const char *part, const char *par
                    place, (int)(part_end - part), part, parts);
 }
 
+/* "4", or as Slurm says it of all machines, "2(x3),1"; 0: neither. */
+static size_t count_local(const char *text) {
+    const char *number = getenv("SLURM_NODEID");
+    unsigned long machine = number ? strtoul(number, NULL, 10) : 0;
+    while (text && isdigit((unsigned char)*text)) {
+        char *at;
+        size_t count = strtoul(text, &at, 10), times = 1;
+        if (strncmp(at, "(x", 2) == 0) {
+            times = strtoul(at + 2, &at, 10);
+            if (*at == ')') ++at;
+        }
+        if (machine < times) return count;
+        machine -= times;
+        if (*at != ',') return 0;
+        text = at + 1;
+    }
+    return 0;
+}
+
+/* Processors that this process may run on, where the launcher has bound it to some; 0: not known. */
+static long count_bound(long processors) {
+    cpu_set_t *set = CPU_ALLOC((size_t)processors);
+    if (!set) return 0;
+    size_t bytes = CPU_ALLOC_SIZE((size_t)processors);
+    long count = sched_getaffinity(0, bytes, set) == 0 ? CPU_COUNT_S(bytes, set) : 0;
+    CPU_FREE(set);
+    return count;
+}
+
+/* Processes on one machine share its cores; 0: nothing is known of others. */
+static unsigned share_cores(const char *local_size) {
+    size_t local = count_local(local_size);
+    long all = sysconf(_SC_NPROCESSORS_ONLN), bound = count_bound(sysconf(_SC_NPROCESSORS_CONF));
+    if (local == 0 || all < 1) return 0;
+    size_t own = (size_t)all / local;
+    if (bound > 0 && (size_t)bound < own) own = (size_t)bound;
+    return own > 0 ? (unsigned)own : 1;
+}
+
 static hl_status ask_launcher(hl_index_request *request, hl_error *error) {
     for (size_t i = 0; i < sizeof LAUNCHERS / sizeof *LAUNCHERS; ++i) {
-        const char *rank = getenv(LAUNCHERS[i][0]), *size = getenv(LAUNCHERS[i][1]);
+        const launcher *asked = &LAUNCHERS[i];
+        const char *rank = getenv(asked->rank), *size = getenv(asked->size);
         if (!rank || !size) continue;
-        hl_status status = take_share(LAUNCHERS[i][0], rank, rank + strlen(rank), size, request, error);
-        if (status == HL_OK) {
-            printf("share %zu of %zu (%s, %s)\n", request->part, request->parts, LAUNCHERS[i][0],
-                   LAUNCHERS[i][1]);
-        }
-        return status;
+        hl_status status = take_share(asked->rank, rank, rank + strlen(rank), size, request, error);
+        if (status != HL_OK) return status;
+        if (request->threads == 0) request->threads = share_cores(getenv(asked->local_size));
+        printf("share %zu of %zu (%s, %s)", request->part, request->parts, asked->rank, asked->size);
+        if (request->threads > 0) printf(", threads: %u", request->threads);
+        putchar('\n');
+        request->shared = request->parts > 1;
+        if (request->parts == 1) request->parts = 0; /* all of the gallery */
+        return HL_OK;
     }
     return hl_fail(
         error, HL_USAGE,
@@ -115,10 +164,10 @@ const subcommand index_command = {
     "make an atlas of a gallery, or bring one up to date",
     "Encodes the images of a gallery and keeps the codes of every head in an atlas. Run again, it takes up "
     "what "
-    "was\ninterrupted, adds new images and drops vanished ones. Processes that share a gallery (--shard) "
-    "each "
-    "write an\natlas of their own; `headlight merge` puts them together. A share is a contiguous part of the "
-    "sorted gallery.",
+    "was\ninterrupted, adds new images and drops vanished ones. Processes that share a gallery "
+    "(--shard I/N)\neach write an atlas of their own; `headlight merge` puts them together. With --shard "
+    "auto, "
+    "under mpirun or srun,\nall name the same one. A share is a contiguous part of the sorted gallery.",
     table,
     run,
     true};

@@ -104,6 +104,8 @@ typedef struct hl_index_request {
     const char *backend; /* NULL or "auto": the best */
     unsigned threads;    /* 0: all cores */
     bool prune;          /* also drop more than half of what the atlas holds */
+    bool shared; /* all `parts` processes share `atlas`: each makes a part of it, the last puts them together
+                  */
 } hl_index_request;
 
 HL_EXPORT hl_status hl_index(hl_library *library, const hl_index_request *request, hl_error *error);
