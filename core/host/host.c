@@ -40,7 +40,7 @@ static void log_line(const hl_host *interface, hl_log_level level, const char *f
     char line[1024];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
+    hl_format_list(line, sizeof line, format, arguments);
     va_end(arguments);
     settings->log(settings->user, level, line);
 }

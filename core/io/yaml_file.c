@@ -31,13 +31,13 @@ static bool from_set(const yaml_node_t *node) {
 
 static void place_mark(const yaml_file *file, yaml_mark_t mark, char *out, size_t size) {
     if (mark.column == COLUMN_OF_SET) {
-        snprintf(out, size, "--set %s", file->sets[mark.line]);
+        hl_format(out, size, "--set %s", file->sets[mark.line]);
     } else if (mark.column == COLUMN_OF_CHANGE) {
-        snprintf(out, size, "%s", file->places[mark.line]);
+        hl_format(out, size, "%s", file->places[mark.line]);
     } else if (file->is_set) {
-        snprintf(out, size, "%s", file->name);
+        hl_format(out, size, "%s", file->name);
     } else {
-        snprintf(out, size, "%s:%zu:%zu", file->name, mark.line + 1, mark.column + 1);
+        hl_format(out, size, "%s:%zu:%zu", file->name, mark.line + 1, mark.column + 1);
     }
 }
 
@@ -48,11 +48,10 @@ void yaml_place(const yaml_file *file, const yaml_node_t *at, char *out, size_t 
 __attribute__((format(printf, 4, 0))) static hl_status fail_with(const yaml_file *file, yaml_mark_t mark,
                                                                  hl_error *error, const char *format,
                                                                  va_list arguments) {
-    hl_error detail;
-    char place[512];
-    vsnprintf(detail.message, sizeof detail.message, format, arguments);
+    char place[320], detail[680]; /* together they fit a message, so that the ends of both stay */
+    hl_format_list(detail, sizeof detail, format, arguments);
     place_mark(file, mark, place, sizeof place);
-    return hl_fail(error, HL_USAGE, "%s: %s", place, detail.message);
+    return hl_fail(error, HL_USAGE, "%s: %s", place, detail);
 }
 
 __attribute__((format(printf, 4, 5))) static hl_status fail_mark(const yaml_file *file, yaml_mark_t mark,

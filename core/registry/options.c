@@ -47,7 +47,7 @@ hl_status options_fail(const option_values *values, const yaml_node_t *place, hl
     hl_error detail;
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(detail.message, sizeof detail.message, format, arguments);
+    hl_format_list(detail.message, sizeof detail.message, format, arguments);
     va_end(arguments);
     if (place) return yaml_fail(values->file, place, error, "%s: %s", values->plugin->name, detail.message);
     return hl_fail(error, HL_USAGE, "%s: %s", values->plugin->name, detail.message);

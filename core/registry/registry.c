@@ -249,7 +249,7 @@ static hl_status settle_duplicate(const registry *plugins, loaded_plugin *fresh,
     }
     fresh->hidden = true;
     char line[1024];
-    snprintf(line, sizeof line, "%s: not used, for %s/%s was found first in %s", fresh->file, kind,
+    hl_format(line, sizeof line, "%s: not used, for %s/%s was found first in %s", fresh->file, kind,
              first->name, earlier->file);
     if (plugins->settings.warn) plugins->settings.warn(plugins->settings.user, line);
     return HL_OK;

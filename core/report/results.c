@@ -51,7 +51,7 @@ __attribute__((format(printf, 3, 4))) static void refuse(hl_item *item, const ch
     char why[512];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(why, sizeof why, format, arguments);
+    hl_format_list(why, sizeof why, format, arguments);
     va_end(arguments);
     self->status =
         hl_fail(&self->error, HL_FAILED, "%s, result %zu, '%s': %s", self->plugin, item->number, key, why);

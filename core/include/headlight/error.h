@@ -8,6 +8,8 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* The first three are exit statuses of the command, which ends with 1 for all others. */
 typedef enum hl_status {
@@ -20,8 +22,55 @@ typedef enum hl_status {
 } hl_status;
 
 typedef struct hl_error {
-    char message[1024]; /* ends with NUL; cut, never overrun, when longer; no newline at the end */
+    char message[1024]; /* ends with NUL; cut in its middle, never overrun, when longer; no newline at the end
+                         */
 } hl_error;
+
+/* Whether a text may be cut before this byte: it is not in the midst of a character of UTF-8. */
+static inline int hl_may_cut(char next) {
+    return ((unsigned char)next & 0xC0) != 0x80;
+}
+
+/* Copies `length` bytes of `whole` into `room` of `size` bytes, at least 16. What does not fit is left out of
+ * the middle, where a path or a name is long: place and reason stand at the ends. */
+static inline void hl_fit(char *room, size_t size, const char *whole, size_t length) {
+    static const char gap[] = "...";
+    if (length < size) {
+        memcpy(room, whole, length + 1);
+        return;
+    }
+    size_t head = size / 3, tail = length - (size - 1 - head - (sizeof gap - 1));
+    while (head > 0 && !hl_may_cut(whole[head])) --head;
+    while (tail < length && !hl_may_cut(whole[tail])) ++tail;
+    memcpy(room, whole, head);
+    memcpy(room + head, gap, sizeof gap - 1);
+    memcpy(room + head + sizeof gap - 1, whole + tail, length - tail + 1);
+}
+
+/* vsnprintf, but what does not fit is left out of the middle. Without memory for that, of the end. */
+__attribute__((format(printf, 3, 0))) static inline void hl_format_list(char *room, size_t size,
+                                                                        const char *format,
+                                                                        va_list arguments) {
+    va_list again;
+    va_copy(again, arguments);
+    int length = vsnprintf(room, size, format, arguments);
+    char *whole = length >= 0 && (size_t)length >= size ? (char *)malloc((size_t)length + 1) : NULL;
+    if (whole) {
+        vsnprintf(whole, (size_t)length + 1, format, again);
+        hl_fit(room, size, whole, (size_t)length);
+        free(whole);
+    }
+    va_end(again);
+}
+
+/* The same as snprintf. [any thread] */
+__attribute__((format(printf, 3, 4))) static inline void hl_format(char *room, size_t size,
+                                                                   const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    hl_format_list(room, size, format, arguments);
+    va_end(arguments);
+}
 
 /* Writes the message (printf's format) and returns `status`, so that a failing step is one line:
  *     return hl_fail(error, HL_FAILED, "%s: holds %zu bytes, expected %zu", path, got, expected);
@@ -31,7 +80,7 @@ __attribute__((format(printf, 3, 4))) static inline hl_status hl_fail(hl_error *
     if (error) {
         va_list arguments;
         va_start(arguments, format);
-        vsnprintf(error->message, sizeof error->message, format, arguments);
+        hl_format_list(error->message, sizeof error->message, format, arguments);
         va_end(arguments);
     }
     return status;
