@@ -45,13 +45,7 @@ static void copy_there(const char *from, const char *name) {
 /* ---- running ---- */
 
 static void place(int descriptor, int wanted, const char *otherwise, int flags) {
-    if (wanted > 0) {
-        dup2(wanted, descriptor);
-    } else if (wanted == 0) {
-        dup2(open(otherwise, flags, 0600), descriptor);
-    } else {
-        close(descriptor);
-    }
+    if (wanted >= 0) dup2(wanted > 0 ? wanted : open(otherwise, flags, 0600), descriptor);
 }
 
 static void start(const scratch_call *call, const char *said) {
@@ -63,6 +57,9 @@ static void start(const scratch_call *call, const char *said) {
     place(STDOUT_FILENO, call->output, "/dev/null", O_WRONLY);
     place(STDERR_FILENO, call->errors, said, O_WRONLY | O_CREAT | O_TRUNC);
     for (int descriptor = 3; descriptor < 20; ++descriptor) close(descriptor);
+    if (call->input < 0) close(STDIN_FILENO);
+    if (call->output < 0) close(STDOUT_FILENO);
+    if (call->errors < 0) close(STDERR_FILENO);
     alarm(LONGEST_WAIT);
     execv(TEST_COMMAND, (char *const *)(uintptr_t)arguments);
     _exit(127);
