@@ -15,14 +15,14 @@
 
 typedef enum hl_dtype { HL_F32 = 1, HL_F16, HL_BF16, HL_F64, HL_I64, HL_I32, HL_U8, HL_OTHER } hl_dtype;
 
+/* A tensor of more than eight dimensions has eight here, the last being the product of the rest. */
 typedef struct hl_stored_tensor {
     const char *name;
     hl_dtype dtype;
-    uint32_t rank; /* 0: a scalar; at most 8 */
-    uint64_t
-        shape[8]; /* outermost first; of a tensor with more dimensions the last is the product of the rest */
+    uint32_t rank;     /* 0: a scalar */
+    uint64_t shape[8]; /* outermost first */
     uint64_t elements; /* their product */
-    const char *type; /* the dtype as the file names it, for messages: "F8_E4M3", where `dtype` is HL_OTHER */
+    const char *type;  /* since ABI 1.2: the dtype as the file names it, for messages: "F8_E4M3" */
 } hl_stored_tensor;
 
 typedef struct hl_weights hl_weights; /* an opened file; owned by whoever opened it */
