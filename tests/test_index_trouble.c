@@ -156,6 +156,10 @@ static void test_no_memory(void **state) {
                                  "--out", place.out, "--threads", "1", "--backend", "reference", NULL);
         unsetenv("LD_PRELOAD");
         unsetenv("FAIL_ALLOCATION");
+        if (strstr(errors, "the atlas itself is complete")) { /* what failed is the line about it */
+            free(printed);
+            assert_int_equal(run_command(&printed, NULL, "verify", place.out, NULL), 0);
+        }
         bool all = strcmp(printed, "3 images, 0 skipped, 1 shard\n") == 0;
         if (status == 0 && !all) fail_msg("allocation %ld: %s%s", i, printed, errors);
         if (strstr(errors, "skipped")) fail_msg("allocation %ld: %s", i, errors);

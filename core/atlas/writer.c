@@ -482,7 +482,8 @@ static hl_status copy_bytes(const shard_file *from, const char *expected, output
     for (size_t first = 0; first < from->file.count && status == HL_OK; first += CHUNK) {
         size_t count = from->file.count - first < CHUNK ? from->file.count - first : CHUNK;
         const uint8_t *bytes = from->file.bytes + first;
-        checksum_add(sum, bytes, count); /* first: what cannot be read is found here, not in the midst of a write */
+        checksum_add(sum, bytes,
+                     count); /* first: what cannot be read is found here, not in the midst of a write */
         status = output_write(out, file, bytes, count, error);
         mapping_release(bytes, count);
     }
