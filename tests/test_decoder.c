@@ -326,6 +326,25 @@ static void rare_tiff_is_refused(void **state) {
     }
 }
 
+/* A few bytes that say they are 2^28 pixels: refused as cut files, before the memory is asked for. */
+static void small_files_do_not_ask_for_much(void **state) {
+    (void)state;
+    size_t count;
+    char *bytes = read_format("png_kind2_8bit.png", &count), *header = memmem(bytes, count, "IHDR", 4);
+    memcpy(header + 4, "\0\0\x40\0\0\0\x40\0", 8);
+    mend_checksum(header);
+    assert_refused(bytes, count, "truncated");
+    free(bytes);
+    bytes = read_format("tiff_lzw.tif", &count);
+    memcpy(tag_value(bytes, count, 256), "\0\x40", 2);
+    memcpy(tag_value(bytes, count, 257), "\0\x40", 2);
+    memcpy(tag_value(bytes, count, 278), "\0\x40", 2);
+    assert_refused(bytes, count, "truncated");
+    tag_value(bytes, count, 259)[0] = 1; /* not packed at all */
+    assert_refused(bytes, count, "\"StripByteCounts\"");
+    free(bytes);
+}
+
 /* More strips than there are rows for, tags out of order, text for numbers: libtiff reads on, Pillow
  * otherwise. */
 static void contradictory_tiff_is_refused(void **state) {
@@ -350,11 +369,17 @@ static void contradictory_tiff_is_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_format_matches_pillow), cmocka_unit_test(cut_files_are_refused_or_whole),
-        cmocka_unit_test(checksums_of_png_count),      cmocka_unit_test(formats_that_are_not_read_are_named),
-        cmocka_unit_test(damaged_png_is_refused),      cmocka_unit_test(moving_png_shows_what_fills_it),
-        cmocka_unit_test(damaged_gif_is_refused),      cmocka_unit_test(rare_bmp_is_refused),
-        cmocka_unit_test(rare_tiff_is_refused),        cmocka_unit_test(contradictory_tiff_is_refused),
+        cmocka_unit_test(every_format_matches_pillow),
+        cmocka_unit_test(cut_files_are_refused_or_whole),
+        cmocka_unit_test(checksums_of_png_count),
+        cmocka_unit_test(formats_that_are_not_read_are_named),
+        cmocka_unit_test(damaged_png_is_refused),
+        cmocka_unit_test(moving_png_shows_what_fills_it),
+        cmocka_unit_test(damaged_gif_is_refused),
+        cmocka_unit_test(rare_bmp_is_refused),
+        cmocka_unit_test(rare_tiff_is_refused),
+        cmocka_unit_test(contradictory_tiff_is_refused),
+        cmocka_unit_test(small_files_do_not_ask_for_much),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

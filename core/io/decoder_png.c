@@ -11,6 +11,7 @@
 #include <string.h>
 
 enum { RGB = 3, COLOURS = 256, REASON_BYTES = 96 };
+enum { MOST_BYTES_OF_ONE = 1032 /* that deflate can pack into it */ };
 
 typedef struct reader {
     const encoded_image *image;
@@ -186,6 +187,8 @@ static hl_status png_pixels(const encoded_image *image, size_t width, size_t hei
                             hl_error *error) {
     reader in;
     hl_status status = open_reader(image, &in, error);
+    if (status == HL_OK && height * png_get_rowbytes(in.png, in.info) / MOST_BYTES_OF_ONE > image->count)
+        status = decoder_truncated(image->name, error);
     if (status == HL_OK && !(in.rgb = malloc(RGB * width * height)))
         status = hl_no_memory(error, image->name);
     if (status == HL_OK && !try(&in, read_pixels)) status = explain(&in, error);

@@ -389,6 +389,23 @@ typedef struct block {
     uint8_t *data, *again; /* in one piece of memory */
 } block;
 
+/* Whether the file has as many bytes as its pixels can be packed into at best, where there is a limit. */
+static bool is_large_enough(const page *in) {
+    size_t samples = (size_t)in->width * in->height * in->samples, least = samples * in->bits / 8;
+    switch (in->compression) {
+    case COMPRESSION_NONE:
+        return least <= in->image->count;
+    case COMPRESSION_PACKBITS:
+        return least / 64 <= in->image->count;
+    case COMPRESSION_LZW:
+    case COMPRESSION_DEFLATE:
+    case COMPRESSION_ADOBE_DEFLATE:
+        return least / 4096 <= in->image->count;
+    default:
+        return true;
+    }
+}
+
 static hl_status open_block(page *in, block *tile, hl_error *error) {
     *tile = (block){.width = in->width, .height = in->height};
     bool tiled = TIFFIsTiled(in->tiff);
@@ -494,6 +511,7 @@ static hl_status draw(page *in, picture *out, hl_error *error) {
                            ? choose_levels(in, error)
                            : HL_OK;
     if (status != HL_OK) return status;
+    if (!is_large_enough(in)) return decoder_truncated(in->image->name, error);
     if (in->photometric == PHOTOMETRIC_YCBCR)
         TIFFSetField(in->tiff, TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB);
     out->rgb = malloc(RGB * out->width * out->height);
