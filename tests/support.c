@@ -155,6 +155,14 @@ int run_command(char **printed, char **errors, const char *argument, ...) {
     return run_program(arguments, printed, errors);
 }
 
+char *sum_files(const char *folder) {
+    const char *script = "cd \"$0\" && find . -type f ! -name .lock ! -name .changes.json | LC_ALL=C sort | "
+                         "xargs -r -d '\\n' sha256sum";
+    char *sums;
+    assert_int_equal(run_program((const char *const[]){"sh", "-c", script, folder, NULL}, &sums, NULL), 0);
+    return sums;
+}
+
 double worst_error(const npy_array *expected, const npy_array *got) {
     assert_int_equal(expected->rank, got->rank);
     for (size_t i = 0; i < expected->rank; ++i) assert_int_equal(expected->shape[i], got->shape[i]);

@@ -28,6 +28,9 @@ void write_text(const char *path, const char *content);
 /* The whole file with a NUL after it; the caller frees it. count may be NULL. */
 char *read_file(const char *path, size_t *count);
 bool file_exists(const char *path);
+/* A line with digest and name for each file in the folder and below, hidden ones too, locks apart; free it.
+ */
+char *sum_files(const char *folder);
 /* Names in a folder, "." and ".." left out. */
 size_t count_files(const char *folder);
 void copy_file(const char *from, const char *to);

@@ -73,8 +73,9 @@ const double *atlas_moments(const atlas *self, size_t shard, size_t head);
 /* Index of a head by name; SIZE_MAX when the atlas does not hold it. */
 size_t atlas_find_head(const atlas *self, const char *name);
 
-/* Whether the shards' files are still what was opened: an error of the file that is not. To be called after codes
- * were used and before anything is made of them. `thoroughly`: asks the system for each file's size besides. */
+/* Whether the shards' files are still what was opened: an error of the file that is not. To be called after
+ * codes were used and before anything is made of them. `thoroughly`: asks the system for each file's size
+ * besides. */
 hl_status atlas_check(const atlas *self, bool thoroughly, hl_error *error);
 
 /* Reads every byte and compares it with the checksums in atlas.json, and refuses numbers that are none,

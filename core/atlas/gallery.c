@@ -201,7 +201,9 @@ static hl_status read_folder(walk *self, const char *folder, hl_error *error) {
     struct dirent **entries = NULL;
     int count = scandir(full, &entries, is_no_dot, compare_entries);
     hl_status status = left_out_learn(&self->images.list->left_out, full, error);
-    if (count < 0 && errno != ENOENT) {
+    if (count < 0 && errno == ENOMEM) {
+        status = hl_no_memory(error, full);
+    } else if (count < 0 && errno != ENOENT) {
         status = hl_fail(error, HL_FAILED, "%s: cannot be listed: %s; allow reading it or move it away", full,
                          strerror(errno));
     }

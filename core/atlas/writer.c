@@ -53,12 +53,14 @@ static hl_status for_each_name(listing *of,
     if (!open && errno == ENOENT) return HL_OK;
     if (!open) return hl_fail(error, HL_FAILED, "%s: cannot be listed: %s", folder, strerror(errno));
     hl_status status = HL_OK;
-    for (struct dirent *entry; status == HL_OK && (entry = readdir(open));) {
+    for (struct dirent *entry; status == HL_OK && (errno = 0, entry = readdir(open));) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
         status = visit(of, entry->d_name, error);
     }
+    int reason = errno; /* of the end, if it was one */
     closedir(open);
-    return status;
+    if (status != HL_OK || !reason) return status;
+    return hl_fail(error, HL_FAILED, "%s: cannot be listed: %s", folder, strerror(reason));
 }
 
 /* A lock holds nothing; a file of that name which does is somebody's. */

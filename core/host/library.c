@@ -55,6 +55,10 @@ const char *hl_plugin_file(const hl_library *library, size_t index) {
     return registry_file(library->plugins, index);
 }
 
+const char *hl_plugin_broken(const hl_library *library, size_t index) {
+    return registry_broken(library->plugins, index);
+}
+
 const char *hl_kind_name(uint32_t kind) {
     return kind_name(kind);
 }
@@ -82,7 +86,9 @@ static hl_status unknown_plugin(const hl_library *library, const char *name, hl_
     for (const hl_plugin *plugin; count < 256 && (plugin = registry_at(library->plugins, count)); ++count) {
         names[count] = plugin->name;
     }
-    const char *slash = strrchr(name, '/');
+    const char *slash = strrchr(name, '/'),
+               *broken = registry_broken_called(library->plugins, slash ? slash + 1 : name);
+    if (broken) return hl_fail(error, HL_USAGE, "the plugin \"%s\" is broken: %s", name, broken);
     char hint[512];
     suggest(hint, sizeof hint, slash ? slash + 1 : name, names, count);
     return hl_fail(error, HL_USAGE, "there is no plugin \"%s\"%s", name, hint);

@@ -1,5 +1,7 @@
 /* Finds plugins, loads them and checks what they declare. Knows descriptors, never what a plugin does. */
 #include "core/registry/registry.h"
+
+#include "core/io/input.h"
 #include "core/registry/options.h"
 #include "core/registry/suggest.h"
 #include "core/registry/trust.h"
@@ -16,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { MOST_OPTIONS = 1000, LARGEST_ROW = 4096, LARGEST_TABLE = 65536 };
 
@@ -33,6 +36,8 @@ struct registry {
     registry_settings settings; /* only while folders are searched */
     loaded_plugin **entries;
     size_t count, folders;
+    char **broken; /* of each file that cannot be loaded, what is wrong with it */
+    size_t broken_count;
     bool
         unguarded; /* the folder that is searched: whoever could write there could replace this library too */
 };
@@ -176,52 +181,77 @@ static const char *loader_reason(const char *file) {
 
 /* Whether segments that the loader would map lie past the end of the file. It takes them on trust, and
  * touching them would end this program by a signal. What is no ELF file at all, the loader itself refuses. */
-static bool is_cut_short(FILE *file, uint64_t size) {
+static bool is_cut_short(const char *path, int file, uint64_t size) {
     ElfW(Ehdr) header;
-    if (fread(&header, sizeof header, 1, file) != 1 || memcmp(header.e_ident, ELFMAG, SELFMAG) != 0)
+    ElfW(Phdr) segment;
+    if (size < sizeof header || input_read_at(path, file, 0, &header, sizeof header, NULL) != HL_OK ||
+        memcmp(header.e_ident, ELFMAG, SELFMAG) != 0) {
         return false;
+    }
     for (size_t i = 0; i < header.e_phnum; ++i) {
-        ElfW(Phdr) segment;
+        uint64_t place = header.e_phoff + i * sizeof segment;
         if (header.e_phoff > size ||
-            fseeko(file, (off_t)(header.e_phoff + i * sizeof segment), SEEK_SET) != 0 ||
-            fread(&segment, sizeof segment, 1, file) != 1) {
+            input_read_at(path, file, place, &segment, sizeof segment, NULL) != HL_OK ||
+            segment.p_filesz > size || segment.p_offset > size - segment.p_filesz) {
             return true;
         }
-        if (segment.p_filesz > size || segment.p_offset > size - segment.p_filesz) return true;
     }
     return false;
 }
 
 static hl_status check_whole(const char *path, hl_error *error) {
-    struct stat info;
-    FILE *file = stat(path, &info) == 0 && S_ISREG(info.st_mode) ? fopen(path, "rb") : NULL;
-    if (!file) return hl_fail(error, HL_USAGE, "%s: cannot be loaded: not a file that may be read", path);
-    bool cut = is_cut_short(file, (uint64_t)info.st_size);
-    fclose(file);
+    int file;
+    uint64_t size;
+    hl_status status = input_open(path, &file, &size, error);
+    if (status != HL_OK) return status;
+    bool cut = is_cut_short(path, file, size);
+    close(file);
     return cut ? hl_fail(error, HL_USAGE, "%s: cannot be loaded: the file is cut short: copy it again", path)
                : HL_OK;
 }
 
 /* A plugin runs as whoever runs headlight, so it must not be anybody's to change. */
-static hl_status check_trust(const registry *plugins, const char *path, hl_error *error) {
-    char *flaw = plugins->unguarded ? NULL : trust_flaw(path);
+static hl_status check_trust(const registry *plugins, const loaded_plugin *entry, hl_error *error) {
+    char *flaw = NULL;
+    if (plugins->unguarded) return HL_OK;
+    if (!trust_flaw(entry->real, &flaw)) return no_memory(error);
     if (!flaw) return HL_OK;
     hl_status status =
         hl_fail(error, HL_USAGE,
                 "%s: not loaded, for everybody may write to %s: take that right away (chmod o-w) "
                 "or put the plugin elsewhere",
-                path, flaw);
+                entry->file, flaw);
     free(flaw);
     return status;
 }
 
+/* The loader has several words for a lack of memory; it also says of a file that was just read that it cannot
+ * be opened or is not there. */
+static bool is_lack_of_memory(int reason, const char *words) {
+    static const char opening[] = "cannot open shared object file";
+    static const char *const others[] = {"emory", "cannot create shared object descriptor",
+                                         "failed to map segment"};
+    bool found = reason == ENOMEM;
+    for (size_t i = 0; i < sizeof others / sizeof *others; ++i) found |= strstr(words, others[i]) != NULL;
+    if (strncmp(words, opening, sizeof opening - 1) != 0) return found;
+    words += sizeof opening - 1;
+    return found || !*words || strcmp(words, ": No such file or directory") == 0;
+}
+
+static hl_status open_library(loaded_plugin *entry, hl_error *error) {
+    errno = 0;
+    entry->handle = dlopen(entry->file, RTLD_NOW | RTLD_LOCAL);
+    if (entry->handle) return HL_OK;
+    int reason = errno;
+    const char *words = loader_reason(entry->file);
+    if (is_lack_of_memory(reason, words)) return hl_no_memory(error, entry->file);
+    return hl_fail(error, HL_USAGE, "%s: cannot be loaded: %s", entry->file, words);
+}
+
 static hl_status load_file(loaded_plugin *entry, hl_error *error) {
     hl_status status = check_whole(entry->file, error);
+    if (status == HL_OK) status = open_library(entry, error);
     if (status != HL_OK) return status;
-    entry->handle = dlopen(entry->file, RTLD_NOW | RTLD_LOCAL);
-    if (!entry->handle) {
-        return hl_fail(error, HL_USAGE, "%s: cannot be loaded: %s", entry->file, loader_reason(entry->file));
-    }
     const hl_plugin *declared = dlsym(entry->handle, "headlight_plugin");
     if (!declared) {
         return hl_fail(error, HL_USAGE,
@@ -250,7 +280,7 @@ static hl_status settle_duplicate(const registry *plugins, loaded_plugin *fresh,
     fresh->hidden = true;
     char line[1024];
     hl_format(line, sizeof line, "%s: not used, for %s/%s was found first in %s", fresh->file, kind,
-             first->name, earlier->file);
+              first->name, earlier->file);
     if (plugins->settings.warn) plugins->settings.warn(plugins->settings.user, line);
     return HL_OK;
 }
@@ -264,26 +294,54 @@ static hl_status append(registry *plugins, loaded_plugin *fresh, hl_error *error
     return HL_OK;
 }
 
-static hl_status add_file(registry *plugins, const char *folder, const char *name, hl_error *error) {
-    loaded_plugin *fresh = calloc(1, sizeof *fresh);
-    if (!fresh) return no_memory(error);
-    fresh->folder = plugins->folders;
-    hl_status status = HL_OK;
-    if (asprintf(&fresh->file, "%s/%s", folder, name) < 0) {
-        fresh->file = NULL;
-        status = no_memory(error);
-    } else if (!(fresh->real = realpath(fresh->file, NULL))) {
-        status = hl_fail(error, HL_USAGE, "%s: cannot be loaded: %s", fresh->file, strerror(errno));
-    } else if (is_known_file(plugins, fresh->real)) {
+/* Everything else goes on without it. */
+static hl_status keep_broken(registry *plugins, const char *why, hl_error *error) {
+    char **longer = reallocarray(plugins->broken, plugins->broken_count + 1, sizeof *longer);
+    if (!longer) return no_memory(error);
+    plugins->broken = longer;
+    longer[plugins->broken_count] = strdup(why);
+    if (!longer[plugins->broken_count]) return no_memory(error);
+    ++plugins->broken_count;
+    return HL_OK;
+}
+
+static hl_status find_real(loaded_plugin *entry, hl_error *error) {
+    entry->real = realpath(entry->file, NULL);
+    if (entry->real) return HL_OK;
+    if (errno == ENOMEM) return no_memory(error);
+    return hl_fail(error, HL_USAGE, "%s: cannot be loaded: %s", entry->file, strerror(errno));
+}
+
+/* Takes over `fresh`. */
+static hl_status add_plugin(registry *plugins, loaded_plugin *fresh, hl_error *error) {
+    hl_error why;
+    hl_status status = find_real(fresh, &why);
+    if (status == HL_OK && is_known_file(plugins, fresh->real)) {
         free_entry(fresh);
         return HL_OK;
     }
-    if (status == HL_OK) status = check_trust(plugins, fresh->file, error);
-    if (status == HL_OK) status = load_file(fresh, error);
+    hl_status trusted = status == HL_OK ? check_trust(plugins, fresh, error) : HL_OK;
+    if (status == HL_OK && trusted == HL_OK) status = load_file(fresh, &why);
+    if (status == HL_USAGE) {
+        free_entry(fresh);
+        return keep_broken(plugins, why.message, error);
+    }
+    if (status != HL_OK) hl_fail(error, status, "%s", why.message);
+    if (status == HL_OK) status = trusted;
     if (status == HL_OK) status = settle_duplicate(plugins, fresh, error);
     if (status == HL_OK) status = append(plugins, fresh, error);
     if (status != HL_OK) free_entry(fresh);
     return status;
+}
+
+static hl_status add_file(registry *plugins, const char *folder, const char *name, hl_error *error) {
+    loaded_plugin *fresh = calloc(1, sizeof *fresh);
+    if (!fresh) return no_memory(error);
+    fresh->folder = plugins->folders;
+    if (asprintf(&fresh->file, "%s/%s", folder, name) >= 0) return add_plugin(plugins, fresh, error);
+    fresh->file = NULL;
+    free_entry(fresh);
+    return no_memory(error);
 }
 
 /* ---- Searching folders ---- */
@@ -335,13 +393,14 @@ static hl_status search_own_folder(registry *plugins, hl_error *error) {
     char *self =
         dladdr((const void *)(uintptr_t)search_own_folder, &info) ? realpath(info.dli_fname, NULL) : NULL;
     if (!self) return errno == ENOMEM ? no_memory(error) : HL_OK;
-    char *folder = NULL;
+    char *folder = NULL, *flaw = NULL;
     int length = asprintf(&folder, "%.*s/headlight", (int)(strrchr(self, '/') - self), self);
-    char *flaw = trust_flaw(self);
+    bool known = trust_flaw(self, &flaw);
     plugins->unguarded = flaw != NULL;
     free(flaw);
     free(self);
-    if (length < 0) return no_memory(error);
+    if (length >= 0 && !known) free(folder);
+    if (length < 0 || !known) return no_memory(error);
     struct stat status;
     bool there = stat(folder, &status) == 0 && S_ISDIR(status.st_mode);
     hl_status searched = there ? search_folder(plugins, folder, error) : HL_OK;
@@ -392,6 +451,8 @@ hl_status registry_open(const registry_settings *settings, registry **out, hl_er
 void registry_close(registry *plugins) {
     if (!plugins) return;
     for (size_t i = 0; i < plugins->count; ++i) free_entry(plugins->entries[i]);
+    for (size_t i = 0; i < plugins->broken_count; ++i) free(plugins->broken[i]);
+    free(plugins->broken);
     free(plugins->entries);
     free(plugins);
 }
@@ -404,6 +465,25 @@ const hl_plugin *registry_at(const registry *plugins, size_t index) {
 
 const char *registry_file(const registry *plugins, size_t index) {
     return index < plugins->count ? plugins->entries[index]->file : NULL;
+}
+
+const char *registry_broken(const registry *plugins, size_t index) {
+    return index < plugins->broken_count ? plugins->broken[index] : NULL;
+}
+
+/* Whether the file that a message begins with is called NAME.so or, as headlight's own are, KIND-NAME.so. */
+static bool is_about(const char *message, const char *name) {
+    const char *end = strstr(message, ".so: ");
+    size_t length = strlen(name);
+    if (!end || (size_t)(end - message) <= length || strncmp(end - length, name, length) != 0) return false;
+    return end[-(ptrdiff_t)length - 1] == '/' || end[-(ptrdiff_t)length - 1] == '-';
+}
+
+const char *registry_broken_called(const registry *plugins, const char *name) {
+    for (size_t i = 0; i < plugins->broken_count; ++i) {
+        if (is_about(plugins->broken[i], name)) return plugins->broken[i];
+    }
+    return NULL;
 }
 
 const hl_plugin *registry_find(const registry *plugins, hl_kind kind, const char *name) {
@@ -419,6 +499,8 @@ hl_status registry_need(const registry *plugins, hl_kind kind, const char *name,
                         const hl_plugin **out, hl_error *error) {
     *out = registry_find(plugins, kind, name);
     if (*out) return HL_OK;
+    const char *broken = registry_broken_called(plugins, name);
+    if (broken) return hl_fail(error, HL_USAGE, "%s: the plugin \"%s\" is broken: %s", where, name, broken);
     const char **names = calloc(plugins->count + 1, sizeof *names);
     if (!names) return no_memory(error);
     size_t count = 0;

@@ -14,6 +14,8 @@ typedef struct registry_settings {
     void (*warn)(void *user, const char *line); /* may be NULL */
 } registry_settings;
 
+/* A file that cannot be loaded is kept as broken. HL_USAGE for one that everybody may write to, and for two
+ * in one folder that share kind and name. */
 hl_status registry_open(const registry_settings *settings, registry **out, hl_error *error);
 void registry_close(registry *plugins); /* accepts NULL */
 
@@ -21,6 +23,11 @@ void registry_close(registry *plugins); /* accepts NULL */
  * padded to this host's struct sizes, so every field may be read. */
 const hl_plugin *registry_at(const registry *plugins, size_t index);
 const char *registry_file(const registry *plugins, size_t index);
+
+/* Of each broken file what is wrong with it, "FILE: reason"; NULL past the end. And of the one of that name;
+ * NULL: none. */
+const char *registry_broken(const registry *plugins, size_t index);
+const char *registry_broken_called(const registry *plugins, const char *name);
 
 /* NULL when there is none. */
 const hl_plugin *registry_find(const registry *plugins, hl_kind kind, const char *name);

@@ -1,7 +1,6 @@
 /* See trust.h. */
 #include "core/registry/trust.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,14 +11,20 @@ static bool anybody_writes(const char *path, bool is_far_up) {
     return !(is_far_up && status.st_mode & S_ISVTX);
 }
 
-char *trust_flaw(const char *file) {
-    char *path = realpath(file, NULL);
-    if (!path || anybody_writes(path, false)) return path;
-    for (int up = 1; strcmp(path, "/") != 0; ++up) {
+bool trust_flaw(const char *real, char **flaw) {
+    *flaw = NULL;
+    char *path = strdup(real);
+    if (!path) return false;
+    bool found = anybody_writes(path, false);
+    for (int up = 1; !found && strcmp(path, "/") != 0; ++up) {
         char *slash = strrchr(path, '/');
         slash[slash == path] = '\0'; /* the root keeps its own */
-        if (anybody_writes(path, up > 1)) return path;
+        found = anybody_writes(path, up > 1);
     }
-    free(path);
-    return NULL;
+    if (found) {
+        *flaw = path;
+    } else {
+        free(path);
+    }
+    return true;
 }

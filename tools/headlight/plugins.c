@@ -26,6 +26,9 @@ static void write_list(const hl_library *library) {
         terminal_line(stdout, "    %s", hl_plugin_file(library, i));
         write_missing(library, i, "    ");
     }
+    const char *broken;
+    for (size_t i = 0; (broken = hl_plugin_broken(library, i)); ++i)
+        terminal_line(stdout, "broken: %s", broken);
 }
 
 static hl_status run(hl_library *library, hl_error *error) {

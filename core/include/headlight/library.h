@@ -25,8 +25,9 @@ typedef struct hl_library_settings {
     void (*progress)(void *user, const char *what, const char *unit, size_t done, size_t total);
 } hl_library_settings;
 
-/* Finds and loads all plugins. *library is the caller's until `hl_library_close`. HL_USAGE when a plugin's
- * ABI differs or two in one folder share kind and name. Settings are copied, strings included. */
+/* Finds and loads all plugins. *library is the caller's until `hl_library_close`. HL_USAGE when two
+ * in one folder share kind and name, or everybody may write to one; one that cannot be loaded is broken
+ * (below). Settings are copied, strings included. */
 HL_EXPORT hl_status hl_library_open(const hl_library_settings *settings, hl_library **library,
                                     hl_error *error);
 HL_EXPORT void hl_library_close(hl_library *library); /* accepts NULL */
@@ -44,6 +45,10 @@ HL_EXPORT bool hl_library_absorb_fault(const void *address);
 /* The plugins, ordered by kind and name. NULL past the end. Owned by the library. */
 HL_EXPORT const hl_plugin *hl_plugin_at(const hl_library *library, size_t index);
 HL_EXPORT const char *hl_plugin_file(const hl_library *library, size_t index);
+
+/* Of each plugin file that cannot be loaded, what is wrong with it: "FILE: reason". Everything else goes on
+ * without it; asking for it by name is an error. NULL past the end. */
+HL_EXPORT const char *hl_plugin_broken(const hl_library *library, size_t index);
 
 /* "analysis/topic-segmentation" or, where no two kinds share it, "topic-segmentation". HL_USAGE with the
  * nearest valid name when there is none. */

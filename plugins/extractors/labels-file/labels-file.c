@@ -11,6 +11,8 @@
 #include "parsing.h"
 
 #include <ctype.h>
+#include <errno.h>
+#include <math.h>
 #include <string.h>
 
 /* In the order of the table. */
@@ -59,7 +61,8 @@ static bool is_list_of_texts(const cJSON *value) {
     return true;
 }
 
-/* A number, or, as YAML has it, the text of one, where .5 and +1 are numbers too; 0 for anything else. */
+/* A number, or, as YAML has it, the text of one, where .5 and +1 are numbers too; 0 for anything else, NAN
+ * without memory. */
 static double weight_of(const cJSON *value) {
     if (!cJSON_IsString(value)) return cJSON_IsNumber(value) ? value->valuedouble : 0;
     const char *text = value->valuestring;
@@ -67,7 +70,9 @@ static double weight_of(const cJSON *value) {
     if (*text == '+' && (isdigit((unsigned char)text[1]) || text[1] == '.')) ++text;
     int length = snprintf(number, sizeof number, "%s%s", *text == '.' ? "0" : "", text);
     if (length < 0 || (size_t)length >= sizeof number) return 0;
+    errno = 0;
     cJSON *read = cJSON_ParseWithOpts(number, NULL, true);
+    if (!read && errno == ENOMEM) return NAN;
     double weight = cJSON_IsNumber(read) ? read->valuedouble : 0;
     cJSON_Delete(read);
     return weight;
@@ -79,6 +84,7 @@ static hl_status check_weights(const label_file *self, const cJSON *mapping) {
     const cJSON *item;
     cJSON_ArrayForEach(item, mapping) {
         double weight = weight_of(item);
+        if (isnan(weight)) return hl_no_memory(self->error, self->path);
         if (!(weight > 0 && weight <= 1)) {
             return wrong(self, self->path, section, item->string, "a weight above 0 and at most 1");
         }
@@ -201,8 +207,10 @@ static hl_status add_list(const label_file *self, const cJSON *heads) {
     cJSON_ArrayForEach(item, heads) {
         uint32_t component;
         const char *head = weighted ? item->string : item->valuestring;
+        double weight = weighted ? weight_of(item) : 1;
+        if (isnan(weight)) return hl_no_memory(self->error, self->path);
         hl_status status = find_head(self, "properties", head, &component);
-        if (status == HL_OK) status = add(self, head, property, weighted ? weight_of(item) : 1);
+        if (status == HL_OK) status = add(self, head, property, weight);
         if (status != HL_OK) return status;
     }
     return HL_OK;

@@ -1,6 +1,7 @@
 /* The component table and what a model says about itself. */
 #include "clip_vit.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,8 +62,9 @@ static hl_status make_components(hl_model *model, hl_error *error) {
 
 /* The folder's own name, however the path is written; a folder above it may be nobody's business. */
 static char *folder_name(const char *path) {
+    errno = 0;
     char *whole = realpath(path, NULL);
-    if (!whole) return strdup(path);
+    if (!whole) return errno == ENOMEM ? NULL : strdup(path);
     const char *slash = strrchr(whole, '/');
     char *name = strdup(slash[1] ? slash + 1 : whole);
     free(whole);
