@@ -146,12 +146,15 @@ bool parts_all_marked(const char *atlas, size_t parts, const char *share_of) {
     return true;
 }
 
-void parts_unmark(const char *atlas, size_t parts) {
+void parts_unmark(const char *atlas, size_t part, size_t parts) {
     char *path;
-    for (size_t i = 0; i < parts; ++i) {
-        if (path_of(atlas, i, parts, MARK, &path, NULL) == HL_OK) unlink(path);
-        free(path);
-    }
+    if (path_of(atlas, part, parts, MARK, &path, NULL) == HL_OK) unlink(path);
+    free(path);
+}
+
+void parts_unmark_all(const char *atlas, size_t parts) {
+    char *path;
+    for (size_t i = 0; i < parts; ++i) parts_unmark(atlas, i, parts);
     if (asprintf(&path, "%s/" PARTS_FOLDER, atlas) < 0) return;
     rmdir(path);
     free(path);

@@ -32,7 +32,9 @@ hl_status parts_mark(const char *atlas, size_t part, size_t parts, const char *s
 /* Whether all `parts` have this mark. */
 bool parts_all_marked(const char *atlas, size_t parts, const char *share_of);
 
+void parts_unmark(const char *atlas, size_t part, size_t parts);
+
 /* Takes the marks of all `parts` away, and the folder if nothing is left in it. */
-void parts_unmark(const char *atlas, size_t parts);
+void parts_unmark_all(const char *atlas, size_t parts);
 
 #endif

@@ -414,9 +414,11 @@ static hl_status encode_pending(const indexing *self, hl_error *error) {
     return status;
 }
 
-/* A share may have no images that can be read: then an empty atlas stands for it. */
+/* A share may have no images that can be read: then an empty atlas stands for it, or where it is to be a part
+ * of one, nothing. */
 static hl_status check_found(const indexing *self, hl_error *error) {
     const manifest *now = atlas_writer_manifest(self->writer);
+    if (self->settings->shared) return HL_OK;
     if (self->settings->parts > 0) return atlas_writer_found(self->writer, error);
     for (size_t i = 0; i < now->shard_count; ++i) {
         if (now->shards[i].images > 0) return HL_OK;

@@ -50,7 +50,7 @@ static hl_status put_together(engine *model, const gallery *images, const index_
     whole.part = whole.parts = 0;
     while (parts_all_marked(settings->atlas, settings->parts, mark)) {
         hl_status status = index_gallery(model, images, &whole, error);
-        if (status == HL_OK) parts_unmark(settings->atlas, settings->parts);
+        if (status == HL_OK) parts_unmark_all(settings->atlas, settings->parts);
         if (status != HL_UNAVAILABLE || interface->cancelled(interface)) return status;
         wait_a_moment();
     }
@@ -62,6 +62,7 @@ hl_status index_shared(engine *model, const gallery *images, const index_setting
     char mark[MARK_ROOM];
     hl_status status = atlas_writer_may_found(settings->atlas, error);
     if (status == HL_OK) status = make_mark(model, images, settings, mark, error);
+    if (status == HL_OK) parts_unmark(settings->atlas, settings->part, settings->parts);
     if (status == HL_OK) status = index_gallery(model, images, settings, error);
     if (status == HL_OK) status = parts_mark(settings->atlas, settings->part, settings->parts, mark, error);
     return status == HL_OK ? put_together(model, images, settings, mark, error) : status;
