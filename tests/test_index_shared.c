@@ -148,6 +148,37 @@ static void test_killed_rank(void **state) {
     leave(&place);
 }
 
+/* Who puts the parts together is killed while it does so, at one moment after another: nothing is lost, and
+ * nothing is there twice. */
+static void test_killed_at_the_end(void **state) {
+    (void)state;
+#ifdef TEST_SANITIZED
+    skip(); /* preload/fail_call.c needs the system's own library */
+#endif
+    static const char *const CALLS[] = {"rename", "unlink"};
+    for (size_t i = 0; i < COUNT(CALLS); ++i) {
+        for (int number = 1, status = 1; status != 0 && number < 40; number += 2) {
+            workplace place = make_workplace(4);
+            char *fault = text("%s:%d:KILL", CALLS[i], number);
+            assert_int_equal(wait_for(start_rank(&place, 0, 2)), 0);
+            setenv("LD_PRELOAD", TEST_PRELOAD "/fail_call.preload", 1);
+            setenv("FAIL_CALL", fault, 1);
+            pid_t last = start_rank(&place, 1, 2);
+            unsetenv("LD_PRELOAD");
+            unsetenv("FAIL_CALL");
+            status = wait_for(last);
+            if (status != 0) assert_int_equal(status, 128 + SIGKILL);
+            index_well(MINI, place.images, place.out, NULL);
+            assert_says("4 images, 0 skipped, 2 shards\n", "verify", place.out);
+            char *first = text("%s/parts/0-of-2", place.out);
+            assert_false(file_exists(first));
+            free(first);
+            free(fault);
+            leave(&place);
+        }
+    }
+}
+
 /* Other numbers of ranks, an index of one process and a run see what parts there are, and none is made again.
  */
 static void test_leftover_parts(void **state) {
@@ -344,12 +375,19 @@ static void test_mpirun(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_all_ranks),        cmocka_unit_test(test_one_by_one),
-        cmocka_unit_test(test_missing_rank),     cmocka_unit_test(test_killed_rank),
-        cmocka_unit_test(test_leftover_parts),   cmocka_unit_test(test_merge_of_parts),
-        cmocka_unit_test(test_two_runs_at_once), cmocka_unit_test(test_unreadable),
-        cmocka_unit_test(test_foreign),          cmocka_unit_test(test_loss),
-        cmocka_unit_test(test_threads),          cmocka_unit_test(test_mpirun),
+        cmocka_unit_test(test_all_ranks),
+        cmocka_unit_test(test_one_by_one),
+        cmocka_unit_test(test_missing_rank),
+        cmocka_unit_test(test_killed_rank),
+        cmocka_unit_test(test_killed_at_the_end),
+        cmocka_unit_test(test_leftover_parts),
+        cmocka_unit_test(test_merge_of_parts),
+        cmocka_unit_test(test_two_runs_at_once),
+        cmocka_unit_test(test_unreadable),
+        cmocka_unit_test(test_foreign),
+        cmocka_unit_test(test_loss),
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_mpirun),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -393,6 +393,14 @@ hl_status manifest_write(const manifest *self, const char *folder, const char *n
     return status;
 }
 
+bool manifest_holds(const manifest *self, const manifest_shard *shard) {
+    for (size_t i = 0; i < self->shard_count; ++i) {
+        const manifest_shard *own = &self->shards[i];
+        if (own->bytes == shard->bytes && strcmp(own->checksum, shard->checksum) == 0) return true;
+    }
+    return false;
+}
+
 bool manifest_lists(const manifest *self, uint64_t number) {
     for (size_t i = 0; i < self->shard_count; ++i) {
         if (self->shards[i].number == number) return true;

@@ -38,6 +38,8 @@ void manifest_free(manifest *self); /* accepts NULL */
 hl_status manifest_write(const manifest *self, const char *folder, const char *name, hl_error *error);
 
 bool manifest_lists(const manifest *self, uint64_t number);
+/* Whether it lists a shard with the same bytes. */
+bool manifest_holds(const manifest *self, const manifest_shard *shard);
 
 enum { MANIFEST_NAME_ROOM = 48 };
 /* "shard-000000.safetensors" */

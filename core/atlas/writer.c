@@ -373,6 +373,13 @@ static hl_status write_manifest(atlas_writer *self, const manifest *next, hl_err
     return status;
 }
 
+/* What is taken away stays until atlas.json is safe without it. Where this fails, twice, the change is made
+ * or has failed all the same, and whoever changes something here next tidies up first. */
+static bool tidy_up(const atlas_writer *self, bool changed) {
+    if (self->unwritable || (changed && sync_folder(self->folder, NULL) != HL_OK)) return false;
+    return settle(self->folder, NULL) == HL_OK;
+}
+
 /* Puts `files` in their places and makes `shards`, which it takes over, the atlas's. */
 static hl_status change(atlas_writer *self, output *files, manifest_shard *shards, size_t count,
                         hl_error *error) {
@@ -390,10 +397,7 @@ static hl_status change(atlas_writer *self, output *files, manifest_shard *shard
     if (status == HL_OK) status = write_manifest(self, &next, error);
     free(status == HL_OK ? self->manifest->shards : shards);
     if (status == HL_OK) *self->manifest = next;
-    /* What is taken away stays until atlas.json is safe without it. Where tidying up fails the change is made
-     * or failed all the same, and what comes next in this folder tidies up first. */
-    bool may_settle = !self->unwritable && (status != HL_OK || sync_folder(self->folder, NULL) == HL_OK);
-    if (may_settle) settle(self->folder, NULL);
+    if (!tidy_up(self, status == HL_OK)) tidy_up(self, status == HL_OK);
     return status;
 }
 

@@ -78,21 +78,14 @@ static hl_status open_part(const indexing *self, const char *folder, atlas_write
     return HL_OK;
 }
 
-/* As by a process that was broken off after it had put the parts together. */
-static bool has_shard(const manifest *whole, const manifest_shard *shard) {
-    for (size_t i = 0; i < whole->shard_count; ++i) {
-        if (strcmp(whole->shards[i].checksum, shard->checksum) == 0) return true;
-    }
-    return false;
-}
-
+/* A process that was broken off may have put the part to the others already. */
 static hl_status copy_part(const indexing *self, const char *folder, hl_error *error) {
     const hl_host *interface = self->model->interface;
     const manifest *whole = atlas_writer_manifest(self->writer);
     atlas *from;
     hl_status status = atlas_open(folder, &from, error);
     for (size_t i = 0; status == HL_OK && i < from->opened; ++i) {
-        if (!has_shard(whole, &from->manifest->shards[i])) {
+        if (!manifest_holds(whole, &from->manifest->shards[i])) {
             status = atlas_writer_copy(self->writer, from, i, error);
         }
         if (status == HL_OK && interface->cancelled(interface)) {

@@ -60,19 +60,40 @@ static int compare_places(const void *left, const void *right) {
     return order ? order : strcmp(a->folder, b->folder);
 }
 
-static size_t list_places(const member *of, place *places) {
-    size_t count = of->opened ? atlas_count(of->opened) : 0;
-    for (size_t i = 0; i < count; ++i) places[i] = (place){atlas_path(of->opened, i), of->folder};
-    return count;
+/* What has been merged before is there, and is not merged again. */
+static bool is_held(const merge *self, const member *of, size_t shard) {
+    return manifest_holds(atlas_writer_manifest(self->writer), &of->opened->manifest->shards[shard]);
+}
+
+static size_t list_places(const member *of, size_t shard, place *places) {
+    atlas_shard rows = atlas_shard_at(of->opened, shard);
+    for (size_t i = 0; i < rows.count; ++i) {
+        places[i] = (place){atlas_path(of->opened, rows.first + i), of->folder};
+    }
+    return rows.count;
+}
+
+static size_t list_all(const merge *self, place *places) {
+    size_t used = 0;
+    const member *old = &self->old;
+    for (size_t i = 0; old->opened && i < atlas_shard_count(old->opened); ++i) {
+        used += list_places(old, i, places + used);
+    }
+    for (size_t i = 0; i < self->count; ++i) {
+        const member *input = &self->inputs[i];
+        for (size_t k = 0; k < atlas_shard_count(input->opened); ++k) {
+            if (!is_held(self, input, k)) used += list_places(input, k, places + used);
+        }
+    }
+    return used;
 }
 
 static hl_status check_paths(const merge *self, hl_error *error) {
-    size_t total = self->old.opened ? atlas_count(self->old.opened) : 0, used;
+    size_t total = self->old.opened ? atlas_count(self->old.opened) : 0;
     for (size_t i = 0; i < self->count; ++i) total += atlas_count(self->inputs[i].opened);
     place *places = calloc(total + 1, sizeof *places);
     if (!places) return hl_no_memory(error, "the paths of all atlases");
-    used = list_places(&self->old, places);
-    for (size_t i = 0; i < self->count; ++i) used += list_places(&self->inputs[i], places + used);
+    size_t used = list_all(self, places);
     qsort(places, used, sizeof *places, compare_places);
     hl_status status = HL_OK;
     for (size_t i = 1; i < used && status == HL_OK; ++i) {
@@ -95,8 +116,10 @@ static hl_status copy_shards(const merge *self, hl_error *error) {
     for (size_t i = 0; i < self->count; ++i) {
         const atlas *from = self->inputs[i].opened;
         for (size_t shard = 0; shard < atlas_shard_count(from) && status == HL_OK; ++shard) {
-            status = self->host->cancelled(self->host) ? hl_fail(error, HL_FAILED, "cancelled")
-                                                       : atlas_writer_copy(self->writer, from, shard, error);
+            if (self->host->cancelled(self->host)) status = hl_fail(error, HL_FAILED, "cancelled");
+            if (status == HL_OK && !is_held(self, &self->inputs[i], shard)) {
+                status = atlas_writer_copy(self->writer, from, shard, error);
+            }
             host_progress(self->host, "copying", "shard", ++done, total);
         }
     }
