@@ -137,6 +137,14 @@ static void assert_config_taken(const char *what, const char *by) {
     remove_folder(folder);
 }
 
+static void remarks_are_taken(void **state) {
+    (void)state;
+    assert_config_taken("\"model_cfg\"", "\"name\": \"a model\", \"license\": \"mit\", \"model_cfg\"");
+    assert_config_refused("\"model_cfg\"", "\"adapter\": [8], \"model_cfg\"", HL_USAGE, CONFIG ": adapter:");
+    assert_config_refused("\"embed_dim\"", "\"name\": \"a model\", \"embed_dim\"", HL_USAGE,
+                          "model_cfg.name:");
+}
+
 static void settings_that_are_off_are_taken(void **state) {
     (void)state;
     static const char *const off[] = {"null", "false", "0", "0.0", "\"\"", "{}", "[]"};
@@ -389,6 +397,7 @@ int main(void) {
         cmocka_unit_test(impossible_numbers_are_refused),
         cmocka_unit_test(folders_are_recognised),
         cmocka_unit_test(what_is_said_twice_is_refused),
+        cmocka_unit_test(remarks_are_taken),
         cmocka_unit_test(settings_that_are_off_are_taken),
         cmocka_unit_test(squares_may_be_pairs),
         cmocka_unit_test(missing_files_get_a_hint),

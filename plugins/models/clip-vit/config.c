@@ -219,13 +219,19 @@ static const setting *find_setting(const setting *settings, const char *key) {
     return settings->key ? settings : NULL;
 }
 
+/* Beside the sections a text is a remark: a name, a licence. */
+static bool is_remark(section from, const cJSON *item) {
+    return !*from.path && cJSON_IsString(item);
+}
+
 /* A section says nothing that this plugin would pass over although it changes the result. */
 static void check_settings(reader *r, section from, const setting *settings) {
     const char *dot = *from.path ? "." : "";
     const cJSON *item = NULL;
     cJSON_ArrayForEach(item, from.object) {
         const setting *known = find_setting(settings, item->string);
-        bool harmless = !known ? is_off(item) : !known->usual || is_usual(item, known->usual);
+        bool harmless =
+            !known ? is_off(item) || is_remark(from, item) : !known->usual || is_usual(item, known->usual);
         if (!harmless) {
             REFUSE(r, HL_USAGE,
                    "%s%s%.64s: this setting is not supported by clip-vit; use a plugin that knows it, or "
