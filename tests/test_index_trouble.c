@@ -127,9 +127,12 @@ static void test_remembered_wrongly(void **state) {
     (void)state;
     static const char *const REASONS[] = {
         "cannot be opened: Permission denied; check the path",
-        "cannot be opened: Too many open files; check the path", "cannot be read; check the disk",
+        "cannot be opened: Too many open files; check the path",
+        "cannot be read; check the disk",
         "not a regular file; name an image file",
-        "out of memory while allocating /g/a.jpg: use a smaller batch or free memory"};
+        "out of memory while allocating /g/a.jpg: use a smaller batch or free memory",
+        "no image that can be read; expected JPEG, PNG, GIF or BMP",
+        "the image is damaged or of a rare kind (x); save it again as JPEG, PNG, GIF or BMP"};
     for (size_t i = 0; i < COUNT(REASONS); ++i) {
         workplace place = make_workplace(3);
         assert_quiet(&place, "3 images, 0 skipped, 1 shard\n");

@@ -53,11 +53,11 @@ static void warn(const cut_text *cut, const engine *model) {
         head = whole_end(cut->text, HEAD);
         tail = whole_start(cut->text, length - TAIL);
     }
-    interface->log(
-        interface, HL_LOG_WARNING,
-        "\"%.*s%s%s\" has %zu tokens, of which %s reads %u: it is cut, and what follows changes nothing",
-        (int)head, cut->text, head < tail ? " ... " : "", cut->text + tail, cut->tokens, model->info->name,
-        model->info->context);
+    interface->log(interface, HL_LOG_WARNING,
+                   "\"%.*s%s%s\" has %zu tokens, of which the model reads %u: it is cut, and what follows "
+                   "changes nothing",
+                   (int)head, cut->text, head < tail ? " ... " : "", cut->text + tail, cut->tokens,
+                   model->info->context);
 }
 
 void cut_texts_warn(const cut_texts *self, const engine *model) {

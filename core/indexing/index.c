@@ -133,14 +133,16 @@ static bool is_away(const gallery_image *image) {
     return image->bytes < 0;
 }
 
-/* Earlier versions remembered these as if the file explained them. */
-static bool is_momentary(const char *reason) {
+/* Earlier versions remembered these as if the file explained them; and those that read fewer formats said so.
+ */
+static bool is_outdated(const char *reason) {
+    static const char FEWER_FORMATS[] = " JPEG, PNG, GIF or BMP";
     static const char *const REASONS[] = {"cannot be opened: ", "cannot be read", "out of memory ",
                                           "not a regular file"};
     for (size_t i = 0; i < sizeof REASONS / sizeof *REASONS; ++i) {
         if (strncmp(reason, REASONS[i], strlen(REASONS[i])) == 0) return true;
     }
-    return false;
+    return strstr(reason, FEWER_FORMATS) != NULL;
 }
 
 typedef struct row {
@@ -177,7 +179,7 @@ static fate judge(indexing *self, row one) {
     if (index < self->first || index >= self->last) return without_image;
     if (is_away(image)) return one.reason ? ROW_OUTDATED : without_image;
     bool same = image->bytes == one.bytes && image->modified == one.modified;
-    if (!same || self->held[index] || (one.reason && is_momentary(one.reason))) return ROW_OUTDATED;
+    if (!same || self->held[index] || (one.reason && is_outdated(one.reason))) return ROW_OUTDATED;
     self->held[index] = one.reason ? HELD_AS_SKIPPED : HELD_AS_IMAGE;
     return ROW_STAYS;
 }
