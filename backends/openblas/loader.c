@@ -121,18 +121,27 @@ static bool is_slow(const blas_functions *blas) {
     return kernel_level(blas->core_name()) < processor_level();
 }
 
+/* Unloads all but the OpenMP runtime below it, which others in the process may have come to use. */
+static void unload(const blas_functions *blas) {
+    Dl_info runtime;
+    void *symbol;
+    memcpy(&symbol, &blas->omp_get_max_threads, sizeof symbol);
+    if (symbol && dladdr(symbol, &runtime)) dlopen(runtime.dli_fname, HOW | RTLD_NOLOAD | RTLD_NODELETE);
+    dlclose(blas->library);
+}
+
 /* Loads the library again with the best kernel that it has and the processor can run, or else as it was. */
 static hl_status load_better(const candidate *from, blas_functions *blas, hl_error *error) {
     const char *kernel;
     for (size_t i = 0; (kernel = processor_kernel(i)); ++i) {
-        dlclose(blas->library);
+        unload(blas);
         void *library = load(from, kernel);
         hl_status status = library ? find_functions(library, blas, error) : not_found(error);
         if (status != HL_OK) return status;
         bool better = !is_slow(blas) || strcasecmp(blas->core_name(), kernel) == 0;
         if (better && try_kernel(blas, NULL) == HL_OK) return HL_OK;
     }
-    dlclose(blas->library);
+    unload(blas);
     void *library = load(from, NULL);
     hl_status status = library ? find_functions(library, blas, error) : not_found(error);
     return status == HL_OK ? try_kernel(blas, error) : status;
