@@ -15,8 +15,7 @@ hl_status print_summary(const char *atlas, hl_error *error) {
 void print_summary_of_made(const char *atlas) {
     hl_error error;
     hl_status status = print_summary(atlas, &error);
-    if (status == HL_OK || status == HL_USAGE)
-        return; /* of many processes none may have put it together yet */
+    if (status == HL_OK || status == HL_USAGE) return;
     terminal_clear();
     terminal_line(stderr, "warning: %s; the atlas itself is complete", error.message);
 }
