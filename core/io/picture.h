@@ -21,9 +21,9 @@ typedef struct picture_frame {
 /* Decodes JPEG, PNG, BMP, WebP, GIF and TIFF (of a moving picture or several pages the first) to the bytes
  * that Pillow gives, or refuses what it does not read alike. 16 bits are shifted to 8, transparency is
  * dropped, gray, palette and CMYK become RGB, EXIF rotation is ignored (a TIFF's own orientation is not).
- * Refuses truncated and damaged files as far as they show it, and more than 2^28 pixels. HL_NO_MEMORY and, for
- * a file that is away, closed to this user or on a failing disk, HL_UNAVAILABLE; any other failure follows
- * from what is in the file, and will come again. */
+ * Refuses truncated and damaged files as far as they show it, and more than 2^28 pixels. HL_NO_MEMORY and,
+ * for a file that is away, closed to this user or on a failing disk, HL_UNAVAILABLE; any other failure
+ * follows from what is in the file, and will come again. */
 hl_status picture_load(const char *path, picture *out, hl_error *error);
 hl_status picture_decode(const char *name, const uint8_t *bytes, size_t count, picture *out, hl_error *error);
 
