@@ -17,7 +17,9 @@ static bool add_facts(cJSON *object, const hl_model_info *info) {
     for (uint32_t i = 0; i < info->fact_count; ++i) {
         const char *rows = (const char *)info->facts;
         const hl_fact *fact = (const hl_fact *)(const void *)(rows + (size_t)i * info->fact_size);
-        if (!fact->name || !fact->value || cJSON_GetObjectItemCaseSensitive(object, fact->name)) continue;
+        if (!fact->name || !fact->value || strcmp(fact->name, "digest") == 0 ||
+            cJSON_GetObjectItemCaseSensitive(object, fact->name))
+            continue;
         if (!add_text(object, fact->name, fact->value)) return false;
     }
     return true;
@@ -27,8 +29,8 @@ static bool describe_model(cJSON *model, const engine *self, const char *digest)
     const hl_model_info *info = self->info;
     return add_text(model, "name", info->name) && add_text(model, "plugin", self->model_plugin->name) &&
            add_text(model, "summary", info->summary) && add_number(model, "embed_dim", info->embed_dim) &&
-           add_number(model, "image_size", info->preprocess.size) &&
-           (!*digest || add_text(model, "digest", digest)) && add_facts(model, info);
+           add_number(model, "image_size", info->preprocess.size) && add_facts(model, info) &&
+           (!*digest || add_text(model, "digest", digest));
 }
 
 static bool describe_compute(cJSON *compute, const engine *self) {

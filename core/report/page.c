@@ -153,6 +153,27 @@ static bool explains_itself(const char *key) {
     return false;
 }
 
+/* "image_size": image size */
+static void field_name(page *self, const char *key) {
+    for (const char *word = key; *word; word += strspn(word, "_")) {
+        char part[64];
+        size_t length = strcspn(word, "_");
+        snprintf(part, sizeof part, "%.*s ", (int)length, word);
+        html_text(&self->html, part);
+        word += length;
+    }
+}
+
+/* Whether an earlier text of the object says it already: a description names its kernel. */
+static bool is_said(const cJSON *object, const cJSON *field) {
+    for (const cJSON *earlier = object->child; earlier != field; earlier = earlier->next) {
+        if (cJSON_IsString(earlier) && cJSON_IsString(field) &&
+            strstr(earlier->valuestring, field->valuestring))
+            return true;
+    }
+    return false;
+}
+
 /* An object's texts in one line, and the size of the images; other numbers are left to results.json. */
 static void description(page *self, const char *name, const cJSON *object) {
     const cJSON *field = NULL;
@@ -161,11 +182,9 @@ static void description(page *self, const char *name, const cJSON *object) {
     fact(self, name);
     cJSON_ArrayForEach(field, object) {
         if (!cJSON_IsString(field) && strcmp(field->string, "image_size") != 0) continue;
+        if (!explains_itself(field->string) && is_said(object, field)) continue;
         html_raw(&self->html, between);
-        if (!explains_itself(field->string)) {
-            html_text(&self->html, field->string);
-            html_raw(&self->html, " ");
-        }
+        if (!explains_itself(field->string)) field_name(self, field->string);
         if (cJSON_IsString(field)) {
             html_isolated(&self->html, field->valuestring);
         } else {
