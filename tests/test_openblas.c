@@ -179,6 +179,19 @@ static void test_own_choice_is_honoured(void **state) {
     unsetenv("OPENBLAS_CORETYPE");
 }
 
+/* One for AVX2 may well have been asked for on purpose: no word of it in a pipe. */
+static void test_own_choice_of_avx2(void **state) {
+    (void)state;
+    if (!has_avx2()) skip();
+    setenv("OPENBLAS_CORETYPE", "Haswell", 1);
+    char *errors, *kernel = kernel_of_bench(&errors);
+    assert_string_equal(kernel, "Haswell");
+    assert_string_equal(errors, "");
+    free(kernel);
+    free(errors);
+    unsetenv("OPENBLAS_CORETYPE");
+}
+
 /* Libraries that know no better, or do and are wrong. */
 static void test_kernel_of_a_library(void **state) {
     (void)state;
@@ -295,6 +308,7 @@ int main(void) {
 #ifdef __x86_64__
         cmocka_unit_test(test_nothing_set),
         cmocka_unit_test(test_own_choice_is_honoured),
+        cmocka_unit_test(test_own_choice_of_avx2),
         cmocka_unit_test(test_kernel_of_a_library),
         cmocka_unit_test(test_environment_is_not_left_behind),
 #endif

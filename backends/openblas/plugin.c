@@ -23,9 +23,10 @@ static void describe_library(hl_backend *backend, unsigned threads) {
 }
 
 /* Once in a process: it opens backends as often as it has models. */
-static void warn_once(const hl_host *host, const char *advice) {
-    static atomic_flag warned = ATOMIC_FLAG_INIT;
-    if (advice[0] && !atomic_flag_test_and_set(&warned)) host->log(host, HL_LOG_WARNING, "%s", advice);
+static void advise_once(const hl_host *host, const blas_functions *blas) {
+    static atomic_flag advised = ATOMIC_FLAG_INIT;
+    if (!blas->advice[0] || atomic_flag_test_and_set(&advised)) return;
+    host->log(host, blas->as_asked ? HL_LOG_INFO : HL_LOG_WARNING, "%s", blas->advice);
 }
 
 static hl_status open_backend(const hl_host *host, const hl_value *const *values, hl_backend **out,
@@ -41,7 +42,7 @@ static hl_status open_backend(const hl_host *host, const hl_value *const *values
     backend->host = host;
     backend->blas = found;
     describe_library(backend, threads);
-    warn_once(host, found->advice);
+    advise_once(host, found);
     return HL_OK;
 }
 
