@@ -98,6 +98,32 @@ static void test_auto_says_why_it_is_slow(void **state) {
     unsetenv("HEADLIGHT_OPENBLAS");
 }
 
+/* A plugin that is broken may be the fast one: a build that was copied in part. */
+static void test_auto_says_what_is_broken(void **state) {
+    (void)state;
+    static const size_t sizes[] = {0, 64, 5000};
+    for (size_t i = 0; i < COUNT(sizes); ++i) {
+        char *folder = make_folder(), *plugin = text("%s/lib/headlight/compute-openblas.so", folder);
+        char *command = text("%s/bin/headlight", folder), *out = text("%s/out", folder), *errors;
+        const char *const copy[] = {"cp", "-r", TEST_BUILD "/bin", TEST_BUILD "/lib", folder, NULL};
+        assert_int_equal(run_program(copy, NULL, NULL), 0);
+        assert_int_equal(truncate(plugin, (off_t)sizes[i]), 0);
+        const char *const words[] = {
+            command, "decompose", MODEL, "--image", TEST_SOURCE "/configs/mini/gallery/scene-000.jpg",
+            "--out", out,         NULL};
+        int status = run_program(words, NULL, &errors);
+        if (status != 0) fail_msg("%zu bytes: status %d: %s", sizes[i], status, errors);
+        assert_int_equal(occurrences(errors, "warning: "), 1);
+        assert_non_null(strstr(errors, "compute/reference is used"));
+        assert_non_null(strstr(errors, plugin));
+        free(errors);
+        free(out);
+        free(command);
+        free(plugin);
+        remove_folder(folder);
+    }
+}
+
 /* The results say it too, and what ran; several engines of one run warn once. */
 static void test_results_say_what_ran(void **state) {
     (void)state;
@@ -304,6 +330,7 @@ static void test_little_address_space(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_auto_says_why_it_is_slow),
+        cmocka_unit_test(test_auto_says_what_is_broken),
         cmocka_unit_test(test_results_say_what_ran),
 #ifdef __x86_64__
         cmocka_unit_test(test_nothing_set),

@@ -20,18 +20,34 @@ static void ask_why(const hl_host *host, const hl_plugin *plugin, hl_error *why)
     registry_table(plugin, &api, sizeof api);
     option_values *defaults = NULL;
     hl_backend *opened = NULL;
-    hl_fail(why, HL_FAILED, "it says that it cannot");
+    hl_fail(why, HL_FAILED, "it said so once and would now: try again");
     if (!api.open || !api.close || options_read(plugin, NULL, NULL, NULL, &defaults, why) != HL_OK) return;
     if (api.open(host, options_values(defaults), &opened, why) == HL_OK) api.close(opened);
     options_free(defaults);
 }
 
-static void add_reason(const hl_host *host, const hl_plugin *plugin, hl_error *reasons) {
+__attribute__((format(printf, 2, 3))) static void add_reason(hl_error *reasons, const char *format, ...) {
+    size_t used = strlen(reasons->message), room = sizeof reasons->message - used;
+    char *at = reasons->message + used;
+    int between = used ? snprintf(at, room, "; ") : 0;
+    va_list arguments;
+    va_start(arguments, format);
+    if ((size_t)between < room) vsnprintf(at + between, room - (size_t)between, format, arguments);
+    va_end(arguments);
+}
+
+static void add_refusal(const hl_host *host, const hl_plugin *plugin, hl_error *reasons) {
     hl_error why;
     ask_why(host, plugin, &why);
-    size_t used = strlen(reasons->message);
-    snprintf(reasons->message + used, sizeof reasons->message - used, "%scompute/%s cannot run here: %s",
-             used ? "; " : "", plugin->name, why.message);
+    add_reason(reasons, "compute/%s cannot run here: %s", plugin->name, why.message);
+}
+
+/* Any of these files could have been a faster one. */
+static void add_broken(const registry *plugins, hl_error *reasons) {
+    const char *broken;
+    for (size_t i = 0; (broken = registry_broken(plugins, i)); ++i) {
+        add_reason(reasons, "a plugin is broken: %s", broken);
+    }
 }
 
 static void warn_once(const hl_host *host, const char *chosen, const char *reasons) {
@@ -48,7 +64,9 @@ hl_status backend_choice(const hl_host *host, const registry *plugins, const hl_
     *out = NULL;
     fallback->message[0] = '\0';
     for (size_t i = 0; (plugin = registry_at(plugins, i)); ++i) {
-        int score = plugin->kind == HL_COMPUTE ? score_of(host, plugin) : 0;
+        if (plugin->kind != HL_COMPUTE) continue;
+        int score = score_of(host, plugin);
+        if (score == 0) add_refusal(host, plugin, fallback);
         if (score <= best) continue;
         best = score;
         *out = plugin;
@@ -56,9 +74,11 @@ hl_status backend_choice(const hl_host *host, const registry *plugins, const hl_
     if (best == 0) {
         return hl_fail(error, HL_USAGE, "no compute backend runs on this machine; see `headlight plugins`");
     }
-    for (size_t i = 0; best <= SCORE_OF_REFERENCE && (plugin = registry_at(plugins, i)); ++i) {
-        if (plugin->kind == HL_COMPUTE && score_of(host, plugin) == 0) add_reason(host, plugin, fallback);
+    if (best > SCORE_OF_REFERENCE) {
+        fallback->message[0] = '\0';
+        return HL_OK;
     }
+    add_broken(plugins, fallback);
     if (fallback->message[0]) warn_once(host, (*out)->name, fallback->message);
     return HL_OK;
 }
