@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { SCENES_HERE = 5 };
 
@@ -56,6 +57,55 @@ static void test_output_in_gallery(void **state) {
         "out/b/results.json");
 }
 
+static double count_in(const cJSON *root, const char *key) {
+    return cJSON_GetNumberValue(cJSON_GetObjectItem(cJSON_GetObjectItem(root, "gallery"), key));
+}
+
+/* Of each file that was not searched: why, in results.json and on the page. */
+static void test_results_say_what_was_searched(void **state) {
+    (void)state;
+    workplace place = make_workplace(4);
+    char *broken = text("%s/broken.jpg", place.images), *odd = text("%s/odd.heic", place.images);
+    char *list = text("%s/list.txt", place.images), *first = text("%s/scene-001.jpg", place.images);
+    char *pages = text("%s/out/report.html", place.folder);
+    write_text(broken, "\xff\xd8\xff\xe0 and no more");
+    write_file(odd,
+               "\0\0\0\x18"
+               "ftypheic\0\0\0\0heic",
+               20);
+    write_text(
+        list,
+        "scene-000.jpg\nscene-001.jpg\nscene-002.jpg\nscene-003.jpg\nbroken.jpg\nodd.heic\nnever.jpg\n");
+    char *head = text("model: {path: " MINI "}\ngallery: {images: %s, atlas: %s}\n", list, place.out);
+    const char *asked = "  - {plugin: text-neighbors, texts: [a red star], heads: [L3.H5], count: 9}\n";
+    for (int away = 0; away < 2; ++away) { /* the second time the atlas answers for a file that is gone */
+        if (away) assert_int_equal(unlink(first), 0);
+        outcome got = run_in(place.folder, head, asked);
+        need_success(&got);
+        assert_true(count_in(got.root, "images") == 7);
+        assert_true(count_in(got.root, "searched") == 4);
+        assert_true(count_in(got.root, "missing") == 1 + away);
+        const cJSON *skipped = cJSON_GetObjectItem(cJSON_GetObjectItem(got.root, "gallery"), "skipped");
+        assert_int_equal(cJSON_GetArraySize(skipped), 2);
+        assert_string_equal(field(cJSON_GetArrayItem(skipped, 0), "path"), "broken.jpg");
+        assert_string_equal(field(cJSON_GetArrayItem(skipped, 1), "path"), "odd.heic");
+        assert_true(strlen(field(cJSON_GetArrayItem(skipped, 1), "reason")) > 10);
+        char *page = read_file(pages, NULL);
+        assert_non_null(
+            strstr(page, away ? "7 images &middot; 4 searched &middot; 2 missing &middot; 2 skipped"
+                              : "7 images &middot; 4 searched &middot; 1 missing &middot; 2 skipped"));
+        free(page);
+        forget(&got);
+    }
+    free(head);
+    free(pages);
+    free(first);
+    free(list);
+    free(odd);
+    free(broken);
+    leave(&place);
+}
+
 /* `headlight index` says what it leaves out, once. */
 static void test_said(void **state) {
     (void)state;
@@ -75,6 +125,7 @@ static void test_said(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_output_in_gallery),
+        cmocka_unit_test(test_results_say_what_was_searched),
         cmocka_unit_test(test_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

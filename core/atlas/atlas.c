@@ -85,6 +85,17 @@ void atlas_file_of(const atlas *self, size_t image, int64_t *bytes, int64_t *mod
     *modified = ((const int64_t *)self->shards[shard].data[self->layout.modified])[row];
 }
 
+bool atlas_skipped_at(const atlas *self, size_t index, const char **path, const char **reason) {
+    size_t shard = 0;
+    for (; shard < self->opened && index >= self->shards[shard].skipped; ++shard) {
+        index -= self->shards[shard].skipped;
+    }
+    if (shard == self->opened) return false;
+    *path = self->shards[shard].skips[index].path;
+    *reason = self->shards[shard].skips[index].reason;
+    return true;
+}
+
 const void *atlas_codes(const atlas *self, size_t shard, size_t head) {
     return self->shards[shard].data[self->layout.codes + head];
 }

@@ -58,6 +58,8 @@ size_t atlas_count(const atlas *self); /* images, skipped ones left out */
 const char *atlas_path(const atlas *self, size_t image);
 /* Its file, as it was when its codes were made: see gallery.h. */
 void atlas_file_of(const atlas *self, size_t image, int64_t *bytes, int64_t *modified);
+/* Of skipped file number `index` the path and why it was skipped; false past the last. */
+bool atlas_skipped_at(const atlas *self, size_t index, const char **path, const char **reason);
 size_t atlas_shard_count(const atlas *self);
 atlas_shard atlas_shard_at(const atlas *self, size_t shard);
 

@@ -297,3 +297,69 @@ hl_status nearest_find(nearest *self, const hl_context *context, const hl_query 
 hl_status nearest_check(const nearest *self, hl_error *error) {
     return self->atlas ? atlas_check(self->atlas, true, error) : HL_OK;
 }
+
+/* ---- what was searched ---- */
+
+static bool add_skip(cJSON *list, const char *path, const char *reason) {
+    cJSON *entry = cJSON_CreateObject();
+    if (!entry || !cJSON_AddItemToArray(list, entry)) {
+        cJSON_Delete(entry);
+        return false;
+    }
+    return cJSON_AddStringToObject(entry, "path", path) && cJSON_AddStringToObject(entry, "reason", reason);
+}
+
+/* Marks the gallery's images that the atlas answers for; returns how many. */
+static size_t mark_searched(const nearest *self, bool *known) {
+    size_t searched = 0;
+    for (size_t i = 0; i < atlas_count(self->atlas); ++i) {
+        if (self->absent[i]) continue;
+        known[gallery_find(self->gallery, atlas_path(self->atlas, i)) - self->gallery->images] = true;
+        ++searched;
+    }
+    return searched;
+}
+
+/* First those that the atlas remembers, with their reason, then those that may be read another time. */
+static bool list_skipped(const nearest *self, bool *known, cJSON *list) {
+    const char *path, *reason;
+    bool ok = true;
+    for (size_t i = 0; ok && atlas_skipped_at(self->atlas, i, &path, &reason); ++i) {
+        const gallery_image *image = gallery_find(self->gallery, path);
+        if (!image || image->bytes < 0 || known[image - self->gallery->images]) continue;
+        known[image - self->gallery->images] = true;
+        ok = add_skip(list, path, reason);
+    }
+    for (size_t i = 0; ok && i < self->gallery->count; ++i) {
+        const gallery_image *image = &self->gallery->images[i];
+        if (!known[i] && image->bytes >= 0)
+            ok = add_skip(list, image->path, "could not be read at the moment");
+    }
+    return ok;
+}
+
+static size_t count_missing(const gallery *images) {
+    size_t missing = 0;
+    for (size_t i = 0; i < images->count; ++i) missing += images->images[i].bytes < 0;
+    return missing;
+}
+
+static bool describe_gallery(const nearest *self, bool *known, cJSON *section) {
+    double images = (double)self->gallery->count, missing = (double)count_missing(self->gallery);
+    cJSON *list = cJSON_CreateArray();
+    bool ok = list && cJSON_AddNumberToObject(section, "images", images) &&
+              cJSON_AddNumberToObject(section, "searched", (double)mark_searched(self, known)) &&
+              cJSON_AddNumberToObject(section, "missing", missing) &&
+              cJSON_AddItemToObject(section, "skipped", list);
+    if (!ok) cJSON_Delete(list);
+    return ok && list_skipped(self, known, list);
+}
+
+hl_status nearest_describe(const nearest *self, cJSON *root, hl_error *error) {
+    if (!self->atlas) return HL_OK;
+    bool *known = calloc(self->gallery->count + 1, sizeof *known);
+    cJSON *section = known ? cJSON_AddObjectToObject(root, "gallery") : NULL;
+    bool ok = section && describe_gallery(self, known, section);
+    free(known);
+    return ok ? HL_OK : hl_no_memory(error, "the results");
+}

@@ -8,6 +8,7 @@
 #include "core/atlas/gallery.h"
 #include "core/engine/engine.h"
 #include "headlight/weights.h"
+#include <cjson/cJSON.h>
 
 typedef struct nearest nearest;
 
@@ -27,6 +28,11 @@ hl_status nearest_find(nearest *self, const hl_context *context, const hl_query 
 
 /* Whether the atlas was whole all the time; to be called before anything is made of what was found. */
 hl_status nearest_check(const nearest *self, hl_error *error);
+
+/* What of the gallery was searched and what was not, as "gallery" of the results: {"images": 10, "searched":
+ * 8, "missing": 1, "skipped": [{"path": ..., "reason": ...}]}. `missing` files cannot be found at the moment;
+ * codes that the atlas has of them were searched. Nothing before the first query. */
+hl_status nearest_describe(const nearest *self, cJSON *root, hl_error *error);
 
 /* The gallery's image behind a neighbour's path; NULL before the first query and when there is none. */
 const gallery_image *nearest_image(const nearest *self, const char *path);

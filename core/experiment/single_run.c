@@ -246,6 +246,9 @@ hl_status single_run_execute(single_run *self, output *files, results **out, hl_
         status = analyse(self, &self->plan->analyses[i], error);
     }
     if (status == HL_OK && self->gallery) status = nearest_check(self->gallery, error);
+    if (status == HL_OK && self->gallery) {
+        status = nearest_describe(self->gallery, results_root(self->results), error);
+    }
     if (status == HL_OK) status = write_results(self, files, error);
     unload(self);
     *out = NULL;

@@ -195,6 +195,24 @@ static void description(page *self, const char *name, const cJSON *object) {
     end_fact(self);
 }
 
+static void count_of(page *self, const cJSON *gallery, const char *what) {
+    double count = cJSON_GetNumberValue(page_get(gallery, what));
+    if (count > 0) html_format(&self->html, " &middot; %.0f %s", count, what);
+}
+
+/* How much of the gallery was searched: "400 images, 398 searched". */
+static void gallery(page *self) {
+    const cJSON *found = page_get(self->root, "gallery");
+    if (!found) return;
+    int skipped = cJSON_GetArraySize(page_get(found, "skipped"));
+    fact(self, "gallery");
+    html_format(&self->html, "%.0f images", cJSON_GetNumberValue(page_get(found, "images")));
+    count_of(self, found, "searched");
+    count_of(self, found, "missing");
+    if (skipped > 0) html_format(&self->html, " &middot; %d skipped", skipped);
+    end_fact(self);
+}
+
 /* The texts that the model did not read to their end. */
 static void cut_texts(page *self) {
     const cJSON *list = page_get(self->root, "truncated"), *entry = NULL;
@@ -222,6 +240,7 @@ static void introduction(page *self, const char *title, const char *experiment) 
     html_raw(out, "</h1>\n<dl class=\"facts\">");
     description(self, "model", page_get(self->root, "model"));
     description(self, "compute", page_get(self->root, "compute"));
+    gallery(self);
     html_raw(out, "</dl>\n<details><summary>The experiment</summary><pre class=\"copy\">");
     html_text(out, experiment);
     html_raw(out, "</pre></details>\n");
