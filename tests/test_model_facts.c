@@ -43,7 +43,7 @@ static void results_and_page_name_them(void **state) {
         need_digest(field(model, "digest"));
         char *page = page_of(&got);
         char *words[] = {text("activation <bdi>%s</bdi>", cases[i].activation),
-                         text("image_size %.0f", cases[i].image_size),
+                         text("image size %.0f", cases[i].image_size),
                          text("digest <bdi>%s</bdi>", field(model, "digest"))};
         for (size_t k = 0; k < COUNT(words); ++k) {
             if (!strstr(page, words[k])) fail_msg("the page lacks %s", words[k]);
