@@ -94,12 +94,15 @@ static hl_status make_room(content *self, size_t room, hl_error *error) {
     return HL_OK;
 }
 
-/* Until there is something to read, or the end. */
+/* Until there is something to read, or the end. Looks up now and then: a signal may come just before the wait
+ * that it should end. */
 static hl_status wait_for_writer(const content *self, hl_error *error) {
+    enum { MILLISECONDS = 200 };
     struct pollfd wanted = {.fd = self->descriptor, .events = POLLIN};
     while (!self->cancel || !atomic_load(self->cancel)) {
-        if (poll(&wanted, 1, -1) >= 0) return HL_OK;
-        if (errno != EINTR) return cannot_read(self->path, errno, error);
+        int ready = poll(&wanted, 1, MILLISECONDS);
+        if (ready > 0) return HL_OK;
+        if (ready < 0 && errno != EINTR) return cannot_read(self->path, errno, error);
     }
     return hl_fail(error, HL_FAILED, "cancelled");
 }
