@@ -2,6 +2,7 @@
 #include "core/host/library.h"
 
 #include "core/host/compute.h"
+#include "core/host/cores.h"
 #include "core/io/mapping.h"
 #include "core/registry/options.h"
 #include "core/registry/suggest.h"
@@ -45,6 +46,10 @@ void hl_library_cancel(hl_library *library) {
 
 bool hl_library_absorb_fault(const void *address) {
     return mapping_absorb(address);
+}
+
+unsigned hl_usable_cores(void) {
+    return cores_usable();
 }
 
 const hl_plugin *hl_plugin_at(const hl_library *library, size_t index) {

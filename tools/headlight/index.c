@@ -4,7 +4,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -90,23 +89,14 @@ static size_t count_local(const char *text) {
     return 0;
 }
 
-/* Processors that this process may run on, where the launcher has bound it to some; 0: not known. */
-static long count_bound(long processors) {
-    cpu_set_t *set = CPU_ALLOC((size_t)processors);
-    if (!set) return 0;
-    size_t bytes = CPU_ALLOC_SIZE((size_t)processors);
-    long count = sched_getaffinity(0, bytes, set) == 0 ? CPU_COUNT_S(bytes, set) : 0;
-    CPU_FREE(set);
-    return count;
-}
-
 /* Processes on one machine share its cores; 0: nothing is known of others. */
 static unsigned share_cores(const char *local_size) {
     size_t local = count_local(local_size);
-    long all = sysconf(_SC_NPROCESSORS_ONLN), bound = count_bound(sysconf(_SC_NPROCESSORS_CONF));
+    long all = sysconf(_SC_NPROCESSORS_ONLN);
     if (local == 0 || all < 1) return 0;
-    size_t own = (size_t)all / local;
-    if (bound > 0 && (size_t)bound < own) own = (size_t)bound;
+    size_t own = (size_t)all / local,
+           usable = hl_usable_cores(); /* fewer where the launcher binds it to some */
+    if (usable < own) own = usable;
     return own > 0 ? (unsigned)own : 1;
 }
 

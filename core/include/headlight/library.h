@@ -65,6 +65,10 @@ HL_EXPORT const char *hl_plugin_missing(const hl_library *library, size_t index,
 /* "compute", "model", "extractor", "analysis"; "unknown" for any other number. */
 HL_EXPORT const char *hl_kind_name(uint32_t kind);
 
+/* How many threads `threads: 0` stands for: the processors that this process may run on, but no more than its
+ * control group has time for. At least 1. [any thread] */
+HL_EXPORT unsigned hl_usable_cores(void);
+
 /* `headlight run`: one experiment. */
 typedef struct hl_run_request {
     const char *experiment;  /* the YAML file */
