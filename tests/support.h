@@ -44,6 +44,10 @@ int run_command(char **printed, char **errors, const char *argument, ...) __attr
 /* The same with any program, found on PATH. */
 int run_program(const char *const *arguments, char **printed, char **errors);
 
+/* Set by the test that looks at OpenBLAS's warning about its kernel, which run_program else leaves out where
+ * the machine is set so. */
+extern bool kernel_is_the_subject;
+
 /* Largest absolute difference divided by the largest absolute value expected; fails the test when shapes
  * differ. */
 double worst_error(const npy_array *expected, const npy_array *got);

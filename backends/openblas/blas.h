@@ -36,7 +36,6 @@ typedef struct blas_functions {
     void (*give_buffer)(void *buffer);
     size_t row_unit;  /* see trial.h */
     char advice[400]; /* why it is slower than it could be, and what to do; "": it is not */
-    bool as_asked;    /* the user asked for this kernel, and it is not several times slower */
 } blas_functions;
 
 /* Opens the library that HEADLIGHT_OPENBLAS names, or else the system's, once in a process, with the best of

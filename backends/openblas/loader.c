@@ -151,7 +151,6 @@ static void advise(const candidate *from, blas_functions *blas) {
     const char *own = setting("OPENBLAS_CORETYPE"), *kernel = blas->core_name();
     char remedy[200] = "this build has no better one; install a newer OpenBLAS, or name its file in "
                        "HEADLIGHT_OPENBLAS";
-    blas->as_asked = own && kernel_level(kernel) >= LEVEL_AVX2;
     if (own) {
         snprintf(remedy, sizeof remedy,
                  "OPENBLAS_CORETYPE=%.40s asks for it; unset it and the best is chosen", own);

@@ -23,10 +23,9 @@ static void describe_library(hl_backend *backend, unsigned threads) {
 }
 
 /* Once in a process: it opens backends as often as it has models. */
-static void advise_once(const hl_host *host, const blas_functions *blas) {
-    static atomic_flag advised = ATOMIC_FLAG_INIT;
-    if (!blas->advice[0] || atomic_flag_test_and_set(&advised)) return;
-    host->log(host, blas->as_asked ? HL_LOG_INFO : HL_LOG_WARNING, "%s", blas->advice);
+static void warn_once(const hl_host *host, const char *advice) {
+    static atomic_flag warned = ATOMIC_FLAG_INIT;
+    if (advice[0] && !atomic_flag_test_and_set(&warned)) host->log(host, HL_LOG_WARNING, "%s", advice);
 }
 
 static hl_status open_backend(const hl_host *host, const hl_value *const *values, hl_backend **out,
@@ -42,7 +41,7 @@ static hl_status open_backend(const hl_host *host, const hl_value *const *values
     backend->host = host;
     backend->blas = found;
     describe_library(backend, threads);
-    advise_once(host, found);
+    warn_once(host, found->advice);
     return HL_OK;
 }
 
