@@ -73,7 +73,10 @@ int scratch_run(const scratch_call *call, char **said) {
     if (child == 0) start(call, file);
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
-    if (said) *said = read_file(file, NULL);
+    if (said) {
+        *said = read_file(file, NULL);
+        drop_kernel_warning(*said);
+    }
     unlink(file);
     free(file);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);

@@ -124,9 +124,7 @@ void copy_folder(const char *from, const char *to) {
 /* stdout and stderr go to files, so that neither can fill a pipe and stop the program. */
 bool kernel_is_the_subject;
 
-/* Where the machine's own OPENBLAS_CORETYPE asks for a slower kernel, every command says so: of no concern to
- * tests of anything else. */
-static void drop_kernel_warning(char *errors) {
+void drop_kernel_warning(char *errors) {
     char *line = getenv("OPENBLAS_CORETYPE") && !kernel_is_the_subject
                      ? strstr(errors, "warning: OpenBLAS runs its ")
                      : NULL;
