@@ -48,8 +48,7 @@ static void locks_are_waited_for(void **state) {
     static const char *const words[] = {
         "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 812 (apt-get)",
         "E: Could not get lock /var/cache/apt/archives/lock. It is held by process 812 (apt-get)",
-        "E: Unable to acquire the dpkg frontend lock (/var/lib/dpkg/lock-frontend), is another process using "
-        "it?",
+        "E: Unable to acquire the dpkg frontend lock (/var/lib/dpkg/lock-frontend), is it in use?",
         "E: Unable to lock directory /var/lib/apt/lists/",
     };
     char *calls;

@@ -52,7 +52,7 @@ static void read_shard(const uint8_t *bytes, size_t count, uint64_t images, uint
     uint64_t *copy = malloc(count + 8); /* as aligned as a mapped file */
     if (copy) {
         memcpy(copy, bytes, count);
-        const mapping file = {(const uint8_t *)copy, count};
+        const mapping file = {.bytes = (const uint8_t *)copy, .count = count};
         if (shard_parse("fuzz", file, &expected, &layout, &shard, &error) == HL_OK) {
             if (sum_shard(&shard, &layout) == UINT_MAX) abort(); /* so that the sum is needed */
             shard.file = (mapping){0};                           /* no mapped file */
