@@ -5,6 +5,7 @@
 #include "core/io/yaml_file.h"
 #include "core/report/html.h"
 #include "core/report/snippet.h"
+#include "tests/fuzz/scratch.h"
 
 #include <gumbo.h>
 #include <stdlib.h>
@@ -43,7 +44,9 @@ static void write_page(const char *text) {
     char *markup = NULL;
     size_t count = 0;
     hl_error error;
-    html page = {.file = open_memstream(&markup, &count), .status = HL_OK, .error = &error};
+    static output *out; /* nothing is ever committed */
+    if (!out && output_open(scratch_folder(), &out, &error) != HL_OK) abort();
+    html page = {.out = out, .file = open_memstream(&markup, &count), .status = HL_OK, .error = &error};
     if (!page.file) return;
     html_raw(&page, "<b title=\"");
     html_text(&page, text);
