@@ -292,6 +292,27 @@ static void unknown_dtypes_are_left_to_who_needs_them(void **state) {
     }
 }
 
+/* Nothing stores a number in less than a bit. */
+static void unknown_dtypes_have_bounds(void **state) {
+    (void)state;
+    static const struct {
+        const char *shape;
+        bool sound;
+    } shapes[] = {{"16", true}, {"2,8", true}, {"24", false}, {"4503591627370496,1024", false}};
+    for (size_t i = 0; i < COUNT(shapes); ++i) {
+        char *header =
+            text("{\"a\":{\"dtype\":\"F1\",\"shape\":[%s],\"data_offsets\":[0,2]}}", shapes[i].shape);
+        uint8_t *copy;
+        hl_weights *weights = NULL;
+        hl_error error;
+        assert_int_equal(parse(header, 2, &copy, &weights, &error), shapes[i].sound ? HL_OK : HL_FAILED);
+        if (!shapes[i].sound) assert_non_null(strstr(error.message, "disagree"));
+        safetensors_api.close(weights);
+        free(copy);
+        free(header);
+    }
+}
+
 /* hl_stored_tensor has room for eight. */
 static void many_dimensions_fold_into_the_last(void **state) {
     (void)state;
@@ -410,6 +431,7 @@ int main(void) {
         cmocka_unit_test(refuses_every_truncation),
         cmocka_unit_test(missing_files_are_named),
         cmocka_unit_test(unknown_dtypes_are_left_to_who_needs_them),
+        cmocka_unit_test(unknown_dtypes_have_bounds),
         cmocka_unit_test(many_dimensions_fold_into_the_last),
         cmocka_unit_test(padding_is_white_space),
     };
