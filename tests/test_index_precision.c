@@ -81,6 +81,13 @@ static void test_range_of_f16(void **state) {
 
 /* ---- numbers that are none ---- */
 
+static void checksum_of(const void *bytes, size_t count, char out[CHECKSUM_ROOM]) {
+    checksum *sum = checksum_begin();
+    assert_non_null(sum);
+    checksum_add(sum, bytes, count);
+    checksum_end(sum, out);
+}
+
 /* Overwrites bytes of the only shard and makes its checksum right again. */
 static void damage(const char *folder, const void *at, const void *opened_bytes, const void *by,
                    size_t count) {
@@ -88,9 +95,9 @@ static void damage(const char *folder, const void *at, const void *opened_bytes,
     char before[CHECKSUM_ROOM], after[CHECKSUM_ROOM];
     size_t size;
     char *bytes = read_file(shard, &size);
-    checksum_of((const uint8_t *)bytes, size, before);
+    checksum_of(bytes, size, before);
     memcpy(bytes + ((const char *)at - (const char *)opened_bytes), by, count);
-    checksum_of((const uint8_t *)bytes, size, after);
+    checksum_of(bytes, size, after);
     char *json = read_file(list, NULL), *place = strstr(json, before);
     assert_non_null(place);
     memcpy(place, after, CHECKSUM_ROOM - 1);

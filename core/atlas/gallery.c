@@ -1,6 +1,7 @@
 /* Galleries; see gallery.h. Looks at names, sizes and times of images, never into them. */
 #include "core/atlas/gallery.h"
 
+#include "core/io/identity.h"
 #include "core/io/input.h"
 #include "core/io/json.h"
 #include "core/io/utf8.h"
@@ -109,12 +110,6 @@ static void measure_images(gallery *list) {
 
 /* ---- folders ---- */
 
-/* A folder as the system knows it, by whatever name it was reached. */
-typedef struct identity {
-    dev_t device;
-    ino_t number;
-} identity;
-
 /* Folders are read in the order in which they were found, so the shortest way to a folder gives its name. */
 typedef struct walk {
     builder images;
@@ -123,17 +118,11 @@ typedef struct walk {
     void *seen; /* a tree of identities */
 } walk;
 
-static int compare_identities(const void *left, const void *right) {
-    const identity *a = left, *b = right;
-    if (a->device != b->device) return a->device < b->device ? -1 : 1;
-    return (a->number > b->number) - (a->number < b->number);
-}
-
 /* Sets *added to whether the folder was not seen before. */
 static hl_status see(walk *self, const struct stat *status, bool *added, hl_error *error) {
     identity *key = malloc(sizeof *key);
     if (!key) return hl_no_memory(error, "the folders of the gallery");
-    *key = (identity){status->st_dev, status->st_ino};
+    *key = identity_of(status);
     identity **found = tsearch(key, &self->seen, compare_identities);
     *added = found && *found == key;
     if (!*added) free(key);

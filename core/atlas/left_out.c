@@ -1,6 +1,7 @@
 /* See left_out.h. */
 #include "core/atlas/left_out.h"
 
+#include "core/io/identity.h"
 #include "core/io/input.h"
 #include "core/io/json.h"
 #include "core/io/output_list.h"
@@ -16,18 +17,10 @@ static const char *const SYSTEM_NAMES[] = {
     "__MACOSX", "$RECYCLE.BIN", "lost+found", "System Volume Information",
 };
 
-/* A file as the system knows it, by whatever name it is reached. */
 typedef struct known_file {
-    dev_t device;
-    ino_t number;
+    identity file; /* first: compared as such */
     bool is_mask;
 } known_file;
-
-static int compare_files(const void *left, const void *right) {
-    const known_file *a = left, *b = right;
-    if (a->device != b->device) return a->device < b->device ? -1 : 1;
-    return (a->number > b->number) - (a->number < b->number);
-}
 
 void left_out_free(left_out *self) {
     tdestroy(self->files, free);
@@ -68,8 +61,8 @@ static hl_status add(const lesson *from, const char *name, bool is_mask, hl_erro
     bool complete = path && (key || !found);
     free(path);
     if (key) {
-        *key = (known_file){status.st_dev, status.st_ino, is_mask};
-        known_file **kept = tsearch(key, &from->self->files, compare_files);
+        *key = (known_file){identity_of(&status), is_mask};
+        known_file **kept = tsearch(key, &from->self->files, compare_identities);
         complete = kept != NULL;
         if (!kept || *kept != key) free(key);
     }
@@ -116,8 +109,8 @@ hl_status left_out_learn(left_out *self, const char *folder, hl_error *error) {
 /* ---- asking ---- */
 
 bool left_out_file(left_out *self, const struct stat *file, bool named) {
-    known_file key = {.device = file->st_dev, .number = file->st_ino};
-    known_file **found = tfind(&key, &self->files, compare_files);
+    identity key = identity_of(file);
+    known_file **found = tfind(&key, &self->files, compare_identities);
     if (!found || ((*found)->is_mask && named)) return false;
     ++*((*found)->is_mask ? &self->masks : &self->pictures);
     return true;

@@ -33,25 +33,16 @@ hl_status cut_texts_check(cut_texts *self, const engine *model, const char *text
     return status == HL_OK && tokens > context ? add(self, text, tokens, error) : status;
 }
 
-/* Bytes from `start` on that make no half character at either end. */
-static size_t whole_start(const char *text, size_t start) {
-    while (((unsigned char)text[start] & 0xc0) == 0x80) ++start;
-    return start;
-}
-
-static size_t whole_end(const char *text, size_t end) {
-    while (end > 0 && ((unsigned char)text[end] & 0xc0) == 0x80) --end;
-    return end;
-}
-
 /* Beginning and end of a text, where texts that are told apart differ. */
 static void warn(const cut_text *cut, const engine *model) {
     enum { HEAD = 40, TAIL = 30 };
     const hl_host *interface = model->interface;
     size_t length = strlen(cut->text), head = length, tail = length;
     if (length > HEAD + TAIL) {
-        head = whole_end(cut->text, HEAD);
-        tail = whole_start(cut->text, length - TAIL);
+        head = HEAD;
+        tail = length - TAIL;
+        while (head > 0 && !hl_may_cut(cut->text[head])) --head;
+        while (!hl_may_cut(cut->text[tail])) ++tail;
     }
     interface->log(interface, HL_LOG_WARNING,
                    "\"%.*s%s%s\" has %zu tokens, of which the model reads %u: it is cut, and what follows "

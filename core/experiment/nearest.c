@@ -4,25 +4,25 @@
 
 #include "core/atlas/search.h"
 #include "core/indexing/index.h"
+#include "core/io/identity.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 /* Which file an image is, however its path is written. */
-typedef struct identity {
-    dev_t device;
-    ino_t file;
+typedef struct image_file {
+    identity file;
     bool known;
-} identity;
+} image_file;
 
 struct nearest {
     engine *model;
     nearest_settings settings;
-    gallery *gallery;     /* NULL before the first query */
-    atlas *atlas;         /* the same */
-    identity *identities; /* of the atlas's images */
-    bool *absent;         /* by image of the atlas: the gallery lacks it, or has it otherwise */
+    gallery *gallery;       /* NULL before the first query */
+    atlas *atlas;           /* the same */
+    image_file *identities; /* of the atlas's images */
+    bool *absent;           /* by image of the atlas: the gallery lacks it, or has it otherwise */
 };
 
 hl_status nearest_open(engine *model, const nearest_settings *settings, nearest **out, hl_error *error) {
@@ -56,10 +56,10 @@ const gallery_image *nearest_image(const nearest *self, const char *path) {
 
 /* ---- the gallery and its atlas ---- */
 
-static identity identify(const char *file) {
+static image_file identify(const char *file) {
     struct stat about;
-    if (stat(file, &about) != 0) return (identity){.known = false};
-    return (identity){about.st_dev, about.st_ino, true};
+    if (stat(file, &about) != 0) return (image_file){.known = false};
+    return (image_file){identity_of(&about), true};
 }
 
 /* Codes stand for a file that is as it was when they were made, or cannot be looked at. */
@@ -228,12 +228,11 @@ static void find_left_out(question *self) {
     size_t count = atlas_count(searched->atlas);
     const hl_query *query = self->query;
     memcpy(self->leave_out, searched->absent, count * sizeof *self->leave_out);
-    identity asked = {.known = false};
+    image_file asked = {.known = false};
     if (query->image && !query->include_query) asked = identify(query->image->path);
     for (size_t i = 0; i < count && asked.known; ++i) {
-        identity image = searched->identities[i];
-        if (image.known && image.device == asked.device && image.file == asked.file)
-            self->leave_out[i] = true;
+        const image_file *image = &searched->identities[i];
+        if (image->known && compare_identities(&image->file, &asked.file) == 0) self->leave_out[i] = true;
     }
 }
 

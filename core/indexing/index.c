@@ -50,7 +50,7 @@ static void log_warning(const indexing *self, const char *format, ...) {
     hl_error line;
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(line.message, sizeof line.message, format, arguments);
+    hl_format_list(line.message, sizeof line.message, format, arguments);
     va_end(arguments);
     interface->log(interface, HL_LOG_WARNING, "%s", line.message);
 }

@@ -9,11 +9,6 @@ static XXH3_state_t *behind(checksum *self) {
     return (XXH3_state_t *)(void *)self;
 }
 
-static void write_digits(XXH128_hash_t hash, char out[CHECKSUM_ROOM]) {
-    snprintf(out, CHECKSUM_ROOM, "%016llx%016llx", (unsigned long long)hash.high64,
-             (unsigned long long)hash.low64);
-}
-
 checksum *checksum_begin(void) {
     XXH3_state_t *state = XXH3_createState();
     if (state) (void)XXH3_128bits_reset(state);
@@ -26,10 +21,10 @@ void checksum_add(checksum *self, const void *bytes, size_t count) {
 
 void checksum_end(checksum *self, char out[CHECKSUM_ROOM]) {
     if (!self) return;
-    if (out) write_digits(XXH3_128bits_digest(behind(self)), out);
+    XXH128_hash_t hash = XXH3_128bits_digest(behind(self));
+    if (out) {
+        snprintf(out, CHECKSUM_ROOM, "%016llx%016llx", (unsigned long long)hash.high64,
+                 (unsigned long long)hash.low64);
+    }
     (void)XXH3_freeState(behind(self));
-}
-
-void checksum_of(const uint8_t *bytes, size_t count, char out[CHECKSUM_ROOM]) {
-    write_digits(XXH3_128bits(bytes, count), out);
 }

@@ -14,7 +14,4 @@ checksum *checksum_begin(void); /* NULL: no memory */
 void checksum_add(checksum *self, const void *bytes, size_t count);
 void checksum_end(checksum *self, char out[CHECKSUM_ROOM]); /* frees it; out may be NULL */
 
-/* Of bytes in memory. */
-void checksum_of(const uint8_t *bytes, size_t count, char out[CHECKSUM_ROOM]);
-
 #endif
