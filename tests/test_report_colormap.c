@@ -1,5 +1,5 @@
 /* The report's colours: of heat, of differences, of categories. */
-#include "core/report/colormap.h"
+#include "plugins/shared/drawing/colormap.h"
 #include "tests/report.h"
 
 #include <math.h>
