@@ -185,8 +185,10 @@ static const char *example_begin(uint32_t kind) {
         return "model: {path: model, plugin: ";
     case HL_EXTRACTOR:
         return "properties: {extractor: ";
+    case HL_REPORT:
+        return "reports:\n    - {plugin: ";
     default:
-        return "  - {plugin: ";
+        return "analyses:\n    - {plugin: ";
     }
 }
 
@@ -194,8 +196,7 @@ hl_status options_document(const hl_plugin *plugin, FILE *out, hl_error *error) 
     fprintf(out, "%s/%s %s\n%s\n", kind_name(plugin->kind), plugin->name, plugin->version, plugin->summary);
     fputs(plugin->option_count > 0 ? "\nOptions:\n" : "\nIt has no options.\n", out);
     for (uint32_t i = 0; i < plugin->option_count; ++i) document_option(&plugin->options[i], out);
-    fprintf(out, "\nIn an experiment:\n%s%s%s", plugin->kind == HL_ANALYSIS ? "  analyses:\n  " : "  ",
-            example_begin(plugin->kind), plugin->name);
+    fprintf(out, "\nIn an experiment:\n  %s%s", example_begin(plugin->kind), plugin->name);
     write_example_values(plugin, out);
     fputs("}\n", out);
     if (ferror(out))

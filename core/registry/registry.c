@@ -9,6 +9,7 @@
 #include "headlight/compute.h"
 #include "headlight/extractor.h"
 #include "headlight/model.h"
+#include "headlight/report.h"
 
 #include <dirent.h>
 #include <dlfcn.h>
@@ -51,10 +52,11 @@ static const struct {
     [HL_MODEL] = {"model", offsetof(hl_model_api, token_codes) + sizeof(void *)},
     [HL_EXTRACTOR] = {"extractor", offsetof(hl_extractor_api, labels)},
     [HL_ANALYSIS] = {"analysis", offsetof(hl_analysis_api, run) + sizeof(void *)},
+    [HL_REPORT] = {"report", offsetof(hl_report_api, files)},
 };
 
 static bool is_kind(uint32_t kind) {
-    return kind >= HL_COMPUTE && kind <= HL_ANALYSIS;
+    return kind >= HL_COMPUTE && kind <= HL_REPORT;
 }
 
 const char *kind_name(uint32_t kind) {

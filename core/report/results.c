@@ -158,22 +158,21 @@ static bool add_facts(cJSON *entry, const cJSON *facts) {
     return true;
 }
 
-static void sink_neighbor(hl_item *item, const hl_neighbor *neighbor) {
+static void sink_neighbor(hl_item *item, const char *path, double score) {
     cJSON *list = item ? neighbors_of(item) : NULL;
     if (!list) return;
-    if (!isfinite(neighbor->score)) {
-        refuse(item, "neighbors", "the score of %s is %f; only finite numbers can be reported",
-               neighbor->path, neighbor->score);
+    if (!isfinite(score)) {
+        refuse(item, "neighbors", "the score of %s is %f; only finite numbers can be reported", path, score);
         return;
     }
     results *self = item->owner;
-    const cJSON *facts = self->facts ? self->facts(self->facts_user, neighbor->path) : NULL;
+    const cJSON *facts = self->facts ? self->facts(self->facts_user, path) : NULL;
     cJSON *entry = cJSON_CreateObject();
     if (!entry || !cJSON_AddItemToArray(list, entry)) {
         cJSON_Delete(entry);
         out_of_memory(self);
-    } else if (!cJSON_AddStringToObject(entry, "path", neighbor->path) ||
-               !cJSON_AddNumberToObject(entry, "score", neighbor->score) || !add_facts(entry, facts)) {
+    } else if (!cJSON_AddStringToObject(entry, "path", path) ||
+               !cJSON_AddNumberToObject(entry, "score", score) || !add_facts(entry, facts)) {
         out_of_memory(self);
     }
 }

@@ -7,6 +7,7 @@
 #include "host.h"
 #include "model.h"
 #include "option.h"
+#include "result.h"
 
 typedef enum hl_metric {
     HL_DOT = 1, /* the raw dot product */
@@ -62,45 +63,6 @@ struct hl_context {
     hl_status (*nearest)(const hl_context *context, const hl_query *query, hl_neighbor *neighbors,
                          size_t *found, hl_error *error);
 };
-
-/* What an analysis found: items, in order. An item has a schema name, which tells the host how to show it,
- * and named fields. The host shows an item whose schema it does not know as a row of a table. Strings are
- * copied. A call that fails (no memory) is remembered and fails the run afterwards; all accept a NULL item,
- * so only `grid`'s result need be checked. [the thread that called `run`] */
-typedef struct hl_result hl_result;
-typedef struct hl_item hl_item; /* owned by the result */
-struct hl_result {
-    uint32_t size;
-    hl_item *(*item)(hl_result *result, const char *schema);
-    void (*text)(hl_item *item, const char *key, const char *value);
-    void (*number)(hl_item *item, const char *key, double value);
-    /* rows x cols numbers for the caller to fill before `run` returns; NULL when there is no memory. */
-    float *(*grid)(hl_item *item, const char *key, uint32_t rows, uint32_t cols);
-    /* Appends to the item's list "neighbors": path and score, and whatever the gallery says of that image,
-     * such as its caption. */
-    void (*neighbor)(hl_item *item, const hl_neighbor *neighbor);
-};
-
-/* Schemas that the host draws:
- *
- * HL_SCHEMA_HEAT, a picture of a heat over its image:
- *     image (text)    the image's name          head (text)    the selection's name
- *     text (text)     the direction's name      grid (grid)    the heat
- *     opacity (number, may be missing)          how much of the picture is heat, from 0 to 1
- *     low, high (numbers, may be missing)       the ends of the colour scale; else the grid's own
- *     minus (text, may be missing)              the direction whose heat was taken off: the picture gets a
- *                                               scale of two colours around zero
- *     mask_threshold (number, may be missing)   the cells above it are written as a mask, the grid as .npy
- *
- * HL_SCHEMA_NEIGHBORS, images of the gallery in a row:
- *     query (text)    the image's or the direction's name      head (text)    the selection's name
- *     neighbors       see `neighbor` above
- *     query_is_image (number, may be missing)                  1: show the query as a picture
- *
- * To an item of any schema with a text that the model read only in part (hl_model_api.count_tokens) the host
- * adds "truncated": true. */
-#define HL_SCHEMA_HEAT      "heat"
-#define HL_SCHEMA_NEIGHBORS "neighbors"
 
 /* What `run` cannot do without; the host refuses an experiment that lacks it before anything runs. */
 enum {

@@ -62,7 +62,7 @@ HL_EXPORT hl_status hl_plugin_document(const hl_library *library, size_t index, 
  * one; NULL past the end and for plugins of other kinds. */
 HL_EXPORT const char *hl_plugin_missing(const hl_library *library, size_t index, size_t number);
 
-/* "compute", "model", "extractor", "analysis"; "unknown" for any other number. */
+/* "compute", "model", "extractor", "analysis", "report"; "unknown" for any other number. */
 HL_EXPORT const char *hl_kind_name(uint32_t kind);
 
 /* How many threads `threads: 0` stands for: the processors that this process may run on, but no more than its

@@ -31,7 +31,8 @@ typedef enum hl_kind {
     HL_COMPUTE = 1, /* api is an hl_compute_api, compute.h */
     HL_MODEL,       /* api is an hl_model_api, model.h */
     HL_EXTRACTOR,   /* api is an hl_extractor_api, extractor.h */
-    HL_ANALYSIS     /* api is an hl_analysis_api, analysis.h */
+    HL_ANALYSIS,    /* api is an hl_analysis_api, analysis.h */
+    HL_REPORT       /* api is an hl_report_api, report.h */
 } hl_kind;
 
 typedef struct hl_plugin {

@@ -23,7 +23,7 @@ static inline hl_status neighbors_answer(const hl_context *context, const hl_que
     result->text(item, "query", query->image ? query->image->name : query->direction->name);
     result->text(item, "head", query->selection->name);
     if (query->image) result->number(item, "query_is_image", 1);
-    for (size_t i = 0; i < found; ++i) result->neighbor(item, &neighbors[i]);
+    for (size_t i = 0; i < found; ++i) result->neighbor(item, neighbors[i].path, neighbors[i].score);
     return HL_OK;
 }
 

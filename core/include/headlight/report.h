@@ -1,0 +1,110 @@
+/* Reports: from the tree of results to files. A report is the last step: it reads the tree and the pictures
+ * that the tree names, and changes nothing.
+ *
+ * Several reports of one run write into the same folder; each says beforehand which files it writes, and all
+ * appear together, when all are whole.
+ *
+ * The root of the tree is a map:
+ *     version (whole)     1
+ *     model (map)         name, plugin, summary, embed_dim, image_size, digest, and what the plugin adds
+ *     compute (map)       backend, description, kernel, precision, threads, and `fallback`, a text, where
+ * another backend was meant analyses (list)     a map each: plugin, summary, options (map), title (may be
+ * missing), results (list of maps, each with `schema`: result.h) truncated (list)    texts that the model
+ * read in part: text, tokens, context; missing: none properties (map)    extractor, heads (map: "L3.H5" ->
+ * "colors, shapes"); missing: none were asked for gallery (map)       images, searched, missing, skipped
+ * (list: path, reason); missing: none was searched and of the overview of an experiment's variants instead of
+ * results: reports (list: variant, model, compute) and variants (table: how far each analysis of each variant
+ * lies from the first's). */
+#ifndef HEADLIGHT_REPORT_H
+#define HEADLIGHT_REPORT_H
+
+#include "host.h"
+#include "model.h"
+#include "option.h"
+#include "result.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* RGB bytes that the host lent; give them back with `release`. The plugin may make one of its own bytes for
+ * `resize` and `encode`, which only read it. */
+typedef struct hl_picture {
+    uint32_t size;
+    uint32_t width, height;
+    const uint8_t *rgb;                       /* height x width x 3, top row first */
+    uint32_t original_width, original_height; /* of the file, in pixels: `rgb` may be smaller */
+} hl_picture;
+
+typedef enum hl_encoding { HL_PNG = 1, HL_JPEG } hl_encoding;
+
+typedef struct hl_file hl_file; /* one that is being written; owned by the host */
+
+/* What a report is given. Every function that can fail fails with HL_FAILED, "cancelled", once the run is to
+ * stop; so a report that asks for one picture after the other need not look itself. [the thread that called
+ * `write`, but image, neighbor, resize, crop, encode, release: any thread] */
+typedef struct hl_report hl_report;
+struct hl_report {
+    uint32_t size;
+    const hl_host *host;
+    const hl_node *results;     /* the root: see above */
+    const hl_model_info *model; /* for the way from an image to its grid; NULL: no single model (variants) */
+    const char *title;          /* a heading */
+    const char *experiment;     /* the YAML that was run, and what the command line changed */
+    const char *sections;       /* all of it but analyses, for snippets: YAML that ends in a newline */
+
+    /* An image that results name (`query`, `image`), or a neighbour by its path relative to the gallery:
+     * decoded, its longer side at most `side` pixels (0: as it is; `original_...` say what it was), smoothed
+     * as by `resize`. One that the gallery named and that cannot be read any more becomes a gray square, and
+     * is logged once. */
+    hl_status (*image)(const hl_report *report, const char *name, uint32_t side, hl_picture *out,
+                       hl_error *error);
+    hl_status (*neighbor)(const hl_report *report, const char *path, uint32_t side, hl_picture *out,
+                          hl_error *error);
+    /* Pillow's antialiased bicubic, to any size from 1 x 1 up. */
+    hl_status (*resize)(const hl_report *report, const hl_picture *in, uint32_t width, uint32_t height,
+                        hl_picture *out, hl_error *error);
+    void (*release)(const hl_report *report, hl_picture *picture); /* accepts a zeroed one */
+
+    /* Where the model's crop lies in an image of this size: left, top, width, height in its pixels. Only with
+     * a model. */
+    void (*crop)(const hl_report *report, uint32_t width, uint32_t height, double frame[4]);
+
+    /* Encoded bytes; free() them. */
+    hl_status (*encode)(const hl_report *report, const hl_picture *picture, uint32_t encoding,
+                        uint8_t **bytes, size_t *count, hl_error *error);
+
+    /* A new file, `name` relative to the results' folder and maybe in a sub-folder; bytes into it; and that
+     * it is complete, so that more can be written than can be open at once. A full disk is an error here. */
+    hl_status (*file)(const hl_report *report, const char *name, hl_file **out, hl_error *error);
+    hl_status (*write)(const hl_report *report, hl_file *file, const void *bytes, size_t count,
+                       hl_error *error);
+    hl_status (*finish)(const hl_report *report, hl_file *file, hl_error *error);
+
+    /* A node as JSON into a file, indented, with all that is below it: numbers as hl_node has them, whatever
+     * the locale; a picture as null. The node may be the report's own: one that it put together from nodes of
+     * the results and some of its own. */
+    hl_status (*json)(const hl_report *report, hl_file *file, const hl_node *node, hl_error *error);
+};
+
+typedef struct hl_report_api {
+    uint32_t size;
+
+    /* Several reports may run one after the other, each once a run and once for the variants' overview.
+     * During the call the thread's locale is "C": printf and strtod have a decimal point. [one thread at a
+     * time] */
+    hl_status (*write)(const hl_report *report, const hl_value *const *values, hl_error *error);
+
+    /* The files that it writes whatever was found ("report.html"), ends with NULL: whether they may be
+     * written is checked before any work. NULL: it writes only files that depend on what was found. */
+    const char *const *files;
+
+    /* Which of these a user opens to look; NULL: none. */
+    const char *page;
+} hl_report_api;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
