@@ -12,6 +12,7 @@
 typedef struct setting {
     char *plugins_folder, *folder; /* of fixtures; of the experiment, with a model's folder and two images */
     registry *plugins;
+    experiment_source source; /* of the experiment that is open */
 } setting;
 
 static void install(const char *folder, const char *fixture) {
@@ -49,16 +50,21 @@ static int close_setting(void **state) {
     return 0;
 }
 
-static hl_status open_file(const setting *made, const char *path, const char *const *sets, size_t count,
+static hl_status open_file(setting *made, const char *path, const char *const *sets, size_t count,
                            const experiment_variant *variant, experiment **plan, hl_error *error) {
-    yaml_source source;
-    hl_status status = yaml_read(path, NULL, &source, error);
-    if (status == HL_OK) status = experiment_open(made->plugins, &source, sets, count, variant, plan, error);
-    yaml_source_free(&source);
+    *plan = NULL;
+    hl_status status = experiment_read(path, NULL, sets, count, &made->source, error);
+    if (status == HL_OK) status = experiment_open(made->plugins, &made->source, variant, plan, error);
+    if (status != HL_OK) experiment_forget(&made->source);
     return status;
 }
 
-static hl_status open_text(const setting *made, const char *content, experiment **plan, hl_error *error) {
+static void close_plan(setting *made, experiment *plan) {
+    experiment_close(plan);
+    experiment_forget(&made->source);
+}
+
+static hl_status open_text(setting *made, const char *content, experiment **plan, hl_error *error) {
     static char path[512];
     snprintf(path, sizeof path, "%s/a.yaml", made->folder);
     write_text(path, content);
@@ -97,11 +103,11 @@ static void defaults_are_filled_in(void **state) {
     assert_false(value_of(plan, "images")->given);
     assert_int_equal(value_of(plan, "images")->count, 0);
     assert_null(options_image(plan->analyses[0].values, 0));
-    experiment_close(plan);
+    close_plan(*state, plan);
 }
 
 static void values_are_read(void **state) {
-    const setting *made = *state;
+    setting *made = *state;
     experiment *plan;
     hl_error error;
     const char *content = "headlight: 1\n"
@@ -146,11 +152,11 @@ static void values_are_read(void **state) {
     free(out);
     free(file);
     free(image);
-    experiment_close(plan);
+    close_plan(*state, plan);
 }
 
 static void sets_change_an_experiment(void **state) {
-    const setting *made = *state;
+    setting *made = *state;
     char *path = text("%s/a.yaml", made->folder), *image = text("analyses.0.images=[%s/a.jpg]", made->folder);
     write_text(path, SAMPLE "}\n");
     experiment *plan;
@@ -159,7 +165,7 @@ static void sets_change_an_experiment(void **state) {
     assert_ok(open_file(made, path, good, 3, NULL, &plan, &error), error);
     assert_string_equal(plan->compute.plugin->name, "reference");
     assert_int_equal(value_of(plan, "count")->integer, 3);
-    experiment_close(plan);
+    close_plan(*state, plan);
     const char *bad[] = {"analyses.0.conut=3"};
     assert_int_equal(open_file(made, path, bad, 1, NULL, &plan, &error), HL_USAGE);
     assert_string_equal(
@@ -171,7 +177,7 @@ static void sets_change_an_experiment(void **state) {
 /* What the page's snippets begin with: all but the analyses, sets included. A snippet finds the atlas that is
  * there, and does not overwrite the page. */
 static void sections_are_written_out(void **state) {
-    const setting *made = *state;
+    setting *made = *state;
     char *path = text("%s/a.yaml", made->folder), *written;
     write_text(path, "# a comment\nheadlight: 1\nanalyses: [{plugin: sample, title: x}]\n"
                      "model: {path: model}\ncompute: {backend: auto, threads: 2}\noutput: \"a: b\"\n"
@@ -182,18 +188,18 @@ static void sections_are_written_out(void **state) {
     assert_ok(open_file(made, path, sets, 1, NULL, &plan, &error), error);
     assert_ok(experiment_sections(plan, &written, &error), error);
     assert_string_equal(written, "headlight: 1\nmodel: {path: model}\n"
-                                 "compute:\n  backend: reference\n  threads: 2\n"
+                                 "compute: {backend: reference, threads: 2}\n"
                                  "output: 'a: b/snippet'\ngallery: {images: g, atlas: 'a: b/atlas'}\n");
     free(written);
-    experiment_close(plan);
-    experiment_variant variant = {.name = (char[]){"fast"}}; /* whose page lies in a folder of its name */
+    close_plan(*state, plan);
+    experiment_variant variant = {.name = "fast"}; /* whose page lies in a folder of its name */
     assert_ok(open_file(made, path, NULL, 0, &variant, &plan, &error), error);
     assert_ok(experiment_sections(plan, &written, &error), error);
     assert_non_null(strstr(written, "output: 'a: b/fast/snippet'\n"));
     assert_non_null(strstr(written, "atlas: 'a: b/fast/atlas'"));
     free(written);
     free(path);
-    experiment_close(plan);
+    close_plan(*state, plan);
 }
 
 /* Beginnings of lines are a.yaml:, which the test adds the folder to. */
@@ -297,7 +303,7 @@ static void mistakes_are_named(void **state) {
         {SAMPLE "}\n---\nheadlight: 1\n", "5:1: a second document starts here"},
         {SAMPLE ", title: \"\xE9t\xE9\"}\n", "4:31: not UTF-8 text"},
     };
-    const setting *made = *state;
+    setting *made = *state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
         experiment *plan;
         hl_error error;
@@ -356,7 +362,7 @@ static void heads_become_selections(void **state) {
     assert_memory_equal(heads->selections[1]->components, all, sizeof all);
     assert_int_equal(single->count, 6);
     assert_string_equal(single->selections[5]->name, "L1.H2");
-    experiment_close(plan);
+    close_plan(*state, plan);
 }
 
 static void absent_heads_are_named(void **state) {
@@ -367,7 +373,7 @@ static void absent_heads_are_named(void **state) {
         {"L2", "4:29: sample: the model has no heads L2; its heads are L0.H0 to L1.H2"},
         {"[L0.H3]", "4:30: sample: the model has no head L0.H3; its heads are L0.H0 to L1.H2"},
     };
-    const setting *made = *state;
+    setting *made = *state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
         char *content = text(SAMPLE ", heads: %s}\n", cases[i].heads);
         experiment *plan;
@@ -378,7 +384,7 @@ static void absent_heads_are_named(void **state) {
         assert_string_equal(error.message, expected);
         free(expected);
         free(content);
-        experiment_close(plan);
+        close_plan(*state, plan);
     }
 }
 
@@ -399,7 +405,7 @@ static void directions_get_vectors(void **state) {
     assert_ok(options_bind_directions(plan->analyses[0].values, 4, encode, &encoded, &error), error);
     assert_int_equal(encoded, 2);
     assert_int_equal(texts->directions[1]->vector[3], 'y' * 10 + 3);
-    experiment_close(plan);
+    close_plan(*state, plan);
 }
 
 static hl_status collect(void *user, const hl_option *option, const hl_value *value,
@@ -423,11 +429,11 @@ static void values_are_shown_as_they_were_written(void **state) {
     assert_ok(options_visit(plan->analyses[0].values, collect, out, &error), error);
     assert_string_equal(out, "flag=false;count=8;opacity=0.50;baseline=none;words=a,b;images=a.jpg;texts=x,y;"
                              "heads=L1,aggregate;single-heads=all;");
-    experiment_close(plan);
+    close_plan(*state, plan);
 }
 
 static void a_table_becomes_a_page(void **state) {
-    const setting *made = *state;
+    setting *made = *state;
     char *page = NULL;
     size_t size;
     FILE *out = open_memstream(&page, &size);

@@ -86,7 +86,7 @@ static hl_status open_options(const setting *made, const hl_model_info *model, c
     option_values *values;
     assert_ok(yaml_parse(name, (const uint8_t *)yaml, strlen(yaml), &file, error), *error);
     static const char *const none[] = {NULL};
-    assert_ok(options_read(plugin, file, yaml_root(file), none, &values, error), *error);
+    assert_ok(options_read(plugin, yaml_root(file), none, &values, error), *error);
     hl_status status =
         properties_open(&made->host->interface, plugin, options_values(values), model, out, error);
     options_free(values);

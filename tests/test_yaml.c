@@ -1,14 +1,14 @@
 /* YAML as experiments need it: what is read, what is refused and where, and --set. */
-#include "core/io/yaml_file.h"
+#include "core/io/yaml.h"
 #include "tests/support.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static const char *value_of(const yaml_node_t *node) {
+static const char *value_of(const yaml_node *node) {
     assert_non_null(node);
-    assert_int_equal(node->type, YAML_SCALAR_NODE);
-    return (const char *)node->data.scalar.value;
+    assert_int_equal(node->type, YAML_TEXT);
+    return node->text;
 }
 
 static hl_status parse(const char *content, size_t count, yaml_file **file, hl_error *error) {
@@ -27,17 +27,16 @@ static void reads_a_document(void **state) {
     yaml_file *file;
     hl_error error;
     assert_ok(parse(content, strlen(content), &file, &error), error);
-    const yaml_node_t *root = yaml_root(file), *key, *value;
-    assert_string_equal(value_of(yaml_get(file, yaml_get(file, root, "model"), "path")), "mini/model");
-    const yaml_node_t *item = yaml_item(file, yaml_get(file, root, "analyses"), 0);
-    assert_null(yaml_item(file, yaml_get(file, root, "analyses"), 1));
-    assert_string_equal(value_of(yaml_item(file, yaml_get(file, item, "texts"), 1)), "5");
-    assert_string_equal(value_of(yaml_item(file, yaml_get(file, root, "again"), 1)), "2");
-    assert_true(yaml_entry(file, root, 3, &key, &value));
-    assert_string_equal(value_of(key), "again");
-    assert_false(yaml_entry(file, root, 4, &key, &value));
-    assert_null(yaml_get(file, root, "nothing"));
-    assert_int_equal(yaml_fail(file, item, &error, "expected %d", 3), HL_USAGE);
+    const yaml_node *root = yaml_root(file);
+    assert_string_equal(value_of(yaml_get(yaml_get(root, "model"), "path")), "mini/model");
+    const yaml_node *item = yaml_item(yaml_get(root, "analyses"), 0);
+    assert_null(yaml_item(yaml_get(root, "analyses"), 1));
+    assert_string_equal(value_of(yaml_item(yaml_get(item, "texts"), 1)), "5");
+    assert_string_equal(value_of(yaml_item(yaml_get(root, "again"), 1)), "2");
+    assert_int_equal(root->count, 4);
+    assert_string_equal(value_of(root->keys[3]), "again");
+    assert_null(yaml_get(root, "nothing"));
+    assert_int_equal(yaml_fail(item, &error, "expected %d", 3), HL_USAGE);
     assert_string_equal(error.message, "a.yaml:4:5: expected 3");
     yaml_close(file);
 }
@@ -50,8 +49,8 @@ static void a_byte_order_mark_is_no_content(void **state) {
                     "a: 1\nb: 2\n",
                     13, &file, &error),
               error);
-    assert_string_equal(value_of(yaml_get(file, yaml_root(file), "a")), "1");
-    assert_string_equal(value_of(yaml_get(file, yaml_root(file), "b")), "2");
+    assert_string_equal(value_of(yaml_get(yaml_root(file), "a")), "1");
+    assert_string_equal(value_of(yaml_get(yaml_root(file), "b")), "2");
     yaml_close(file);
 }
 
@@ -133,7 +132,7 @@ static void sizes_are_limited(void **state) {
         const char *content, *message;
     } cases[] = {
         {deep, "a.yaml:1:33: nested deeper than 32 levels"},
-        {deepest, "not YAML"},
+        {deepest, "a.yaml:1:33: nested deeper than 32 levels"},
         {long_list, "too much: more than 10000 nodes"},
         {anchors, "too long: expected at most 10000 nodes"},
     };
@@ -151,11 +150,16 @@ static void sizes_are_limited(void **state) {
 }
 
 static hl_status open_file(const char *path, const char *const *sets, size_t count, yaml_file **file,
-                           hl_error *error) {
-    yaml_source source;
-    hl_status status = yaml_read(path, NULL, &source, error);
-    if (status == HL_OK) status = yaml_open(&source, sets, count, file, error);
-    yaml_source_free(&source);
+                           const yaml_node **root, hl_error *error) {
+    hl_status status = yaml_read(path, NULL, file, error);
+    if (status != HL_OK) return status;
+    *root = yaml_root(*file);
+    for (size_t i = 0; i < count && status == HL_OK; ++i) {
+        status = yaml_set(*file, *root, "--set", sets[i], root, error);
+    }
+    if (status == HL_OK) return HL_OK;
+    yaml_close(*file);
+    *file = NULL;
     return status;
 }
 
@@ -166,12 +170,13 @@ static void files_are_limited(void **state) {
     char *content = repeated("", "# a line of no use\n", 60000, "a: 1\n");
     write_text(path, content);
     yaml_file *file;
+    const yaml_node *root;
     hl_error error;
-    assert_int_equal(open_file(path, NULL, 0, &file, &error), HL_USAGE);
+    assert_int_equal(open_file(path, NULL, 0, &file, &root, &error), HL_USAGE);
     assert_non_null(strstr(error.message, "large.yaml: larger than 1048576 bytes"));
-    assert_int_equal(open_file(missing, NULL, 0, &file, &error), HL_USAGE);
+    assert_int_equal(open_file(missing, NULL, 0, &file, &root, &error), HL_USAGE);
     assert_non_null(strstr(error.message, "none.yaml: cannot be opened: No such file"));
-    assert_int_equal(open_file(folder, NULL, 0, &file, &error), HL_USAGE);
+    assert_int_equal(open_file(folder, NULL, 0, &file, &root, &error), HL_USAGE);
     assert_non_null(strstr(error.message, "not a regular file but a folder"));
     free(content);
     free(path);
@@ -186,10 +191,10 @@ static const char base[] = "model: &m {path: mini}\n"
                            "list: [{count: 1}, {count: 2}]\n";
 
 static hl_status open_with(const char *folder, const char *const *sets, size_t count, yaml_file **file,
-                           hl_error *error) {
+                           const yaml_node **root, hl_error *error) {
     char *path = text("%s/a.yaml", folder);
     write_text(path, base);
-    hl_status status = open_file(path, sets, count, file, error);
+    hl_status status = open_file(path, sets, count, file, root, error);
     free(path);
     return status;
 }
@@ -200,27 +205,28 @@ static void sets_change_the_document(void **state) {
                           "list.2={count: [3]}", "note=a=b"};
     char *folder = make_folder();
     yaml_file *file;
+    const yaml_node *root;
     hl_error error;
-    assert_ok(open_with(folder, sets, 5, &file, &error), error);
-    const yaml_node_t *root = yaml_root(file), *list = yaml_get(file, root, "list");
-    assert_string_equal(value_of(yaml_get(file, yaml_item(file, list, 0), "count")), "1");
-    assert_string_equal(value_of(yaml_get(file, yaml_item(file, list, 1), "count")), "7");
-    assert_string_equal(value_of(yaml_item(file, yaml_get(file, yaml_item(file, list, 2), "count"), 0)), "3");
-    assert_string_equal(value_of(yaml_get(file, yaml_get(file, root, "compute"), "backend")), "reference");
-    assert_string_equal(value_of(yaml_get(file, root, "note")), "a=b");
+    assert_ok(open_with(folder, sets, 5, &file, &root, &error), error);
+    const yaml_node *list = yaml_get(root, "list");
+    assert_string_equal(value_of(yaml_get(yaml_item(list, 0), "count")), "1");
+    assert_string_equal(value_of(yaml_get(yaml_item(list, 1), "count")), "7");
+    assert_string_equal(value_of(yaml_item(yaml_get(yaml_item(list, 2), "count"), 0)), "3");
+    assert_string_equal(value_of(yaml_get(yaml_get(root, "compute"), "backend")), "reference");
+    assert_string_equal(value_of(yaml_get(root, "note")), "a=b");
 
     /* What an alias stands for elsewhere stays as it was. */
-    const yaml_node_t *path = yaml_get(file, yaml_get(file, root, "model"), "path");
+    const yaml_node *path = yaml_get(yaml_get(root, "model"), "path");
     assert_string_equal(value_of(path), "other");
-    const yaml_node_t *again = yaml_get(file, yaml_get(file, root, "again"), "path");
+    const yaml_node *again = yaml_get(yaml_get(root, "again"), "path");
     assert_string_equal(value_of(again), "mini");
 
     /* A path in the file is relative to the file, one in a set to the working directory. */
-    char *resolved = yaml_resolve(file, path), *beside = yaml_resolve(file, again),
+    char *resolved = yaml_resolve(path, path->text), *beside = yaml_resolve(again, again->text),
          *expected = text("%s/mini", folder);
     assert_string_equal(resolved, "other");
     assert_string_equal(beside, expected);
-    yaml_fail(file, path, &error, "wrong");
+    yaml_fail(path, &error, "wrong");
     assert_string_equal(error.message, "--set model.path=other: wrong");
     free(resolved);
     free(beside);
@@ -247,8 +253,9 @@ static void wrong_sets_are_refused(void **state) {
     char *folder = make_folder();
     for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
         yaml_file *file;
+        const yaml_node *root;
         hl_error error;
-        assert_int_equal(open_with(folder, &cases[i].set, 1, &file, &error), HL_USAGE);
+        assert_int_equal(open_with(folder, &cases[i].set, 1, &file, &root, &error), HL_USAGE);
         assert_null(file);
         if (!strstr(error.message, cases[i].message)) fail_msg("%s: %s", cases[i].set, error.message);
     }

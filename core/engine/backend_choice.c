@@ -21,7 +21,7 @@ static void ask_why(const hl_host *host, const hl_plugin *plugin, hl_error *why)
     option_values *defaults = NULL;
     hl_backend *opened = NULL;
     hl_fail(why, HL_FAILED, "it said so once and would now: try again");
-    if (!api.open || !api.close || options_read(plugin, NULL, NULL, NULL, &defaults, why) != HL_OK) return;
+    if (!api.open || !api.close || options_read(plugin, NULL, NULL, &defaults, why) != HL_OK) return;
     if (api.open(host, options_values(defaults), &opened, why) == HL_OK) api.close(opened);
     options_free(defaults);
 }

@@ -124,7 +124,7 @@ static hl_status open_model(engine *self, const engine_settings *settings, hl_er
     }
     const hl_value *const *values = settings->model_values;
     if (!values) {
-        status = options_read(self->model_plugin, NULL, NULL, NULL, &self->model_defaults, error);
+        status = options_read(self->model_plugin, NULL, NULL, &self->model_defaults, error);
         if (status != HL_OK) return status;
         values = options_values(self->model_defaults);
     }
@@ -176,7 +176,7 @@ static hl_status open_backend(engine *self, hl_error *error) {
     }
     if (status != HL_OK) return status;
     if (!self->compute_values) {
-        status = options_read(self->compute_plugin, NULL, NULL, NULL, &self->compute_defaults, error);
+        status = options_read(self->compute_plugin, NULL, NULL, &self->compute_defaults, error);
         if (status != HL_OK) return status;
         self->compute_values = options_values(self->compute_defaults);
     }

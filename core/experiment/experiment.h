@@ -2,7 +2,7 @@
 #ifndef EXPERIMENT_H
 #define EXPERIMENT_H
 
-#include "core/io/yaml_file.h"
+#include "core/experiment/variants.h"
 #include "core/registry/options.h"
 #include "core/registry/registry.h"
 #include "headlight/weights.h"
@@ -13,25 +13,17 @@ typedef struct experiment_step {
     char *title; /* of an analysis, for people; NULL: none */
 } experiment_step;
 
-/* The same experiment with something changed: another backend, another model ... */
-typedef struct experiment_variant {
-    char *name;    /* also of its folder among the results */
-    char **sets;   /* "path.to.key=value" each */
-    char **places; /* where each is written */
-    size_t set_count;
-} experiment_variant;
-
 /* The images that analyses may search. */
 typedef struct experiment_gallery {
     char *images;   /* a folder, a list or a gallery.json, resolved; NULL: the experiment names no gallery */
     char *atlas;    /* resolved; NULL: a folder `atlas` among the results */
     hl_dtype dtype; /* 0: as the atlas there, else f16 */
-    const yaml_node_t *place; /* of `images` */
+    const yaml_node *place; /* of `images` */
 } experiment_gallery;
 
 typedef struct experiment {
-    yaml_file *file;
-    const char *path;        /* of the YAML file */
+    yaml_file *file;         /* the source's */
+    const yaml_node *root;   /* the experiment as it is run */
     const char *variant;     /* which one this is: its name; NULL: the experiment as it stands */
     char *model_path;        /* resolved */
     experiment_step model;   /* plugin NULL: whichever recognises the folder, with its defaults */
@@ -46,11 +38,21 @@ typedef struct experiment {
     size_t variant_count;
 } experiment;
 
-/* Status 2 for whatever the file gets wrong. `variant`: one of those that the file names, whose changes are
- * made after `sets`; it outlives *out. NULL: none. So does the source's path. */
-hl_status experiment_open(const registry *plugins, const yaml_source *source, const char *const *sets,
-                          size_t set_count, const experiment_variant *variant, experiment **out,
-                          hl_error *error);
+/* An experiment's text, read once: checking, running and describing it all go by this one tree. */
+typedef struct experiment_source {
+    yaml_file *file;
+    const yaml_node *root; /* with what the command line sets */
+} experiment_source;
+
+/* `path` and `cancel` as for yaml_read, `sets` as for yaml_set. */
+hl_status experiment_read(const char *path, const atomic_bool *cancel, const char *const *sets,
+                          size_t set_count, experiment_source *out, hl_error *error);
+void experiment_forget(experiment_source *source); /* accepts a zeroed one */
+
+/* Status 2 for whatever the experiment gets wrong. `variant`: one of those that it names; NULL: as it stands.
+ * Both outlive *out. */
+hl_status experiment_open(const registry *plugins, const experiment_source *source,
+                          const experiment_variant *variant, experiment **out, hl_error *error);
 void experiment_close(experiment *experiment); /* accepts NULL */
 
 /* All of it but the analyses and variants, as YAML that ends in a newline; free() it. */

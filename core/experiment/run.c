@@ -11,7 +11,7 @@
 typedef struct runs {
     const hl_run_request *request;
     const atomic_bool *cancel; /* the library's */
-    yaml_source source;
+    experiment_source source;
     const experiment *plan; /* as it stands: for its variants and its output */
     single_run **each;
     results **found; /* of each */
@@ -181,11 +181,9 @@ hl_status hl_run(hl_library *library, const hl_run_request *request, char **repo
     if (report) *report = NULL;
     experiment *plan = NULL;
     runs all = {.request = request, .cancel = &library->cancel};
-    hl_status status = yaml_read(request->experiment, &library->cancel, &all.source, error);
-    if (status == HL_OK) {
-        status = experiment_open(library->plugins, &all.source, request->sets, request->set_count, NULL,
-                                 &plan, error);
-    }
+    hl_status status = experiment_read(request->experiment, &library->cancel, request->sets,
+                                       request->set_count, &all.source, error);
+    if (status == HL_OK) status = experiment_open(library->plugins, &all.source, NULL, &plan, error);
     all.plan = plan;
     const char *folder = NULL;
     if (status == HL_OK) status = find_output(&all, &folder, error);
@@ -193,6 +191,6 @@ hl_status hl_run(hl_library *library, const hl_run_request *request, char **repo
     if (status == HL_OK && !request->check_only) status = run_and_write(&all, folder, report, error);
     close_runs(&all);
     experiment_close(plan);
-    yaml_source_free(&all.source);
+    experiment_forget(&all.source);
     return status;
 }

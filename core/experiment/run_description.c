@@ -119,12 +119,14 @@ hl_status describe_options(const option_values *values, cJSON **out, hl_error *e
 }
 
 /* The experiment as it was written, for the page, and what the command line changed. free() it. */
-static hl_status copy_experiment(const hl_run_request *request, const yaml_source *source, char **text,
+static hl_status copy_experiment(const hl_run_request *request, const experiment_source *source, char **text,
                                  hl_error *error) {
     *text = NULL;
     size_t size = 0;
     FILE *copy = open_memstream(text, &size);
-    bool ok = copy && fwrite(source->bytes, 1, source->count, copy) == source->count;
+    size_t count;
+    const char *written = yaml_source(source->file, &count);
+    bool ok = copy && fwrite(written, 1, count, copy) == count;
     for (size_t i = 0; ok && i < request->set_count; ++i) {
         ok = fprintf(copy, "# --set %s\n", request->sets[i]) > 0;
     }
@@ -145,8 +147,8 @@ void page_words_free(page_words *words) {
     free(words->sections);
 }
 
-hl_status page_words_make(const hl_run_request *request, const yaml_source *source, const experiment *plan,
-                          page_words *words, hl_error *error) {
+hl_status page_words_make(const hl_run_request *request, const experiment_source *source,
+                          const experiment *plan, page_words *words, hl_error *error) {
     *words = (page_words){NULL, NULL, NULL};
     words->title = experiment_title(request->experiment);
     if (!words->title) return hl_no_memory(error, "the page's title");

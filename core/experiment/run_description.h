@@ -27,8 +27,8 @@ typedef struct page_words {
 } page_words;
 
 /* Free it with `page_words_free`, also after a failure. */
-hl_status page_words_make(const hl_run_request *request, const yaml_source *source, const experiment *plan,
-                          page_words *out, hl_error *error);
+hl_status page_words_make(const hl_run_request *request, const experiment_source *source,
+                          const experiment *plan, page_words *out, hl_error *error);
 void page_words_free(page_words *words);
 
 #endif

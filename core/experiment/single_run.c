@@ -17,7 +17,7 @@ enum { IMAGES_PER_PASS = 8 };
 struct single_run {
     hl_library *library;
     const hl_run_request *request;
-    const yaml_source *source;
+    const experiment_source *source;
     experiment *plan;
     host *host;
     engine *model;
@@ -98,8 +98,8 @@ static hl_status check_gallery(const single_run *self, hl_error *error) {
     struct stat status;
     const experiment_gallery *plan = &self->plan->gallery;
     if (!plan->images || stat(plan->images, &status) == 0) return HL_OK;
-    return yaml_fail(self->plan->file, plan->place, error, "gallery: the images %s cannot be read: %s",
-                     plan->images, strerror(errno));
+    return yaml_fail(plan->place, error, "gallery: the images %s cannot be read: %s", plan->images,
+                     strerror(errno));
 }
 
 /* Everything that can be wrong with the experiment and is known without the weights. */
@@ -118,14 +118,13 @@ static hl_status check(single_run *self, hl_error *error) {
     return status == HL_OK ? collect_images(self, error) : status;
 }
 
-hl_status single_run_open(hl_library *library, const hl_run_request *request, const yaml_source *source,
+hl_status single_run_open(hl_library *library, const hl_run_request *request, const experiment_source *source,
                           const experiment_variant *variant, single_run **out, hl_error *error) {
     *out = NULL;
     single_run *self = calloc(1, sizeof *self);
     if (!self) return hl_no_memory(error, "a run");
     *self = (single_run){.library = library, .request = request, .source = source};
-    hl_status status = experiment_open(library->plugins, source, request->sets, request->set_count, variant,
-                                       &self->plan, error);
+    hl_status status = experiment_open(library->plugins, source, variant, &self->plan, error);
     if (status == HL_OK) status = check(self, error);
     if (status == HL_OK) {
         *out = self;

@@ -8,17 +8,16 @@
 typedef struct option_row {
     const hl_option *option;
     hl_value value;
-    const char **written;       /* as the user wrote it: one text, or one for each item of a list; once bound,
-                                   a property by its own name */
-    const yaml_node_t **places; /* of each; NULL when this is the default */
+    const char **written;     /* as the user wrote it: one text, or one for each item of a list; once bound,
+                                 a property by its own name */
+    const yaml_node **places; /* of each; NULL when this is the default */
     size_t count;
     hl_direction *directions; /* whose vectors are filled in later */
 } option_row;
 
 struct option_values {
     const hl_plugin *plugin;
-    const yaml_file *file;      /* NULL: none */
-    const yaml_node_t *section; /* NULL: none */
+    const yaml_node *section; /* NULL: none */
     option_row *rows;
     const hl_value **values;
     struct option_block *blocks; /* all memory that the rows point to */
@@ -33,7 +32,7 @@ const void *options_pointers(option_values *values, const void *array, size_t co
 hl_status options_no_memory(hl_error *error);
 
 /* An error at a node of the experiment; `place` NULL: there is none. */
-hl_status options_fail(const option_values *values, const yaml_node_t *place, hl_error *error,
+hl_status options_fail(const option_values *values, const yaml_node *place, hl_error *error,
                        const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* A word of an HL_HEADS option; `layer` and `head` as in the component table, -1 stands for all. False when
@@ -57,9 +56,6 @@ typedef struct head_term {
 /* Takes the first term off a sum. *text becomes what follows its `+`, NULL after the last term. The error is
  * the end of a sentence: "expected ..., got ...". */
 hl_status option_term(const char **text, head_term *out, hl_error *error);
-
-/* A finite decimal number, whatever the program's locale calls the decimal point. */
-bool option_real(const char *text, double *out);
 
 bool option_is_list(const hl_option *option);
 bool option_is_bounded(const hl_option *option);

@@ -5,7 +5,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <locale.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,88 +41,45 @@ const void *options_pointers(option_values *values, const void *array, size_t co
     return pointers;
 }
 
-hl_status options_fail(const option_values *values, const yaml_node_t *place, hl_error *error,
+hl_status options_fail(const option_values *values, const yaml_node *place, hl_error *error,
                        const char *format, ...) {
     hl_error detail;
     va_list arguments;
     va_start(arguments, format);
     hl_format_list(detail.message, sizeof detail.message, format, arguments);
     va_end(arguments);
-    if (place) return yaml_fail(values->file, place, error, "%s: %s", values->plugin->name, detail.message);
+    if (place) return yaml_fail(place, error, "%s: %s", values->plugin->name, detail.message);
     return hl_fail(error, HL_USAGE, "%s: %s", values->plugin->name, detail.message);
 }
 
 /* ---- Reading one value ---- */
 
-/* `source` is where the nodes are: the experiment, or the default, parsed. */
 typedef struct value_reader {
     option_values *values;
     option_row *row;
-    const yaml_file *source;
     bool is_default;
     bool need_images; /* whether they must be there */
     hl_error *error;
 } value_reader;
 
-static const char *scalar(const yaml_node_t *node) {
-    return node->type == YAML_SCALAR_NODE ? (const char *)node->data.scalar.value : NULL;
-}
-
-static bool is_plain(const yaml_node_t *node) {
-    return node->type == YAML_SCALAR_NODE && node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
-}
-
-/* YAML 1.2, core schema. */
-static bool is_null(const yaml_node_t *node) {
-    static const char *const words[] = {"", "~", "null", "Null", "NULL"};
-    for (size_t i = 0; is_plain(node) && i < sizeof words / sizeof *words; ++i) {
-        if (strcmp(scalar(node), words[i]) == 0) return true;
-    }
-    return false;
-}
-
-static hl_status fail_expected(const value_reader *reader, const yaml_node_t *node) {
+static hl_status fail_expected(const value_reader *reader, const yaml_node *node) {
     char expected[512], got[128];
     options_expected(reader->row->option, expected, sizeof expected);
-    if (is_null(node)) {
+    if (yaml_is_null(node)) {
         snprintf(got, sizeof got, "nothing");
-    } else if (node->type == YAML_SEQUENCE_NODE) {
-        snprintf(got, sizeof got, "a list of %td",
-                 node->data.sequence.items.top - node->data.sequence.items.start);
-    } else if (node->type == YAML_MAPPING_NODE) {
+    } else if (node->type == YAML_LIST) {
+        snprintf(got, sizeof got, "a list of %zu", node->count);
+    } else if (node->type == YAML_MAP) {
         snprintf(got, sizeof got, "a mapping");
     } else {
-        snprintf(got, sizeof got, "%s\"%.100s\"", is_plain(node) ? "" : "the text ", scalar(node));
+        snprintf(got, sizeof got, "%s\"%.100s\"", node->plain ? "" : "the text ", node->text);
     }
-    return yaml_fail(reader->source, node, reader->error, "option \"%s\": expected %s, got %s",
-                     reader->row->option->name, expected, got);
+    return yaml_fail(node, reader->error, "option \"%s\": expected %s, got %s", reader->row->option->name,
+                     expected, got);
 }
 
 static bool within(const hl_option *option, double number) {
     return !option_is_bounded(option) || (number >= option->min && number <= option->max);
-}
-
-static bool parse_whole(const char *text, int64_t *out) {
-    const char *digits = text + (*text == '-' || *text == '+');
-    if (!*digits || digits[strspn(digits, "0123456789")]) return false;
-    errno = 0;
-    *out = strtoll(text, NULL, 10);
-    return errno == 0;
-}
-
-bool option_real(const char *text, double *out) {
-    if (!*text || text[strspn(text, "+-.0123456789eE")]) return false;
-    locale_t plain = newlocale(LC_NUMERIC_MASK, "C", 0);
-    if (!plain) return false;
-    char *end;
-    *out = strtod_l(text, &end, plain);
-    freelocale(plain);
-    return *end == '\0' && isfinite(*out);
-}
-
-static bool read_bool(const yaml_node_t *node, hl_value *value) {
-    value->boolean = is_plain(node) && strcmp(scalar(node), "true") == 0;
-    return value->boolean || (is_plain(node) && strcmp(scalar(node), "false") == 0);
 }
 
 static bool read_choice(const hl_option *option, const char *text, hl_value *value) {
@@ -135,39 +91,38 @@ static bool read_choice(const hl_option *option, const char *text, hl_value *val
     return false;
 }
 
-static hl_status fail_choice(const value_reader *reader, const yaml_node_t *node) {
+static hl_status fail_choice(const value_reader *reader, const yaml_node *node) {
     const hl_option *option = reader->row->option;
     size_t count = 0;
     while (option->choices[count]) ++count;
     char ending[512];
-    suggest(ending, sizeof ending, scalar(node), option->choices, count);
-    return yaml_fail(reader->source, node, reader->error, "option \"%s\": unknown value \"%s\"%s",
-                     option->name, scalar(node), ending);
+    suggest(ending, sizeof ending, node->text, option->choices, count);
+    return yaml_fail(node, reader->error, "option \"%s\": unknown value \"%s\"%s", option->name, node->text,
+                     ending);
 }
 
-static const char *resolve(const value_reader *reader, const yaml_node_t *node) {
+static const char *resolve(const value_reader *reader, const yaml_node *node) {
     option_values *values = reader->values;
-    char *path = values->file ? yaml_resolve(values->file, node) : strdup(scalar(node));
+    char *path = reader->is_default ? strdup(node->text) : yaml_resolve(node, node->text);
     const char *owned = path ? own_text(values, path) : NULL;
     free(path);
     return owned;
 }
 
-static hl_status read_scalar(const value_reader *reader, const yaml_node_t *node) {
+static hl_status read_scalar(const value_reader *reader, const yaml_node *node) {
     option_row *row = reader->row;
     hl_value *value = &row->value;
-    const char *text = scalar(node);
+    const char *text = node->text;
     bool right = text != NULL;
     if (right) switch (row->option->type) {
         case HL_BOOL:
-            right = read_bool(node, value);
+            right = yaml_truth(node, &value->boolean);
             break;
         case HL_INT:
-            right = is_plain(node) && parse_whole(text, &value->integer) &&
-                    within(row->option, (double)value->integer);
+            right = yaml_whole(node, &value->integer) && within(row->option, (double)value->integer);
             break;
         case HL_REAL:
-            right = is_plain(node) && option_real(text, &value->real) && within(row->option, value->real);
+            right = yaml_real(node, &value->real) && within(row->option, value->real);
             break;
         case HL_CHOICE:
             if (!read_choice(row->option, text, value)) return fail_choice(reader, node);
@@ -185,25 +140,23 @@ static hl_status read_scalar(const value_reader *reader, const yaml_node_t *node
 
 /* ---- Reading lists ---- */
 
-static hl_status read_image(const value_reader *reader, const yaml_node_t *node, hl_image *image) {
+static hl_status read_image(const value_reader *reader, const yaml_node *node, hl_image *image) {
     image->path = resolve(reader, node);
     if (!image->path) return options_no_memory(reader->error);
     struct stat status;
     if (!reader->need_images) return HL_OK;
     if (stat(image->path, &status) != 0) {
-        return yaml_fail(reader->source, node, reader->error,
-                         "option \"%s\": the image %s cannot be read: %s", reader->row->option->name,
-                         image->path, strerror(errno));
+        return yaml_fail(node, reader->error, "option \"%s\": the image %s cannot be read: %s",
+                         reader->row->option->name, image->path, strerror(errno));
     }
     if (S_ISDIR(status.st_mode)) {
-        return yaml_fail(reader->source, node, reader->error,
-                         "option \"%s\": %s is a folder, expected an image", reader->row->option->name,
-                         image->path);
+        return yaml_fail(node, reader->error, "option \"%s\": %s is a folder, expected an image",
+                         reader->row->option->name, image->path);
     }
     return HL_OK;
 }
 
-static hl_status read_images(const value_reader *reader, const yaml_node_t *const *nodes) {
+static hl_status read_images(const value_reader *reader, const yaml_node *const *nodes) {
     option_row *row = reader->row;
     hl_image *images = options_own(reader->values, row->count, sizeof *images);
     if (!images) return options_no_memory(reader->error);
@@ -226,37 +179,37 @@ static hl_status read_directions(const value_reader *reader) {
     return row->value.directions ? HL_OK : options_no_memory(reader->error);
 }
 
-static hl_status check_sum(const value_reader *reader, const yaml_node_t *node) {
+static hl_status check_sum(const value_reader *reader, const yaml_node *node) {
     const hl_option *option = reader->row->option;
     if (!(option->flags & HL_OPTION_SETS)) {
-        return yaml_fail(reader->source, node, reader->error,
+        return yaml_fail(node, reader->error,
                          "option \"%s\": takes heads one by one, no sums; write L3.H5, L3 or all",
                          option->name);
     }
     head_term term;
     hl_error detail;
-    for (const char *rest = scalar(node); rest;) {
+    for (const char *rest = node->text; rest;) {
         if (option_term(&rest, &term, &detail) == HL_OK) continue;
-        return yaml_fail(reader->source, node, reader->error, "option \"%s\": in the sum \"%.200s\": %s",
-                         option->name, scalar(node), detail.message);
+        return yaml_fail(node, reader->error, "option \"%s\": in the sum \"%.200s\": %s", option->name,
+                         node->text, detail.message);
     }
     return HL_OK;
 }
 
-static hl_status check_selector(const value_reader *reader, const yaml_node_t *node) {
+static hl_status check_selector(const value_reader *reader, const yaml_node *node) {
     const hl_option *option = reader->row->option;
     head_selector found;
-    if (option_is_sum(scalar(node))) return check_sum(reader, node);
-    bool known = option_selector(scalar(node), &found);
+    if (option_is_sum(node->text)) return check_sum(reader, node);
+    bool known = option_selector(node->text, &found);
     if (known && found.aggregate && !(option->flags & HL_OPTION_AGGREGATE)) {
-        return yaml_fail(reader->source, node, reader->error,
+        return yaml_fail(node, reader->error,
                          "option \"%s\": \"aggregate\" makes sense for heat only; write L3.H5, L3 or all",
                          option->name);
     }
     return known ? HL_OK : fail_expected(reader, node);
 }
 
-static hl_status read_items(const value_reader *reader, const yaml_node_t *const *nodes) {
+static hl_status read_items(const value_reader *reader, const yaml_node *const *nodes) {
     option_row *row = reader->row;
     hl_status status = HL_OK;
     switch (row->option->type) {
@@ -279,23 +232,21 @@ static bool right_length(const hl_option *option, size_t count) {
     return option_is_list(option) && option_is_bounded(option) ? within(option, (double)count) : count > 0;
 }
 
-static hl_status read_value(const value_reader *reader, const yaml_node_t *node) {
+static hl_status read_value(const value_reader *reader, const yaml_node *node) {
     option_row *row = reader->row;
-    bool sequence = option_is_list(row->option) && node->type == YAML_SEQUENCE_NODE;
-    const yaml_node_t *item = node;
-    row->count = 1;
-    if (sequence)
-        for (row->count = 0; yaml_item(reader->source, node, row->count);) ++row->count;
+    bool sequence = option_is_list(row->option) && node->type == YAML_LIST;
+    const yaml_node *item = node;
+    row->count = sequence ? node->count : 1;
     if (!right_length(row->option, row->count)) return fail_expected(reader, node);
 
-    const yaml_node_t **nodes = options_own(reader->values, row->count, sizeof *nodes);
+    const yaml_node **nodes = options_own(reader->values, row->count, sizeof *nodes);
     row->written = options_own(reader->values, row->count, sizeof *row->written);
     if (!nodes || !row->written) return options_no_memory(reader->error);
     for (size_t i = 0; i < row->count; ++i) {
-        if (sequence) item = yaml_item(reader->source, node, i);
-        if (!scalar(item) || is_null(item)) return fail_expected(reader, item);
+        if (sequence) item = node->items[i];
+        if (!item->text || yaml_is_null(item)) return fail_expected(reader, item);
         nodes[i] = item;
-        if (!(row->written[i] = own_text(reader->values, scalar(item))))
+        if (!(row->written[i] = own_text(reader->values, item->text)))
             return options_no_memory(reader->error);
     }
     row->places = reader->is_default ? NULL : nodes;
@@ -319,7 +270,7 @@ static hl_status read_default(option_values *values, option_row *row, bool need_
     hl_status status = yaml_parse(name, (const uint8_t *)row->option->fallback, strlen(row->option->fallback),
                                   &source, error);
     if (status != HL_OK) return status;
-    value_reader reader = {values, row, source, true, need_images, error};
+    value_reader reader = {values, row, true, need_images, error};
     status = read_value(&reader, yaml_root(source));
     yaml_close(source);
     return status;
@@ -327,9 +278,9 @@ static hl_status read_default(option_values *values, option_row *row, bool need_
 
 static hl_status read_row(option_values *values, option_row *row, hl_error *error) {
     const hl_option *option = row->option;
-    const yaml_node_t *node = values->section ? yaml_get(values->file, values->section, option->name) : NULL;
-    if (node && !(is_null(node) && may_be_left_out(option))) {
-        value_reader reader = {values, row, values->file, false, true, error};
+    const yaml_node *node = yaml_get(values->section, option->name);
+    if (node && !(yaml_is_null(node) && may_be_left_out(option))) {
+        value_reader reader = {values, row, false, true, error};
         return read_value(&reader, node);
     }
     if (may_be_left_out(option)) return HL_OK;
@@ -354,13 +305,12 @@ static hl_status check_keys(option_values *values, const char *const *ignored, h
     if (!names) return options_no_memory(error);
     for (size_t i = 0; i < count; ++i) names[i] = values->plugin->options[i].name;
     memcpy(names + count, ignored, own_keys * sizeof *names);
-    const yaml_node_t *key, *value;
-    for (size_t i = 0; yaml_entry(values->file, values->section, i, &key, &value); ++i) {
-        if (is_listed(scalar(key), names, count + own_keys)) continue;
+    for (size_t i = 0; i < values->section->count; ++i) {
+        const yaml_node *key = values->section->keys[i];
+        if (is_listed(key->text, names, count + own_keys)) continue;
         char ending[512];
-        suggest(ending, sizeof ending, scalar(key), names, count + own_keys);
-        return yaml_fail(values->file, key, error, "%s: unknown option \"%s\"%s", values->plugin->name,
-                         scalar(key), ending);
+        suggest(ending, sizeof ending, key->text, names, count + own_keys);
+        return yaml_fail(key, error, "%s: unknown option \"%s\"%s", values->plugin->name, key->text, ending);
     }
     return HL_OK;
 }
@@ -380,7 +330,7 @@ static hl_status begin_values(const hl_plugin *plugin, option_values **out, hl_e
 }
 
 static hl_status read_section(option_values *values, const char *const *ignored, hl_error *error) {
-    if (values->section && values->section->type != YAML_MAPPING_NODE) {
+    if (values->section && values->section->type != YAML_MAP) {
         return options_fail(values, values->section, error, "expected a mapping of options");
     }
     hl_status status = values->section && ignored ? check_keys(values, ignored, error) : HL_OK;
@@ -390,13 +340,12 @@ static hl_status read_section(option_values *values, const char *const *ignored,
     return status;
 }
 
-hl_status options_read(const hl_plugin *plugin, const yaml_file *file, const yaml_node_t *node,
-                       const char *const *ignored, option_values **out, hl_error *error) {
+hl_status options_read(const hl_plugin *plugin, const yaml_node *node, const char *const *ignored,
+                       option_values **out, hl_error *error) {
     option_values *values;
     *out = NULL;
     hl_status status = begin_values(plugin, &values, error);
     if (status == HL_OK) {
-        values->file = file;
         values->section = node;
         status = read_section(values, ignored, error);
     }

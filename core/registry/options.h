@@ -5,18 +5,18 @@
 #ifndef OPTIONS_H
 #define OPTIONS_H
 
-#include "core/io/yaml_file.h"
+#include "core/io/yaml.h"
 #include "headlight/model.h"
 #include "headlight/plugin.h"
 
 typedef struct option_values option_values;
 
-/* Checks the mapping `node` against the plugin's table and fills in the defaults; node (and file) may be
- * NULL: all defaults. Keys in `ignored` (ends with NULL) belong to the section itself, e.g. "plugin"; when
- * `ignored` is NULL, keys that the table lacks are somebody else's to check. Paths are resolved against the
- * folder of the YAML file, and images must be there. */
-hl_status options_read(const hl_plugin *plugin, const yaml_file *file, const yaml_node_t *node,
-                       const char *const *ignored, option_values **out, hl_error *error);
+/* Checks the mapping `node` against the plugin's table and fills in the defaults; node may be NULL: all
+ * defaults. It outlives *out. Keys in `ignored` (ends with NULL) belong to the section itself, e.g. "plugin";
+ * when `ignored` is NULL, keys that the table lacks are somebody else's to check. Paths are resolved against
+ * the folder of the YAML file, and images must be there. */
+hl_status options_read(const hl_plugin *plugin, const yaml_node *node, const char *const *ignored,
+                       option_values **out, hl_error *error);
 void options_free(option_values *values); /* accepts NULL */
 
 /* Whether the table itself is sound: names, types, bounds, help, and defaults that it would accept. */

@@ -26,7 +26,7 @@ static bool is_wanted(const head_binding *binding, head_selector wanted, uint32_
            (wanted.head < 0 || head->index == wanted.head);
 }
 
-static hl_status fail_absent(const head_binding *binding, const yaml_node_t *place, head_selector wanted,
+static hl_status fail_absent(const head_binding *binding, const yaml_node *place, head_selector wanted,
                              hl_error *error) {
     const hl_component *first = NULL, *last = NULL;
     for (uint32_t i = 0; i < binding->model->component_count; ++i) {
@@ -41,7 +41,7 @@ static hl_status fail_absent(const head_binding *binding, const yaml_node_t *pla
                         name, first->name, last->name);
 }
 
-static hl_status check_there(const head_binding *binding, head_selector wanted, const yaml_node_t *place,
+static hl_status check_there(const head_binding *binding, head_selector wanted, const yaml_node *place,
                              hl_error *error) {
     for (uint32_t i = 0; i < binding->model->component_count; ++i) {
         if (is_wanted(binding, wanted, i)) return HL_OK;
@@ -72,7 +72,7 @@ static void add_singles(head_binding *binding, head_selector wanted) {
 }
 
 /* Puts a term's heads into the set. `name`: of the set. */
-static hl_status put(head_binding *binding, head_term term, const char *name, const yaml_node_t *place,
+static hl_status put(head_binding *binding, head_term term, const char *name, const yaml_node *place,
                      hl_error *error) {
     hl_status status = check_there(binding, term.heads, place, error);
     for (uint32_t i = 0; i < binding->model->component_count && status == HL_OK; ++i) {
@@ -120,8 +120,7 @@ static const char *fold_blanks(option_values *values, const char *text) {
     return folded;
 }
 
-static hl_status bind_sum(head_binding *binding, const char *text, const yaml_node_t *place,
-                          hl_error *error) {
+static hl_status bind_sum(head_binding *binding, const char *text, const yaml_node *place, hl_error *error) {
     const char *name = fold_blanks(binding->values, text);
     if (!name) return options_no_memory(error);
     head_term term;
@@ -133,7 +132,7 @@ static hl_status bind_sum(head_binding *binding, const char *text, const yaml_no
     return status == HL_OK ? add_set(binding, name, error) : status;
 }
 
-static hl_status bind_entry(head_binding *binding, const char *text, const yaml_node_t *place,
+static hl_status bind_entry(head_binding *binding, const char *text, const yaml_node *place,
                             hl_error *error) {
     if (option_is_sum(text)) return bind_sum(binding, text, place, error);
     head_term whole = {.weight = 1};
@@ -162,7 +161,7 @@ static hl_status bind_row(option_values *values, option_row *row, const hl_model
     head_binding binding = {.values = values, .model = model};
     hl_status status = begin_binding(&binding, row->count, error);
     for (size_t i = 0; i < row->count && status == HL_OK; ++i) {
-        const yaml_node_t *place = row->places ? row->places[i] : values->section;
+        const yaml_node *place = row->places ? row->places[i] : values->section;
         status = bind_entry(&binding, row->written[i], place, error);
     }
     if (status != HL_OK) return status;
@@ -190,16 +189,16 @@ static hl_status bind_property(const option_values *values, const option_row *ro
     char place[512];
     hl_status status = find(user, row->written[index], out, &detail);
     if (status == HL_OK) return HL_OK;
-    const yaml_node_t *node = row->places ? row->places[index] : values->section;
+    const yaml_node *node = row->places ? row->places[index] : values->section;
     if (!node) return hl_fail(error, status, "%s: %s", values->plugin->name, detail.message);
-    yaml_place(values->file, node, place, sizeof place);
+    yaml_place(node, place, sizeof place);
     return hl_fail(error, status, "%s: %s: %s", place, values->plugin->name, detail.message);
 }
 
 static hl_status bind_properties(option_values *values, option_row *row, options_find_property *find,
                                  const void *user, hl_error *error) {
     if (!find) {
-        const yaml_node_t *place = row->places ? row->places[0] : values->section;
+        const yaml_node *place = row->places ? row->places[0] : values->section;
         return options_fail(values, place, error,
                             "the experiment does not say which heads carry \"%s\": add "
                             "properties: {extractor: labels-file, path: FILE}",

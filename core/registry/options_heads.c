@@ -2,6 +2,7 @@
  * Knows the writing, never which heads a model has. */
 #include "core/registry/option_values.h"
 
+#include "core/io/number.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,7 +54,7 @@ static hl_status read_weight(const char **text, double *out, hl_error *error) {
     *out = 1;
     if (strspn(at, "-.0123456789") == 0) return HL_OK;
     bool right = take_word(text, strspn(at, "+-.0123456789eE"), word, sizeof word) &&
-                 option_real(word, out) && *out > 0 && *out <= OPTION_LARGEST_WEIGHT && **text == '*';
+                 number_real(word, out) && *out > 0 && *out <= OPTION_LARGEST_WEIGHT && **text == '*';
     if (!right) return fail_term(error, "a weight above 0 and at most 1e6, as in 0.7*L3.H5", at);
     *text += 1 + strspn(*text + 1, blanks);
     return HL_OK;

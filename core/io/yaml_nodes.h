@@ -1,0 +1,41 @@
+/* Inside YAML: how nodes are made. */
+#ifndef YAML_NODES_H
+#define YAML_NODES_H
+
+#include "core/io/yaml.h"
+
+enum { YAML_LARGEST_FILE = 1 << 20, YAML_MOST_NODES = 10000, YAML_DEEPEST = 32 };
+
+/* Where nodes come from. */
+typedef struct yaml_origin {
+    const char *name; /* of the file, or the whole argument */
+    bool is_argument; /* whose lines nobody wants to count */
+    bool in_folder;   /* `name` is a path, to whose folder others are relative */
+} yaml_origin;
+
+struct yaml_file {
+    struct yaml_block *blocks; /* all memory of the trees */
+    const yaml_node *root;
+    uint8_t *bytes; /* free()d with it; NULL: none were kept */
+    size_t count;
+};
+
+/* Zeroed memory that lives as long as the file; NULL when there is none. */
+void *yaml_own(yaml_file *file, size_t count, size_t element);
+
+/* A copy of the `length` bytes of a text, and a NUL. */
+const char *yaml_own_text(yaml_file *file, const char *text, size_t length);
+
+hl_status yaml_no_memory(hl_error *error);
+
+/* A node of this type at the place of another, with room for `count` items (and keys); NULL: no memory. */
+yaml_node *yaml_new(yaml_file *file, yaml_type type, const yaml_node *at, size_t count);
+
+/* Counts nodes and depth once all items are there. */
+void yaml_settle(yaml_node *node);
+
+/* Reads a text into nodes of the file, all of which come from `origin`. */
+hl_status yaml_build(yaml_file *file, const yaml_origin *origin, const uint8_t *bytes, size_t count,
+                     const yaml_node **out, hl_error *error);
+
+#endif
