@@ -1,5 +1,5 @@
 /* What a run leaves says which model it was: activation, image size, a digest of the weights. Through the
- * built command, with real models and with a plugin of an older ABI. */
+ * built command, with real models and with a plugin whose tables are short. */
 #include "tests/experiment.h"
 #include "tests/mini.h"
 
@@ -134,11 +134,12 @@ static size_t count_of(const char *in, const char *word) {
 }
 
 /* Its digest is part of the atlas's fingerprint too; the weights are read for it once. */
-static void a_plugin_of_an_older_abi_says_what_it_can(void **state) {
+static void a_plugin_with_short_tables_says_what_it_can(void **state) {
     (void)state;
-    char *folder = make_folder(), *plugin = text("%s/old.so", folder), *model = text("%s/old.model", folder);
+    char *folder = make_folder(), *plugin = text("%s/short.so", folder),
+         *model = text("%s/short.model", folder);
     char *experiment = text("%s/e.yaml", folder), *results = text("%s/out/results.json", folder), *errors;
-    copy_file(TEST_FIXTURES "/old_model.fixture", plugin);
+    copy_file(TEST_FIXTURES "/short_model.fixture", plugin);
     write_text(model, "");
     write_text(experiment, "headlight: 1\nmodel: {path: .}\noutput: out\n"
                            "gallery: {images: " TEST_GOLDEN "/gallery}\nanalyses:\n" HEAT
@@ -150,7 +151,7 @@ static void a_plugin_of_an_older_abi_says_what_it_can(void **state) {
     assert_int_equal(count_of(errors, "asked for the digest"), 1);
     assert_null(strstr(errors, "cut"));
     cJSON *root = read_json(results);
-    assert_string_equal(field(model_of(root), "plugin"), "old-model");
+    assert_string_equal(field(model_of(root), "plugin"), "short-model");
     assert_string_equal(field(model_of(root), "digest"), "dddddddddddddddddddddddddddddddd");
     assert_true(number_of(model_of(root), "image_size") == 8);
     assert_null(cJSON_GetObjectItem(model_of(root), "activation"));
@@ -159,7 +160,7 @@ static void a_plugin_of_an_older_abi_says_what_it_can(void **state) {
     free(errors);
     assert_int_equal(remove(model), 0);
     assert_int_equal(run_command(NULL, &errors, "run", experiment, "--plugin-dir", folder, NULL), 2);
-    assert_non_null(strstr(errors, "old-model")); /* asked; it has no hint */
+    assert_non_null(strstr(errors, "short-model")); /* asked; it has no hint */
     assert_non_null(strstr(errors, "; clip-vit: found no file of a model"));
     free(errors);
     free(results);
@@ -174,7 +175,7 @@ int main(void) {
         cmocka_unit_test(results_and_page_name_them),
         cmocka_unit_test(digests_tell_models_apart),
         cmocka_unit_test(every_variant_names_its_own),
-        cmocka_unit_test(a_plugin_of_an_older_abi_says_what_it_can),
+        cmocka_unit_test(a_plugin_with_short_tables_says_what_it_can),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

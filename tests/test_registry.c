@@ -150,8 +150,11 @@ static void unsound_files_are_refused(void **state) {
     static const struct {
         const char *fixture, *message;
     } cases[] = {
-        {"abi_major", "bad.so: a plugin of ABI 2.0, but this headlight has ABI 1.2"},
-        {"abi_minor", "bad.so: a plugin of ABI 1.3, but this headlight has ABI 1.2"},
+        {"abi_old",
+         "bad.so: is built for ABI 1 of headlight, and this one has ABI 2: build it again from its "
+         "source"},
+        {"abi_major", "bad.so: is built for ABI 3 of headlight, and this one has ABI 2: build it again"},
+        {"abi_minor", "bad.so: is built for ABI 2.1 of headlight, and this one has ABI 2.0: build it again"},
         {"no_symbol", "bad.so: not a plugin, for it exports no headlight_plugin"},
         {"broken_default", "option \"opacity\": expected a number from 0 to 1, got \"1.5\""},
         {"no_help", "option \"opacity\" has no help"},

@@ -81,7 +81,7 @@ static hl_status recognise(engine *self, const char *path, hl_error *error) {
     return self->model_plugin ? HL_OK : not_recognised(self, path, error);
 }
 
-/* The plugin's own description; what one of an older ABI lacks is zero. */
+/* The plugin's own description; what a shorter one lacks is zero. */
 static void copy_info(engine *self) {
     const hl_model_info *given = self->api.info(self->model);
     size_t first = offsetof(hl_model_info, fact_count), size = given->size > first ? given->size : first;

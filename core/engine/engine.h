@@ -23,7 +23,7 @@ typedef struct engine {
     hl_model_api api;
     hl_model *model;
     hl_model_info description;
-    const hl_model_info *info; /* that: complete, whatever ABI the plugin was built for */
+    const hl_model_info *info; /* that: complete, however short the plugin's own is */
     char digest[33];           /* empty before it is asked for */
     bool loaded;
     hl_session *session;           /* opened when first asked for */

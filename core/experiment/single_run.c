@@ -2,8 +2,8 @@
  * results -> files. */
 #include "core/experiment/single_run.h"
 
+#include "core/asking/context.h"
 #include "core/engine/cut_texts.h"
-#include "core/experiment/context.h"
 #include "core/experiment/properties.h"
 #include "core/experiment/run_description.h"
 

@@ -43,7 +43,7 @@ struct registry {
         unguarded; /* the folder that is searched: whoever could write there could replace this library too */
 };
 
-/* What of the table of a kind must be there in every version of the ABI; what follows is optional. */
+/* What of the table of a kind must be there; what follows is optional. */
 static const struct {
     const char *name;
     size_t required;
@@ -83,11 +83,19 @@ void registry_table(const hl_plugin *plugin, void *table, size_t size) {
 
 /* Before anything but the first two fields is read. */
 static hl_status check_abi(const char *file, const hl_plugin *plugin, hl_error *error) {
-    if (plugin->abi_major == HL_ABI_MAJOR && plugin->abi_minor <= HL_ABI_MINOR) return HL_OK;
-    return hl_fail(error, HL_USAGE,
-                   "%s: a plugin of ABI %u.%u, but this headlight has ABI %d.%d: build the plugin with this "
-                   "headlight's headers, or remove it",
-                   file, plugin->abi_major, plugin->abi_minor, HL_ABI_MAJOR, HL_ABI_MINOR);
+    if (plugin->abi_major != HL_ABI_MAJOR) {
+        return hl_fail(
+            error, HL_USAGE,
+            "%s: is built for ABI %u of headlight, and this one has ABI %d: build it again from its "
+            "source",
+            file, plugin->abi_major, HL_ABI_MAJOR);
+    }
+    if (plugin->abi_minor <= HL_ABI_MINOR) return HL_OK;
+    return hl_fail(
+        error, HL_USAGE,
+        "%s: is built for ABI %u.%u of headlight, and this one has ABI %d.%d: build it again from its "
+        "source with this headlight's headers, or use a newer headlight",
+        file, plugin->abi_major, plugin->abi_minor, HL_ABI_MAJOR, HL_ABI_MINOR);
 }
 
 static hl_status copy_descriptor(loaded_plugin *entry, const hl_plugin *from, hl_error *error) {

@@ -155,7 +155,7 @@ typedef struct hl_compute_api {
                                      hl_error *error);
 
     /* For results.json: which of a library's or device's code does the products ("SkylakeX"), and in which
-     * precision their operands and sums are ("f32"). Owned by the backend. Since ABI 1.2.
+     * precision their operands and sums are ("f32"). Owned by the backend.
      *
      * (optional) NULL: results say "unknown". */
     const char *(*kernel)(const hl_backend *backend);

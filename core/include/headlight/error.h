@@ -16,9 +16,9 @@ typedef enum hl_status {
     HL_OK = 0,
     HL_FAILED = 1,    /* the run failed: a damaged file, a full disk, cancelled */
     HL_USAGE = 2,     /* the user asked for something that cannot be: a typo, a wrong type, an unknown name */
-    HL_NO_MEMORY = 3, /* as HL_FAILED, for want of memory. Since 1.2 */
+    HL_NO_MEMORY = 3, /* as HL_FAILED, for want of memory. */
     HL_UNAVAILABLE = 4 /* as HL_FAILED, for a reason that may be gone at the next try, such as a file that may
-                        * not be read, or is not there. Since 1.2 */
+                        * not be read, or is not there. */
 } hl_status;
 
 typedef struct hl_error {

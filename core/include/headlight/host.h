@@ -50,7 +50,7 @@ struct hl_host {
      * behind the last of its *count bytes. A plugin opens no file in another way: this is an error, and not a
      * wait without end, where a named pipe or a device lies. HL_USAGE when the path leads to no regular file
      * that may be read or to a larger one; HL_FAILED when the system fails or the file changes meanwhile.
-     * Since ABI 1.2. [any thread] */
+     * [any thread] */
     hl_status (*read_file)(const hl_host *host, const char *path, size_t most, char **bytes, size_t *count,
                            hl_error *error);
 };

@@ -80,7 +80,7 @@ typedef struct hl_model_info {
     const hl_component *components; /* component_count rows of component_size bytes */
     uint32_t basis_count;
 
-    /* Since ABI 1.2. What else decides what the model computes, for people: results.json and the page's head
+    /* What else decides what the model computes, for people: results.json and the page's head
      * show it. fact_count rows of fact_size bytes; none: NULL. */
     uint32_t fact_count, fact_size;
     const hl_fact *facts;
@@ -209,7 +209,7 @@ typedef struct hl_model_api {
      * fingerprint. May read all weights. [any thread, also before `load`] */
     hl_status (*digest)(const hl_model *model, char out[33], hl_error *error);
 
-    /* Since ABI 1.2; both may be missing. */
+    /* Both may be missing. */
 
     /* How many token ids `text` has, start and end included, however many that is: where it is more than
      * `context`, `tokenize` cuts the text, and the host says so. Fails where `tokenize` does. [any thread,

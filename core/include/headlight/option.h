@@ -29,6 +29,13 @@ enum {
     HL_OPTION_SETS = 1u << 1       /* HL_HEADS: weighted sets, "0.7*L3.H5 + L2", make sense here */
 };
 
+/* What a plugin's `run` cannot do without; the host refuses an experiment that lacks it before anything runs.
+ */
+enum {
+    HL_NEEDS_GALLERY = 1u << 0, /* it asks about the images of a gallery */
+    HL_NEEDS_WEIGHTS = 1u << 1  /* it asks what only a loaded model can answer */
+};
+
 typedef struct hl_option {
     const char *name; /* as in YAML: "opacity" */
     hl_type type;
@@ -40,7 +47,7 @@ typedef struct hl_option {
     const char *help;           /* one sentence, shown to users */
 } hl_option;
 
-/* An image file of the experiment. Opaque: hand it to hl_context's functions. */
+/* An image file of the experiment. Opaque: hand it to hl_ask's functions (ask.h). */
 typedef struct hl_image {
     const char *name; /* as the experiment wrote it; what results show */
     const char *path; /* resolved against the experiment's folder */

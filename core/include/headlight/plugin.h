@@ -12,18 +12,19 @@
  * names both files; two in one folder are an error. No path that only an experiment names is ever loaded,
  * and no file that everybody may write to, or replace in a folder on its way.
  *
- * How the ABI grows: the major must be equal, the minor at most the host's. Structs grow at their end only; a
- * table of functions starts with its size, and the host reads what a shorter one lacks as NULL. Arrays cross
- * the boundary as arrays of pointers or together with their element size. Optional abilities are asked for by
- * name, on both sides. */
+ * How the ABI grows: the major must be equal, the minor at most the host's. Structs grow at their end only:
+ * those that plugins or programs fill, tables of functions and requests start with their size
+ * (`.size = sizeof x`), and the reader takes what a shorter one lacks as zero. Arrays cross the boundary as
+ * arrays of pointers or together with their element size. A small struct that will not grow says that it is
+ * frozen. Optional abilities are asked for by name, on both sides. */
 #ifndef HEADLIGHT_PLUGIN_H
 #define HEADLIGHT_PLUGIN_H
 
 #include "host.h"
 #include "option.h"
 
-#define HL_ABI_MAJOR 1
-#define HL_ABI_MINOR 2
+#define HL_ABI_MAJOR 2
+#define HL_ABI_MINOR 0
 
 #define HL_EXPORT __attribute__((visibility("default")))
 

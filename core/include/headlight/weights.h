@@ -22,7 +22,7 @@ typedef struct hl_stored_tensor {
     uint32_t rank;     /* 0: a scalar */
     uint64_t shape[8]; /* outermost first */
     uint64_t elements; /* their product */
-    const char *type;  /* since ABI 1.2: the dtype as the file names it, for messages: "F8_E4M3" */
+    const char *type;  /* the dtype as the file names it, for messages: "F8_E4M3" */
 } hl_stored_tensor;
 
 typedef struct hl_weights hl_weights; /* an opened file; owned by whoever opened it */

@@ -44,7 +44,7 @@ static const hl_option options[] = {
 };
 
 typedef struct contrast {
-    const hl_context *context;
+    const hl_ask *ask;
     const hl_direction *text, *minus;
     const hl_value *heads;
     double opacity;
@@ -55,13 +55,13 @@ typedef struct contrast {
 } contrast;
 
 static hl_status measure(const contrast *self, const hl_image *image, hl_error *error) {
-    const hl_context *context = self->context;
+    const hl_ask *ask = self->ask;
     for (size_t head = 0; head < self->heads->count; ++head) {
         const hl_selection *selection = self->heads->selections[head];
         float *heat = self->heats + head * self->cells;
-        hl_status status = context->heat(context, image, selection, self->text, heat, error);
+        hl_status status = ask->heat(ask, image, selection, self->text, heat, error);
         if (status == HL_OK) {
-            status = context->heat(context, image, selection, self->minus, self->other, error);
+            status = ask->heat(ask, image, selection, self->minus, self->other, error);
         }
         if (status != HL_OK) return status;
         for (size_t cell = 0; cell < self->cells; ++cell) heat[cell] -= self->other[cell];
@@ -78,7 +78,7 @@ static double reach(const float *numbers, size_t count) {
 
 static hl_status report(const contrast *self, const hl_image *image, size_t head, hl_result *result,
                         hl_error *error) {
-    const hl_model_info *model = self->context->model;
+    const hl_model_info *model = self->ask->model;
     const float *heat = self->heats + head * self->cells;
     double end =
         self->shared_scale ? reach(self->heats, self->heads->count * self->cells) : reach(heat, self->cells);
@@ -97,18 +97,17 @@ static hl_status report(const contrast *self, const hl_image *image, size_t head
     return HL_OK;
 }
 
-static hl_status run(const hl_context *context, const hl_value *const *values, hl_result *result,
-                     hl_error *error) {
-    const hl_host *host = context->host;
+static hl_status run(const hl_ask *ask, const hl_value *const *values, hl_result *result, hl_error *error) {
+    const hl_host *host = ask->host;
     contrast self = {
-        .context = context,
+        .ask = ask,
         .text = values[TEXTS]->directions[0],
         .minus = values[TEXTS]->directions[1],
         .heads = values[HEADS],
         .opacity = values[OPACITY]->real,
         .shared_scale = values[SCALE]->integer == SCALE_SHARED,
         .mask = values[MASK]->boolean,
-        .cells = (size_t)context->model->grid_rows * context->model->grid_cols,
+        .cells = (size_t)ask->model->grid_rows * ask->model->grid_cols,
     };
     self.heats = host->allocate(host, self.heads->count, self.cells * sizeof *self.heats);
     self.other = host->allocate(host, self.cells, sizeof *self.other);

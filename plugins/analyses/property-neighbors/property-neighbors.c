@@ -1,7 +1,7 @@
 /* Property neighbours: which images of the gallery are most like a query image in one property, such as its
  * colors. The heads that carry the property are asked together. */
-#include "../shared/neighbors.h"
 #include "headlight/plugin.h"
+#include "neighbors/neighbors.h"
 
 /* In the order of the table. */
 enum { IMAGES, PROPERTIES, COUNT, METRIC, INCLUDE_QUERY };
@@ -29,12 +29,12 @@ static const hl_option options[] = {
      .help = "Whether a query image that is itself in the gallery may be its own neighbour."},
 };
 
-static hl_status run(const hl_context *context, const hl_value *const *values, hl_result *result,
-                     hl_error *error) {
-    hl_query settings = {.metric = NEIGHBORS_METRIC_OF(values[METRIC]),
+static hl_status run(const hl_ask *ask, const hl_value *const *values, hl_result *result, hl_error *error) {
+    hl_query settings = {.size = sizeof settings,
+                         .metric = NEIGHBORS_METRIC_OF(values[METRIC]),
                          .count = (size_t)values[COUNT]->integer,
                          .include_query = values[INCLUDE_QUERY]->boolean};
-    return neighbors_run(context, values[IMAGES], values[PROPERTIES], settings, result, error);
+    return neighbors_run(ask, values[IMAGES], values[PROPERTIES], settings, result, error);
 }
 
 static const hl_analysis_api api = {.size = sizeof api, .run = run, .needs = HL_NEEDS_GALLERY};

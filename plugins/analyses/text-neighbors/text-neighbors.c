@@ -1,6 +1,6 @@
 /* Text neighbours: which images of the gallery a head moves furthest towards a text. */
-#include "../shared/neighbors.h"
 #include "headlight/plugin.h"
+#include "neighbors/neighbors.h"
 
 /* In the order of the table. */
 enum { TEXTS, HEADS, COUNT, METRIC };
@@ -26,11 +26,11 @@ static const hl_option options[] = {
      .help = NEIGHBORS_METRIC_HELP},
 };
 
-static hl_status run(const hl_context *context, const hl_value *const *values, hl_result *result,
-                     hl_error *error) {
-    hl_query settings = {.metric = NEIGHBORS_METRIC_OF(values[METRIC]),
+static hl_status run(const hl_ask *ask, const hl_value *const *values, hl_result *result, hl_error *error) {
+    hl_query settings = {.size = sizeof settings,
+                         .metric = NEIGHBORS_METRIC_OF(values[METRIC]),
                          .count = (size_t)values[COUNT]->integer};
-    return neighbors_run(context, values[TEXTS], values[HEADS], settings, result, error);
+    return neighbors_run(ask, values[TEXTS], values[HEADS], settings, result, error);
 }
 
 static const hl_analysis_api api = {.size = sizeof api, .run = run, .needs = HL_NEEDS_GALLERY};

@@ -51,7 +51,7 @@ static const hl_option options[] = {
 };
 
 typedef struct segmentation {
-    const hl_context *context;
+    const hl_ask *ask;
     const hl_value *texts, *heads;
     double opacity;
     bool subtract_mean, shared_scale, mask;
@@ -67,8 +67,8 @@ static hl_status measure(const segmentation *self, const hl_image *image, hl_err
     for (size_t text = 0; text < self->texts->count; text++) {
         for (size_t head = 0; head < self->heads->count; head++) {
             hl_status status =
-                self->context->heat(self->context, image, self->heads->selections[head],
-                                    self->texts->directions[text], heat_of(self, text, head), error);
+                self->ask->heat(self->ask, image, self->heads->selections[head],
+                                self->texts->directions[text], heat_of(self, text, head), error);
             if (status != HL_OK) return status;
         }
     }
@@ -106,7 +106,7 @@ static double mean_of(const float *numbers, size_t count) {
 
 static hl_status report_grid(const segmentation *self, const float *heat, hl_result *result, hl_item *item,
                              hl_error *error) {
-    const hl_model_info *model = self->context->model;
+    const hl_model_info *model = self->ask->model;
     float *grid = result->grid(item, "grid", model->grid_rows, model->grid_cols);
     if (!grid) return hl_no_memory(error, "a heat");
     for (size_t cell = 0; cell < self->cells; cell++) grid[cell] = heat[cell];
@@ -144,18 +144,17 @@ static hl_status segment(const segmentation *self, const hl_value *images, hl_re
     return status;
 }
 
-static hl_status run(const hl_context *context, const hl_value *const *values, hl_result *result,
-                     hl_error *error) {
-    const hl_host *host = context->host;
+static hl_status run(const hl_ask *ask, const hl_value *const *values, hl_result *result, hl_error *error) {
+    const hl_host *host = ask->host;
     segmentation self = {
-        .context = context,
+        .ask = ask,
         .texts = values[TEXTS],
         .heads = values[HEADS],
         .opacity = values[OPACITY]->real,
         .subtract_mean = values[BASELINE]->integer == BASELINE_MEAN_OF_TEXTS,
         .shared_scale = values[SCALE]->integer == SCALE_SHARED,
         .mask = values[MASK]->boolean,
-        .cells = (size_t)context->model->grid_rows * context->model->grid_cols,
+        .cells = (size_t)ask->model->grid_rows * ask->model->grid_cols,
     };
     self.heats = host->allocate(host, self.texts->count * self.heads->count, self.cells * sizeof *self.heats);
     if (!self.heats) return hl_no_memory(error, "the heats of an image");

@@ -1,5 +1,5 @@
 /* See context.h. */
-#include "core/experiment/context.h"
+#include "core/asking/context.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +19,7 @@ typedef struct queries {
 } queries;
 
 struct context {
-    hl_context interface; /* first: the one is cast to the other */
+    hl_ask interface; /* first: the one is cast to the other */
     engine *model;
     nearest *gallery;              /* NULL: there is none */
     const hl_image *const *images; /* the caller's */
@@ -32,7 +32,7 @@ struct context {
     size_t blanks;  /* pictures of neighbours that could not be read */
 };
 
-static context *behind(const hl_context *interface) {
+static context *behind(const hl_ask *interface) {
     return (context *)(uintptr_t)interface;
 }
 
@@ -143,7 +143,7 @@ static hl_status find_trace(context *self, const hl_image *image, const hl_trace
                    image->path);
 }
 
-static hl_status embedding(const hl_context *interface, const hl_image *image, float *out, hl_error *error) {
+static hl_status embedding(const hl_ask *interface, const hl_image *image, float *out, hl_error *error) {
     context *self = behind(interface);
     const hl_trace *trace = NULL;
     hl_status status = find_trace(self, image, &trace, error);
@@ -157,7 +157,7 @@ static hl_status check_component(const context *self, uint32_t component, hl_err
     return hl_fail(error, HL_FAILED, "the analysis asks about component %u of %u", component, count);
 }
 
-static hl_status code(const hl_context *interface, const hl_image *image, uint32_t component, float *out,
+static hl_status code(const hl_ask *interface, const hl_image *image, uint32_t component, float *out,
                       hl_error *error) {
     context *self = behind(interface);
     const hl_trace *trace = NULL;
@@ -166,8 +166,8 @@ static hl_status code(const hl_context *interface, const hl_image *image, uint32
     return status == HL_OK ? self->model->api.code(trace, component, out, error) : status;
 }
 
-static hl_status contribution(const hl_context *interface, const hl_image *image, uint32_t component,
-                              float *out, hl_error *error) {
+static hl_status contribution(const hl_ask *interface, const hl_image *image, uint32_t component, float *out,
+                              hl_error *error) {
     context *self = behind(interface);
     hl_status status = code(interface, image, component, self->scratch, error);
     return status == HL_OK ? engine_expand(self->model, component, self->scratch, 1, out, error) : status;
@@ -229,7 +229,7 @@ static hl_status add_heats(context *self, const hl_trace *trace, const hl_select
     return status;
 }
 
-static hl_status heat(const hl_context *interface, const hl_image *image, const hl_selection *selection,
+static hl_status heat(const hl_ask *interface, const hl_image *image, const hl_selection *selection,
                       const hl_direction *direction, float *grid, hl_error *error) {
     context *self = behind(interface);
     size_t cells = (size_t)self->model->info->grid_rows * self->model->info->grid_cols;
@@ -244,7 +244,7 @@ static hl_status heat(const hl_context *interface, const hl_image *image, const 
     return status;
 }
 
-static hl_status find_nearest(const hl_context *interface, const hl_query *query, hl_neighbor *neighbors,
+static hl_status find_nearest(const hl_ask *interface, const hl_query *query, hl_neighbor *neighbors,
                               size_t *found, hl_error *error) {
     context *self = behind(interface);
     *found = 0;
@@ -281,14 +281,14 @@ hl_status context_open(engine *model, const hl_image *const *images, size_t coun
     *out = NULL;
     context *self = calloc(1, sizeof *self);
     if (!self) return hl_no_memory(error, "the analyses' context");
-    self->interface = (hl_context){.size = sizeof(hl_context),
-                                   .host = model->interface,
-                                   .model = model->info,
-                                   .embedding = embedding,
-                                   .code = code,
-                                   .contribution = contribution,
-                                   .heat = heat,
-                                   .nearest = find_nearest};
+    self->interface = (hl_ask){.size = sizeof(hl_ask),
+                               .host = model->interface,
+                               .model = model->info,
+                               .embedding = embedding,
+                               .code = code,
+                               .contribution = contribution,
+                               .heat = heat,
+                               .nearest = find_nearest};
     self->model = model;
     self->gallery = searched;
     self->images = images;
@@ -320,7 +320,7 @@ void context_close(context *self) {
     free(self);
 }
 
-const hl_context *context_interface(const context *self) {
+const hl_ask *ask_interface(const context *self) {
     return &self->interface;
 }
 

@@ -1,12 +1,12 @@
-/* The hl_context that analyses ask: images by their files, answered from traces that are kept.
+/* The hl_ask that analyses ask: images by their files, answered from traces that are kept.
  *
  * An image's pass runs when it is first asked about, together with the images that the experiment names after
  * it; traces stay until their memory passes a budget, the least recently asked going first. */
 #ifndef CONTEXT_H
 #define CONTEXT_H
 
+#include "core/asking/nearest.h"
 #include "core/engine/engine.h"
-#include "core/experiment/nearest.h"
 #include "core/io/picture.h"
 
 typedef struct context context;
@@ -17,7 +17,7 @@ hl_status context_open(engine *model, const hl_image *const *images, size_t coun
                        context **out, hl_error *error);
 void context_close(context *self); /* accepts NULL */
 
-const hl_context *context_interface(const context *self);
+const hl_ask *ask_interface(const context *self);
 
 /* Decodes the image that results call `name`. `user` is the context. */
 hl_status context_load_picture(void *user, const char *name, picture *out, hl_error *error);

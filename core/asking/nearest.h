@@ -22,9 +22,9 @@ typedef struct nearest_settings {
 hl_status nearest_open(engine *model, const nearest_settings *settings, nearest **out, hl_error *error);
 void nearest_close(nearest *self); /* accepts NULL */
 
-/* See hl_context.nearest. Asks `context` for the contributions of a query image. */
-hl_status nearest_find(nearest *self, const hl_context *context, const hl_query *query,
-                       hl_neighbor *neighbors, size_t *found, hl_error *error);
+/* See hl_ask.nearest. Asks `ask` for the contributions of a query image. */
+hl_status nearest_find(nearest *self, const hl_ask *ask, const hl_query *query, hl_neighbor *neighbors,
+                       size_t *found, hl_error *error);
 
 /* Whether the atlas was whole all the time; to be called before anything is made of what was found. */
 hl_status nearest_check(const nearest *self, hl_error *error);

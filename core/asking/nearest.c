@@ -1,6 +1,6 @@
 /* See nearest.h. With a direction t a head's query is q = B t, with an image it is q = B c, c being the
  * weighted mean contribution of the image's heads; the rest is the search's business. */
-#include "core/experiment/nearest.h"
+#include "core/asking/nearest.h"
 
 #include "core/atlas/search.h"
 #include "core/indexing/index.h"
@@ -153,14 +153,14 @@ static void share_weights(question *self) {
 }
 
 /* mean(c_query) over the selection's heads */
-static hl_status mean_contribution(question *self, const hl_context *context, hl_error *error) {
+static hl_status mean_contribution(question *self, const hl_ask *ask, hl_error *error) {
     const hl_selection *selection = self->query->selection;
-    size_t width = context->model->embed_dim;
+    size_t width = ask->model->embed_dim;
     float *one = calloc(width, sizeof *one);
     double *sums = calloc(width, sizeof *sums), total = 0;
     hl_status status = one && sums ? HL_OK : hl_no_memory(error, "a query");
     for (size_t i = 0; i < selection->count && status == HL_OK; ++i) {
-        status = context->contribution(context, self->query->image, selection->components[i], one, error);
+        status = ask->contribution(ask, self->query->image, selection->components[i], one, error);
         double weight = self->weights ? self->weights[i] : 1;
         for (size_t j = 0; j < width && status == HL_OK; ++j) sums[j] += weight * (double)one[j];
         total += weight;
@@ -173,9 +173,9 @@ static hl_status mean_contribution(question *self, const hl_context *context, hl
     return status;
 }
 
-static hl_status find_direction(question *self, const hl_context *context, hl_error *error) {
-    if (self->query->image) return mean_contribution(self, context, error);
-    size_t width = context->model->embed_dim;
+static hl_status find_direction(question *self, const hl_ask *ask, hl_error *error) {
+    if (self->query->image) return mean_contribution(self, ask, error);
+    size_t width = ask->model->embed_dim;
     memcpy(self->direction, self->query->direction->vector, width * sizeof *self->direction);
     return HL_OK;
 }
@@ -277,8 +277,8 @@ static hl_status check_query(const nearest *self, const hl_query *query, hl_erro
     return HL_OK;
 }
 
-hl_status nearest_find(nearest *self, const hl_context *context, const hl_query *query,
-                       hl_neighbor *neighbors, size_t *found, hl_error *error) {
+hl_status nearest_find(nearest *self, const hl_ask *ask, const hl_query *query, hl_neighbor *neighbors,
+                       size_t *found, hl_error *error) {
     *found = 0;
     hl_status status = check_query(self, query, error);
     if (status == HL_OK) status = open_gallery(self, error);
@@ -286,7 +286,7 @@ hl_status nearest_find(nearest *self, const hl_context *context, const hl_query 
     question asked = {.searched = self, .query = query};
     status = allocate(&asked) ? HL_OK : hl_no_memory(error, "a query");
     if (status == HL_OK) share_weights(&asked);
-    if (status == HL_OK) status = find_direction(&asked, context, error);
+    if (status == HL_OK) status = find_direction(&asked, ask, error);
     if (status == HL_OK) status = make_parts(&asked, error);
     if (status == HL_OK) status = search(&asked, neighbors, found, error);
     release(&asked);
