@@ -320,7 +320,7 @@ void context_close(context *self) {
     free(self);
 }
 
-const hl_ask *ask_interface(const context *self) {
+const hl_ask *context_interface(const context *self) {
     return &self->interface;
 }
 

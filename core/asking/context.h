@@ -17,7 +17,7 @@ hl_status context_open(engine *model, const hl_image *const *images, size_t coun
                        context **out, hl_error *error);
 void context_close(context *self); /* accepts NULL */
 
-const hl_ask *ask_interface(const context *self);
+const hl_ask *context_interface(const context *self);
 
 /* Decodes the image that results call `name`. `user` is the context. */
 hl_status context_load_picture(void *user, const char *name, picture *out, hl_error *error);
