@@ -1,6 +1,5 @@
 #include "tests/plugins.h"
 
-atomic_bool cancel;
 host *the_host;
 registry *plugins;
 opened_backend backends[MOST_BACKENDS];
@@ -9,7 +8,7 @@ size_t backend_count;
 void open_plugins(unsigned threads, const char *more) {
     hl_error error;
     const hl_library_settings settings = {0};
-    assert_ok(host_open(&settings, &cancel, threads, &the_host, &error), error);
+    assert_ok(host_open(&settings, threads, &the_host, &error), error);
     const char *const folders[] = {TEST_PLUGINS, more};
     const registry_settings where = {.folders = folders, .folder_count = more ? 2 : 1};
     assert_ok(registry_open(&where, &plugins, &error), error);

@@ -14,7 +14,6 @@ typedef struct opened_backend {
     hl_compute compute;
 } opened_backend;
 
-extern atomic_bool cancel;
 extern host *the_host;
 extern registry *plugins;
 extern opened_backend backends[MOST_BACKENDS];

@@ -10,6 +10,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+static bool always(void *user) {
+    (void)user;
+    return true;
+}
+
+const hl_call stopped_call = {.size = sizeof stopped_call, .cancelled = always};
+
 char *make_folder(void) {
     char *folder = text("/tmp/headlight-test-XXXXXX");
     assert_non_null(mkdtemp(folder));

@@ -12,6 +12,7 @@
 
 #include "core/io/npy.h"
 #include "headlight/error.h"
+#include "headlight/library.h"
 
 #define COUNT(ARRAY) (sizeof(ARRAY) / sizeof *(ARRAY))
 
@@ -36,6 +37,9 @@ size_t count_files(const char *folder);
 void copy_file(const char *from, const char *to);
 /* Recursively. */
 void copy_folder(const char *from, const char *to);
+
+/* A call that is cancelled from the start. */
+extern const hl_call stopped_call;
 
 /* Runs the built command without a shell; arguments end with NULL. Returns its exit status (128 + signal when
  * it was killed). printed and errors, unless NULL, get what it wrote; the caller frees them. */

@@ -81,11 +81,10 @@ static void add_image(const synthetic *of, const shard_layout *tensors, shard_bu
 }
 
 static host *open_host(void) {
-    static atomic_bool cancel;
     const hl_library_settings settings = {.user = NULL};
     host *made;
     hl_error error;
-    assert_ok(host_open(&settings, &cancel, 2, &made, &error), error);
+    assert_ok(host_open(&settings, 2, &made, &error), error);
     return made;
 }
 

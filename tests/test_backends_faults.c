@@ -2,6 +2,7 @@
  * not there. */
 #include "tests/layers.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 

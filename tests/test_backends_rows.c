@@ -96,7 +96,7 @@ static float *with_threads(const hl_plugin *plugin, unsigned threads, size_t ind
     host *other;
     hl_compute compute;
     hl_error error;
-    assert_ok(host_open(&settings, &cancel, threads, &other, &error), error);
+    assert_ok(host_open(&settings, threads, &other, &error), error);
     const hl_plugin *stand_in = registry_find(plugins, HL_COMPUTE, "reference");
     assert_ok(compute_open(&other->interface, plugin, stand_in, NULL, &compute, &error), error);
     float *out = some_residual(cases[index].out);

@@ -68,7 +68,7 @@ static void test_reference_ignores_threads(void **state) {
     host *single;
     hl_compute alone;
     hl_error error;
-    assert_ok(host_open(&settings, &cancel, 1, &single, &error), error);
+    assert_ok(host_open(&settings, 1, &single, &error), error);
     const hl_plugin *plugin = registry_find(plugins, HL_COMPUTE, "reference");
     assert_ok(compute_open(&single->interface, plugin, NULL, NULL, &alone, &error), error);
     assert_ok(attempt(&reference, &scene, plain, three, &error), error);

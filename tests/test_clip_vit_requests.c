@@ -1,4 +1,5 @@
 /* Requests to model/clip-vit: what a trace then tells, and what is refused. */
+#include "core/io/call.h"
 #include "tests/clip_vit.h"
 
 #include <math.h>
@@ -140,13 +141,13 @@ static void cancelling_stops_a_pass(void **state) {
     static const int32_t ids[32] = {2046, 2047};
     hl_trace *trace = NULL;
     opened_model m = open_folder(TINY_A, &backends[0], 1);
-    atomic_store(&cancel, true);
+    call_enter(&stopped_call);
     assert_int_equal(api.encode_images(m.session, pixels, 1, NULL, &trace, &error), HL_FAILED);
     assert_string_equal(error.message, "cancelled");
     assert_null(trace);
     assert_int_equal(api.encode_texts(m.session, ids, 1, out, &error), HL_FAILED);
     assert_string_equal(error.message, "cancelled");
-    atomic_store(&cancel, false);
+    call_enter(NULL);
     close_model(&m);
 }
 

@@ -1,6 +1,7 @@
 /* The encoder with a model that only counts: every image once, batches in order and one at a time, whatever
  * the number of threads; errors and interruptions leave nothing behind. */
 #include "core/engine/encoder.h"
+#include "core/io/call.h"
 #include "tests/support.h"
 
 #include <stdatomic.h>
@@ -74,7 +75,7 @@ typedef struct kept {
     size_t batch_sizes[IMAGES];
     atomic_bool busy;
     size_t batches_until_failure, batches_until_cancelled;
-    atomic_bool *cancel;
+    atomic_bool cancelled;
 } kept;
 
 static hl_status keep(void *user, const encoded_batch *batch, hl_error *error) {
@@ -94,10 +95,15 @@ static hl_status keep(void *user, const encoded_batch *batch, hl_error *error) {
     self->images += batch->count;
     self->readable += readable;
     self->batch_sizes[self->batches++] = batch->count;
-    if (self->batches == self->batches_until_cancelled) atomic_store(self->cancel, true);
+    if (self->batches == self->batches_until_cancelled) atomic_store(&self->cancelled, true);
     atomic_store(&self->busy, false);
     if (self->batches == self->batches_until_failure) return hl_fail(error, HL_FAILED, "no room");
     return HL_OK;
+}
+
+static bool is_cancelled(void *user) {
+    kept *self = user;
+    return atomic_load(&self->cancelled);
 }
 
 static hl_status run(unsigned threads, kept *self, hl_error *error) {
@@ -110,10 +116,10 @@ static hl_status run(unsigned threads, kept *self, hl_error *error) {
         list[i] = &images[i];
     }
     hl_library_settings settings = {0};
-    atomic_bool cancel = false;
-    self->cancel = &cancel;
+    const hl_call call = {.size = sizeof call, .user = self, .cancelled = is_cancelled};
+    call_enter(&call);
     host *made;
-    assert_ok(host_open(&settings, &cancel, threads, &made, error), *error);
+    assert_ok(host_open(&settings, threads, &made, error), *error);
     engine model = {.interface = &made->interface, .info = &info};
     model.api = (hl_model_api){.open_session = open_session,
                                .close_session = close_session,
@@ -123,6 +129,7 @@ static hl_status run(unsigned threads, kept *self, hl_error *error) {
         .images = list, .count = IMAGES, .group = GROUP, .batch = BATCH, .keep = keep, .user = self};
     hl_status status = encoder_run(&model, &wanted, error);
     host_close(made);
+    call_enter(NULL);
     assert_int_equal(atomic_load(&violations), 0);
     assert_int_equal(atomic_load(&sessions), 0);
     assert_int_equal(atomic_load(&traces_alive), 0);

@@ -53,7 +53,7 @@ static int close_setting(void **state) {
 static hl_status open_file(setting *made, const char *path, const char *const *sets, size_t count,
                            const experiment_variant *variant, experiment **plan, hl_error *error) {
     *plan = NULL;
-    hl_status status = experiment_read(path, NULL, sets, count, &made->source, error);
+    hl_status status = experiment_read(path, sets, count, &made->source, error);
     if (status == HL_OK) status = experiment_open(made->plugins, &made->source, variant, plan, error);
     if (status != HL_OK) experiment_forget(&made->source);
     return status;

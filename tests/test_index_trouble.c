@@ -99,7 +99,6 @@ static void test_content(void **state) {
 
 /* An atlas of an earlier version, which remembered whatever had happened. */
 static void remember(const workplace *place, const char *name, const char *reason) {
-    static atomic_bool cancel;
     const hl_library_settings nothing = {.user = NULL};
     hl_error error;
     host *services;
@@ -109,7 +108,7 @@ static void remember(const workplace *place, const char *name, const char *reaso
     char *path = text("%s/%s", place->images, name);
     struct stat about;
     assert_int_equal(stat(path, &about), 0);
-    assert_ok(host_open(&nothing, &cancel, 1, &services, &error), error);
+    assert_ok(host_open(&nothing, 1, &services, &error), error);
     assert_ok(atlas_writer_open(place->out, atlas_layout_of(opened), 0, &writer, &error), error);
     assert_ok(shard_builder_open(atlas_writer_layout(writer), 1, &shard, &error), error);
     shard_image image = {name, about.st_size,

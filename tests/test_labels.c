@@ -55,14 +55,13 @@ typedef struct setting {
 
 static int open_setting(void **state) {
     static setting made;
-    static atomic_bool cancel;
     static const hl_library_settings nothing;
     static const char *const folders[] = {TEST_PLUGINS};
     hl_error error;
     unsetenv("HEADLIGHT_PLUGIN_PATH");
     registry_settings settings = {.folders = folders, .folder_count = 1};
     assert_ok(registry_open(&settings, &made.plugins, &error), error);
-    assert_ok(host_open(&nothing, &cancel, 1, &made.host, &error), error);
+    assert_ok(host_open(&nothing, 1, &made.host, &error), error);
     made.folder = make_folder();
     *state = &made;
     return 0;

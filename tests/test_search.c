@@ -3,6 +3,7 @@
 #include "core/atlas/search.h"
 #include "core/atlas/writer.h"
 #include "core/host/host.h"
+#include "core/io/call.h"
 #include "core/io/convert.h"
 #include "tests/support.h"
 
@@ -110,10 +111,9 @@ static void write_atlas(world *made, bool half, const hl_host *interface) {
 
 static host *open_host(unsigned threads) {
     static const hl_library_settings settings;
-    static atomic_bool cancel;
     host *made;
     hl_error error;
-    assert_ok(host_open(&settings, &cancel, threads, &made, &error), error);
+    assert_ok(host_open(&settings, threads, &made, &error), error);
     return made;
 }
 
@@ -347,8 +347,6 @@ static void equal_weights_change_nothing(void **state) {
 static void is_cancelled(void **state) {
     (void)state;
     static const hl_library_settings settings;
-    static atomic_bool cancel;
-    atomic_store(&cancel, true);
     world *made = open_world(false);
     search_part parts[HEADS];
     search_request request = make_request(made, &cases[0], parts, 1);
@@ -356,11 +354,13 @@ static void is_cancelled(void **state) {
     size_t found = 1;
     host *running;
     hl_error error;
-    assert_ok(host_open(&settings, &cancel, 1, &running, &error), error);
+    assert_ok(host_open(&settings, 1, &running, &error), error);
+    call_enter(&stopped_call);
     assert_int_equal(atlas_search(made->images, &running->interface, &request, &hit, &found, &error),
                      HL_FAILED);
     assert_string_equal(error.message, "cancelled");
     assert_int_equal(found, 0);
+    call_enter(NULL);
     host_close(running);
     close_world(made);
 }

@@ -151,7 +151,7 @@ static void sizes_are_limited(void **state) {
 
 static hl_status open_file(const char *path, const char *const *sets, size_t count, yaml_file **file,
                            const yaml_node **root, hl_error *error) {
-    hl_status status = yaml_read(path, NULL, file, error);
+    hl_status status = yaml_read(path, file, error);
     if (status != HL_OK) return status;
     *root = yaml_root(*file);
     for (size_t i = 0; i < count && status == HL_OK; ++i) {

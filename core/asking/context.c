@@ -1,5 +1,6 @@
 /* See context.h. */
 #include "core/asking/context.h"
+#include "core/io/call.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -122,7 +123,7 @@ static hl_status encode_from(context *self, size_t first, hl_error *error) {
     free(batch);
     if (status != HL_OK) return status;
     keep_within_budget(self);
-    host_progress(self->model->interface, "encoding images", "image", count_encoded(self), self->count);
+    call_progress("encoding images", "image", count_encoded(self), self->count);
     return HL_OK;
 }
 

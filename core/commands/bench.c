@@ -5,6 +5,7 @@
 #include "core/engine/engine.h"
 #include "core/host/compute.h"
 #include "core/host/library.h"
+#include "core/io/call.h"
 #include "core/io/json.h"
 
 #include <cJSON.h>
@@ -79,7 +80,7 @@ static hl_status measure(bench *self, measurement *row, hl_error *error) {
         double start = peak_clock();
         status = run_pass(self, row->batch, error);
         self->seconds[i] = peak_clock() - start;
-        host_progress(&self->host->interface, "timing", "pass", i + 1, runs);
+        call_progress("timing", "pass", i + 1, runs);
     }
     if (status != HL_OK) return status;
     double flops = (compute_flops(&self->model->compute) - before) / runs;
@@ -216,7 +217,7 @@ static hl_status check_request(const hl_bench_request *request, hl_error *error)
         "run");
 }
 
-hl_status hl_bench(hl_library *library, const hl_bench_request *request, FILE *out, hl_error *error) {
+static hl_status run_bench(hl_library *library, const hl_bench_request *request, FILE *out, hl_error *error) {
     hl_status status = check_request(request, error);
     size_t largest = 0;
     for (size_t i = 0; i < request->batch_count; ++i) {
@@ -226,5 +227,16 @@ hl_status hl_bench(hl_library *library, const hl_bench_request *request, FILE *o
         bench self = {.request = request, .out = out, .largest_batch = largest};
         status = bench_threads(&self, library, request->threads[i], error);
     }
+    return status;
+}
+
+hl_status hl_bench(hl_library *library, const hl_call *call, const hl_bench_request *request, FILE *out,
+                   hl_error *error) {
+    hl_bench_request own;
+    call_scope scope;
+    hl_status status = call_begin(&scope, call, error);
+    if (status == HL_OK) status = call_take(&own, sizeof own, request, "hl_bench_request", error);
+    if (status == HL_OK) status = run_bench(library, &own, out, error);
+    call_end(&scope);
     return status;
 }

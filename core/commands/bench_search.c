@@ -8,6 +8,7 @@
 #include "core/commands/median.h"
 #include "core/commands/peak.h"
 #include "core/host/library.h"
+#include "core/io/call.h"
 
 #include <cJSON.h>
 #include <errno.h>
@@ -74,7 +75,7 @@ static hl_status fill_shard(search_bench *self, shard_builder *shard, size_t fir
         }
         if (image % IMAGES_BETWEEN_REPORTS != 0) continue;
         if (interface->cancelled(interface)) return hl_fail(error, HL_FAILED, "cancelled");
-        host_progress(interface, "making an atlas", "image", image, self->request->images);
+        call_progress("making an atlas", "image", image, self->request->images);
     }
     return status;
 }
@@ -236,17 +237,28 @@ static hl_status allocate(search_bench *self, hl_error *error) {
     return hl_no_memory(error, "the measurements");
 }
 
-hl_status hl_bench_search(hl_library *library, const hl_search_bench_request *request, FILE *out,
-                          hl_error *error) {
+static hl_status bench_search(hl_library *library, const hl_search_bench_request *request, FILE *out,
+                              hl_error *error) {
     if (request->images == 0 || request->runs == 0) {
         return hl_fail(error, HL_USAGE, "a benchmark needs at least one image and one run");
     }
     search_bench self = {.request = request, .random = 1};
-    hl_status status = host_open(&library->settings, &library->cancel, request->threads, &self.host, error);
+    hl_status status = host_open(&library->settings, request->threads, &self.host, error);
     if (status == HL_OK) status = allocate(&self, error);
     if (status == HL_OK) status = make_atlas(&self, error);
     if (status == HL_OK) status = measure(&self, error);
     if (status == HL_OK) status = print(&self, out, error);
     close_bench(&self);
+    return status;
+}
+
+hl_status hl_bench_search(hl_library *library, const hl_call *call, const hl_search_bench_request *request,
+                          FILE *out, hl_error *error) {
+    hl_search_bench_request own;
+    call_scope scope;
+    hl_status status = call_begin(&scope, call, error);
+    if (status == HL_OK) status = call_take(&own, sizeof own, request, "hl_search_bench_request", error);
+    if (status == HL_OK) status = bench_search(library, &own, out, error);
+    call_end(&scope);
     return status;
 }

@@ -6,6 +6,7 @@
 #include "core/engine/cut_texts.h"
 #include "core/engine/engine.h"
 #include "core/host/library.h"
+#include "core/io/call.h"
 #include "core/io/input.h"
 #include "core/io/npy.h"
 #include "core/io/picture.h"
@@ -25,7 +26,6 @@ typedef struct array {
 
 typedef struct decompose {
     const hl_decompose_request *request;
-    const atomic_bool *cancel; /* the library's */
     host *host;
     engine *model;
     const hl_model_info *info;
@@ -128,8 +128,8 @@ static hl_status add_line(decompose *self, size_t number, const char *line, size
 static hl_status read_text_file(decompose *self, hl_error *error) {
     uint8_t *bytes;
     size_t count, number = 0;
-    hl_status status = input_read_piped(self->request->text_file, LARGEST_TEXT_FILE, self->cancel, &bytes,
-                                        &count, NULL, error);
+    hl_status status =
+        input_read_piped(self->request->text_file, LARGEST_TEXT_FILE, &bytes, &count, NULL, error);
     if (status != HL_OK) return status;
     const char *line = (const char *)bytes, *end = line + count;
     while (status == HL_OK && line < end) {
@@ -219,7 +219,7 @@ static hl_status write_bases(decompose *self, hl_error *error) {
         status = engine_basis(self->model, engine_component(self->model, self->model->heads[i])->basis,
                               &basis, error);
         if (status == HL_OK) status = write(self, &bases, basis, self->code_width * self->width, error);
-        host_progress(self->model->interface, "bases", "head", i + 1, self->model->head_count);
+        call_progress("bases", "head", i + 1, self->model->head_count);
     }
     return status;
 }
@@ -387,7 +387,7 @@ static hl_status do_images(decompose *self, hl_error *error) {
     for (size_t first = 0; first < self->image_count && status == HL_OK; first += IMAGES_PER_PASS) {
         size_t left = self->image_count - first, count = left < IMAGES_PER_PASS ? left : IMAGES_PER_PASS;
         status = do_pass(self, first, count, pixels, error);
-        host_progress(self->model->interface, "decomposing", "image", first + count, self->image_count);
+        call_progress("decomposing", "image", first + count, self->image_count);
     }
     free(pixels);
     return status;
@@ -396,7 +396,7 @@ static hl_status do_images(decompose *self, hl_error *error) {
 static hl_status write_all(decompose *self, hl_error *error) {
     static const char list[] = ".headlight-decompose-files";
     hl_status status = output_open_listed(self->request->output, list, &self->files, error);
-    if (status == HL_OK) output_stop_on(self->files, self->cancel);
+    if (status == HL_OK) output_heed_call(self->files);
     if (status == HL_OK) status = engine_load(self->model, error);
     if (status == HL_OK) status = allocate_buffers(self, error);
     if (status == HL_OK) status = begin_arrays(self, error);
@@ -421,12 +421,23 @@ static void close_decompose(decompose *self) {
     host_close(self->host);
 }
 
-hl_status hl_decompose(hl_library *library, const hl_decompose_request *request, hl_error *error) {
-    decompose self = {.request = request, .cancel = &library->cancel};
+static hl_status run_decompose(hl_library *library, const hl_decompose_request *request, hl_error *error) {
+    decompose self = {.request = request};
     hl_status status = open_model(&self, library, error);
     if (status == HL_OK) status = check_images(&self, error);
     if (status == HL_OK) status = check_texts(&self, error);
     if (status == HL_OK) status = write_all(&self, error);
     close_decompose(&self);
+    return status;
+}
+
+hl_status hl_decompose(hl_library *library, const hl_call *call, const hl_decompose_request *request,
+                       hl_error *error) {
+    hl_decompose_request own;
+    call_scope scope;
+    hl_status status = call_begin(&scope, call, error);
+    if (status == HL_OK) status = call_take(&own, sizeof own, request, "hl_decompose_request", error);
+    if (status == HL_OK) status = run_decompose(library, &own, error);
+    call_end(&scope);
     return status;
 }

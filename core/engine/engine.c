@@ -1,5 +1,6 @@
 /* See engine.h. The formulas are those of the method: c = y B, q = B t, heat = y_token . q. */
 #include "core/engine/engine.h"
+#include "core/io/call.h"
 
 #include "core/engine/backend_choice.h"
 #include "core/host/compute.h"
@@ -164,7 +165,7 @@ hl_status engine_start(hl_library *library, const char *backend, unsigned thread
         status = registry_need(library->plugins, HL_COMPUTE, backend, "--backend", &settings->compute_plugin,
                                error);
     }
-    if (status == HL_OK) status = host_open(&library->settings, &library->cancel, threads, made, error);
+    if (status == HL_OK) status = host_open(&library->settings, threads, made, error);
     return status == HL_OK ? engine_open(*made, library->plugins, settings, out, error) : status;
 }
 
@@ -224,14 +225,10 @@ hl_status engine_digest(engine *self, const char **out, hl_error *error) {
     return status;
 }
 
-static hl_status check_cancelled(const engine *self, hl_error *error) {
-    return self->interface->cancelled(self->interface) ? hl_fail(error, HL_FAILED, "cancelled") : HL_OK;
-}
-
 static hl_status encode_text_batch(engine *self, const char *const *texts, size_t count, float *out,
                                    int32_t *ids, hl_error *error) {
     hl_session *session;
-    hl_status status = check_cancelled(self, error);
+    hl_status status = call_check(error);
     if (status == HL_OK) status = engine_session(self, &session, error);
     for (size_t i = 0; i < count && status == HL_OK; ++i) {
         status = self->api.tokenize(self->model, texts[i], ids + i * self->info->context, error);
@@ -252,7 +249,7 @@ hl_status engine_encode_texts(engine *self, const char *const *texts, size_t cou
         int32_t *batch_ids = ids ? ids + first * context : scratch;
         status = encode_text_batch(self, texts + first, now, out + first * self->info->embed_dim, batch_ids,
                                    error);
-        host_progress(self->interface, "encoding texts", "text", first + now, count);
+        call_progress("encoding texts", "text", first + now, count);
     }
     free(scratch);
     return status;
@@ -261,7 +258,7 @@ hl_status engine_encode_texts(engine *self, const char *const *texts, size_t cou
 hl_status engine_encode_images(engine *self, const float *pixels, size_t count, hl_detail detail,
                                hl_trace **traces, hl_error *error) {
     hl_session *session;
-    hl_status status = check_cancelled(self, error);
+    hl_status status = call_check(error);
     if (status == HL_OK) status = engine_session(self, &session, error);
     if (status != HL_OK) return status;
     hl_capture heads = {HL_SITE_HEAD, HL_ROWS_POOLED, (uint32_t)detail, NULL, 0};

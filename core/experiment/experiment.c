@@ -228,10 +228,10 @@ static hl_status read_sections(const section_reader *reader) {
 
 /* ---- one reading ---- */
 
-hl_status experiment_read(const char *path, const atomic_bool *cancel, const char *const *sets,
-                          size_t set_count, experiment_source *out, hl_error *error) {
+hl_status experiment_read(const char *path, const char *const *sets, size_t set_count, experiment_source *out,
+                          hl_error *error) {
     *out = (experiment_source){NULL, NULL};
-    hl_status status = yaml_read(path, cancel, &out->file, error);
+    hl_status status = yaml_read(path, &out->file, error);
     if (status == HL_OK) out->root = yaml_root(out->file);
     for (size_t i = 0; i < set_count && status == HL_OK; ++i) {
         status = yaml_set(out->file, out->root, "--set", sets[i], &out->root, error);

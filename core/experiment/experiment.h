@@ -44,9 +44,9 @@ typedef struct experiment_source {
     const yaml_node *root; /* with what the command line sets */
 } experiment_source;
 
-/* `path` and `cancel` as for yaml_read, `sets` as for yaml_set. */
-hl_status experiment_read(const char *path, const atomic_bool *cancel, const char *const *sets,
-                          size_t set_count, experiment_source *out, hl_error *error);
+/* `path` as for yaml_read, `sets` as for yaml_set. */
+hl_status experiment_read(const char *path, const char *const *sets, size_t set_count, experiment_source *out,
+                          hl_error *error);
 void experiment_forget(experiment_source *source); /* accepts a zeroed one */
 
 /* Status 2 for whatever the experiment gets wrong. `variant`: one of those that it names; NULL: as it stands.

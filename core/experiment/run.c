@@ -3,6 +3,7 @@
  * run. */
 #include "core/experiment/run_description.h"
 #include "core/experiment/single_run.h"
+#include "core/io/call.h"
 #include "core/io/output_list.h"
 #include "core/report/compare.h"
 
@@ -10,7 +11,6 @@
 
 typedef struct runs {
     const hl_run_request *request;
-    const atomic_bool *cancel; /* the library's */
     experiment_source source;
     const experiment *plan; /* as it stands: for its variants and its output */
     single_run **each;
@@ -161,7 +161,7 @@ static hl_status find_report(const char *folder, char **report, hl_error *error)
 static hl_status run_and_write(const runs *self, const char *folder, char **report, hl_error *error) {
     output *files = NULL;
     hl_status status = output_open_listed(folder, OUTPUT_RUN_LIST, &files, error);
-    if (status == HL_OK) output_stop_on(files, self->cancel);
+    if (status == HL_OK) output_heed_call(files);
     if (status == HL_OK) status = check_places(self, files, error);
     if (status == HL_OK) status = execute_runs(self, files, error);
     if (status == HL_OK && report) status = find_report(folder, report, error);
@@ -177,12 +177,12 @@ static hl_status run_and_write(const runs *self, const char *folder, char **repo
     return status;
 }
 
-hl_status hl_run(hl_library *library, const hl_run_request *request, char **report, hl_error *error) {
-    if (report) *report = NULL;
+static hl_status run_experiment(hl_library *library, const hl_run_request *request, char **report,
+                                hl_error *error) {
     experiment *plan = NULL;
-    runs all = {.request = request, .cancel = &library->cancel};
-    hl_status status = experiment_read(request->experiment, &library->cancel, request->sets,
-                                       request->set_count, &all.source, error);
+    runs all = {.request = request};
+    hl_status status =
+        experiment_read(request->experiment, request->sets, request->set_count, &all.source, error);
     if (status == HL_OK) status = experiment_open(library->plugins, &all.source, NULL, &plan, error);
     all.plan = plan;
     const char *folder = NULL;
@@ -192,5 +192,17 @@ hl_status hl_run(hl_library *library, const hl_run_request *request, char **repo
     close_runs(&all);
     experiment_close(plan);
     experiment_forget(&all.source);
+    return status;
+}
+
+hl_status hl_run(hl_library *library, const hl_call *call, const hl_run_request *request, char **report,
+                 hl_error *error) {
+    hl_run_request own;
+    call_scope scope;
+    if (report) *report = NULL;
+    hl_status status = call_begin(&scope, call, error);
+    if (status == HL_OK) status = call_take(&own, sizeof own, request, "hl_run_request", error);
+    if (status == HL_OK) status = run_experiment(library, &own, report, error);
+    call_end(&scope);
     return status;
 }

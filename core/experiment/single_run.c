@@ -39,8 +39,7 @@ static const hl_value *const *values_of(const experiment_step *step) {
 
 static hl_status open_model(single_run *self, hl_error *error) {
     const experiment *plan = self->plan;
-    hl_status status =
-        host_open(&self->library->settings, &self->library->cancel, plan->threads, &self->host, error);
+    hl_status status = host_open(&self->library->settings, plan->threads, &self->host, error);
     if (status != HL_OK) return status;
     engine_settings settings = {
         .model_plugin = plan->model.plugin,

@@ -1,6 +1,7 @@
 /* The functions that every plugin is handed. */
 #include "core/host/host.h"
 
+#include "core/io/call.h"
 #include "core/io/input.h"
 #include "core/io/safetensors.h"
 #include <stdarg.h>
@@ -36,17 +37,17 @@ static void release(const hl_host *interface, void *memory) {
 
 static void log_line(const hl_host *interface, hl_log_level level, const char *format, ...) {
     const hl_library_settings *settings = &behind(interface)->settings;
-    if (!settings->log) return;
     char line[1024];
     va_list arguments;
     va_start(arguments, format);
     hl_format_list(line, sizeof line, format, arguments);
     va_end(arguments);
-    settings->log(settings->user, level, line);
+    if (!call_log(level, line) && settings->log) settings->log(settings->user, level, line);
 }
 
 static bool cancelled(const hl_host *interface) {
-    return atomic_load(behind(interface)->cancel);
+    (void)interface;
+    return call_cancelled();
 }
 
 static unsigned count_threads(const hl_host *interface) {
@@ -84,13 +85,11 @@ static const hl_host functions = {
     .read_file = read_file,
 };
 
-hl_status host_open(const hl_library_settings *settings, atomic_bool *cancel, unsigned threads, host **out,
-                    hl_error *error) {
+hl_status host_open(const hl_library_settings *settings, unsigned threads, host **out, hl_error *error) {
     *out = NULL;
     host *made = calloc(1, sizeof *made);
     if (!made) return hl_no_memory(error, "the host");
     made->interface = functions;
-    made->cancel = cancel;
     made->settings = *settings;
     hl_status status = thread_pool_open(threads, &made->pool, error);
     if (status != HL_OK) {
@@ -105,9 +104,4 @@ void host_close(host *made) {
     if (!made) return;
     thread_pool_close(made->pool);
     free(made);
-}
-
-void host_progress(const hl_host *interface, const char *what, const char *unit, size_t done, size_t total) {
-    const hl_library_settings *settings = &behind(interface)->settings;
-    if (settings->progress) settings->progress(settings->user, what, unit, done, total);
 }

@@ -5,21 +5,15 @@
 #include "core/host/thread_pool.h"
 #include "headlight/host.h"
 #include "headlight/library.h"
-#include <stdatomic.h>
 
 /* `interface` comes first, so that the one can be cast to the other. */
 typedef struct host {
     hl_host interface;
     thread_pool *pool;
-    atomic_bool *cancel; /* the library's */
     hl_library_settings settings;
 } host;
 
-hl_status host_open(const hl_library_settings *settings, atomic_bool *cancel, unsigned threads, host **out,
-                    hl_error *error);
+hl_status host_open(const hl_library_settings *settings, unsigned threads, host **out, hl_error *error);
 void host_close(host *made); /* accepts NULL */
-
-/* Tells the program how far some work has come. */
-void host_progress(const hl_host *host, const char *what, const char *unit, size_t done, size_t total);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "core/host/compute.h"
 #include "core/host/cores.h"
+#include "core/io/call.h"
 #include "core/io/mapping.h"
 #include "core/registry/options.h"
 #include "core/registry/suggest.h"
@@ -18,14 +19,19 @@ hl_status hl_library_open(const hl_library_settings *settings, hl_library **libr
     *library = NULL;
     hl_library *made = calloc(1, sizeof *made);
     if (!made) return hl_no_memory(error, "the library");
-    made->settings = *settings;
-    made->settings.plugin_folders = NULL; /* needed only while plugins are looked for */
-    made->settings.plugin_folder_count = 0;
-    registry_settings search = {.folders = settings->plugin_folders,
-                                .folder_count = settings->plugin_folder_count,
+    hl_status status =
+        call_take(&made->settings, sizeof made->settings, settings, "hl_library_settings", error);
+    if (status != HL_OK) {
+        free(made);
+        return status;
+    }
+    registry_settings search = {.folders = made->settings.plugin_folders,
+                                .folder_count = made->settings.plugin_folder_count,
                                 .user = &made->settings,
                                 .warn = warn};
-    hl_status status = registry_open(&search, &made->plugins, error);
+    made->settings.plugin_folders = NULL; /* needed only while plugins are looked for */
+    made->settings.plugin_folder_count = 0;
+    status = registry_open(&search, &made->plugins, error);
     if (status != HL_OK) {
         free(made);
         return status;
@@ -38,10 +44,6 @@ void hl_library_close(hl_library *library) {
     if (!library) return;
     registry_close(library->plugins);
     free(library);
-}
-
-void hl_library_cancel(hl_library *library) {
-    atomic_store(&library->cancel, true);
 }
 
 bool hl_library_absorb_fault(const void *address) {

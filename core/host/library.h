@@ -9,7 +9,6 @@
 struct hl_library {
     registry *plugins;
     hl_library_settings settings;
-    atomic_bool cancel;
 };
 
 #endif

@@ -3,12 +3,14 @@
 #include "core/host/thread_pool.h"
 
 #include "core/host/cores.h"
+#include "core/io/call.h"
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
 typedef struct loop {
+    const hl_call *call; /* that it is part of */
     void (*work)(void *argument, size_t index);
     void *argument;
     size_t count;
@@ -30,11 +32,13 @@ struct thread_pool {
 static _Thread_local bool inside_loop;
 
 static void take_turns(thread_pool *pool, const loop *todo) {
+    const hl_call *before = call_enter(todo->call);
     inside_loop = true;
     for (size_t index; (index = atomic_fetch_add(&pool->next, 1)) < todo->count;) {
         todo->work(todo->argument, index);
     }
     inside_loop = false;
+    call_enter(before);
 }
 
 static void *worker_main(void *argument) {
@@ -112,7 +116,7 @@ void thread_pool_run(thread_pool *pool, size_t count, void (*work)(void *argumen
         run_alone(count, work, argument);
         return;
     }
-    loop todo = {work, argument, count};
+    loop todo = {call_current(), work, argument, count};
     pthread_mutex_lock(&pool->mutex);
     pool->current = todo;
     atomic_store(&pool->next, 0);

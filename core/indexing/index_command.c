@@ -2,6 +2,7 @@
 #include "core/atlas/atlas.h"
 #include "core/host/library.h"
 #include "core/indexing/index.h"
+#include "core/io/call.h"
 #include "core/registry/suggest.h"
 
 #include <string.h>
@@ -48,8 +49,8 @@ static hl_status parse_columns(const char *text, uint32_t *out, hl_error *error)
     return HL_OK;
 }
 
-static hl_status run(hl_library *library, const hl_index_request *request, const index_settings *settings,
-                     hl_error *error) {
+static hl_status make_atlas(hl_library *library, const hl_index_request *request,
+                            const index_settings *settings, hl_error *error) {
     engine_settings wanted = {.source = {.size = sizeof(hl_model_source), .path = request->model}};
     host *made;
     engine *model;
@@ -66,7 +67,7 @@ static hl_status run(hl_library *library, const hl_index_request *request, const
     return status;
 }
 
-hl_status hl_index(hl_library *library, const hl_index_request *request, hl_error *error) {
+static hl_status index_as_asked(hl_library *library, const hl_index_request *request, hl_error *error) {
     index_settings settings = {.atlas = request->atlas,
                                .layers = request->layers,
                                .shard_size = request->shard_size,
@@ -77,5 +78,16 @@ hl_status hl_index(hl_library *library, const hl_index_request *request, hl_erro
                                .prune = request->prune};
     hl_status status = parse_dtype(request->dtype, &settings.dtype, error);
     if (status == HL_OK) status = parse_columns(request->columns, &settings.columns, error);
-    return status == HL_OK ? run(library, request, &settings, error) : status;
+    return status == HL_OK ? make_atlas(library, request, &settings, error) : status;
+}
+
+hl_status hl_index(hl_library *library, const hl_call *call, const hl_index_request *request,
+                   hl_error *error) {
+    hl_index_request own;
+    call_scope scope;
+    hl_status status = call_begin(&scope, call, error);
+    if (status == HL_OK) status = call_take(&own, sizeof own, request, "hl_index_request", error);
+    if (status == HL_OK) status = index_as_asked(library, &own, error);
+    call_end(&scope);
+    return status;
 }

@@ -3,6 +3,7 @@
 #include "core/atlas/parts.h"
 #include "core/atlas/writer.h"
 #include "core/host/library.h"
+#include "core/io/call.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -120,7 +121,7 @@ static hl_status copy_shards(const merge *self, hl_error *error) {
             if (status == HL_OK && !is_held(self, &self->inputs[i], shard)) {
                 status = atlas_writer_copy(self->writer, from, shard, error);
             }
-            host_progress(self->host, "copying", "shard", ++done, total);
+            call_progress("copying", "shard", ++done, total);
         }
     }
     return status == HL_OK ? atlas_writer_publish(self->writer, error) : status;
@@ -168,15 +169,24 @@ static hl_status run(merge *self, const char *const *folders, size_t count, hl_e
     return status == HL_OK ? copy_shards(self, error) : status;
 }
 
-hl_status hl_merge(hl_library *library, const char *out, const char *const *atlases, size_t count,
-                   hl_error *error) {
+static hl_status merge_atlases(hl_library *library, const char *out, const char *const *atlases, size_t count,
+                               hl_error *error) {
     if (count == 0) return hl_fail(error, HL_USAGE, "name at least one atlas to copy from");
     host *made;
-    hl_status status = host_open(&library->settings, &library->cancel, 1, &made, error);
+    hl_status status = host_open(&library->settings, 1, &made, error);
     if (status != HL_OK) return status;
     merge self = {.host = &made->interface, .old = {.folder = out}};
     status = run(&self, atlases, count, error);
     close_merge(&self);
     host_close(made);
+    return status;
+}
+
+hl_status hl_merge(hl_library *library, const hl_call *call, const char *out, const char *const *atlases,
+                   size_t count, hl_error *error) {
+    call_scope scope;
+    hl_status status = call_begin(&scope, call, error);
+    if (status == HL_OK) status = merge_atlases(library, out, atlases, count, error);
+    call_end(&scope);
     return status;
 }

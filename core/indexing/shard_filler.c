@@ -1,5 +1,6 @@
 /* See shard_filler.h. */
 #include "core/indexing/shard_filler.h"
+#include "core/io/call.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -178,7 +179,7 @@ hl_status shard_filler_keep(void *user, const encoded_batch *batch, hl_error *er
     hl_status status = self->shard ? HL_OK : start_shard(self, batch->first, error);
     if (status == HL_OK) status = keep_batch(self, batch, error);
     if (status != HL_OK) return status;
-    host_progress(self->settings.model->interface, "indexing", "image", done, self->settings.count);
+    call_progress("indexing", "image", done, self->settings.count);
     bool full = done % shard_size(self) == 0 || done == self->settings.count;
     return full ? finish_shard(self, error) : HL_OK;
 }

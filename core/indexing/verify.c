@@ -3,6 +3,7 @@
 #include "core/atlas/manifest.h"
 #include "core/atlas/parts.h"
 #include "core/host/library.h"
+#include "core/io/call.h"
 
 /* An atlas's folder, its own and those of parts that have not been put together: all of them together are it.
  */
@@ -38,12 +39,20 @@ static hl_status verify_folder(void *context, const char *folder, hl_error *erro
     return status;
 }
 
-hl_status hl_verify(hl_library *library, const char *folder, hl_error *error) {
+static hl_status verify_all(hl_library *library, const char *folder, hl_error *error) {
     host *made;
-    hl_status status = host_open(&library->settings, &library->cancel, 0, &made, error);
+    hl_status status = host_open(&library->settings, 0, &made, error);
     if (status != HL_OK) return status;
     status = visit_folders(folder, verify_folder, made, error);
     host_close(made);
+    return status;
+}
+
+hl_status hl_verify(hl_library *library, const hl_call *call, const char *folder, hl_error *error) {
+    call_scope scope;
+    hl_status status = call_begin(&scope, call, error);
+    if (status == HL_OK) status = verify_all(library, folder, error);
+    call_end(&scope);
     return status;
 }
 

@@ -1,6 +1,8 @@
 /* See input.h. */
 #include "core/io/input.h"
 
+#include "core/io/call.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -79,7 +81,6 @@ hl_status input_open(const char *path, int *descriptor, uint64_t *size, hl_error
 typedef struct content {
     const char *path;
     int descriptor;
-    const atomic_bool *cancel;
     uint8_t *bytes;
     size_t count, room, most;
 } content;
@@ -99,7 +100,7 @@ static hl_status make_room(content *self, size_t room, hl_error *error) {
 static hl_status wait_for_writer(const content *self, hl_error *error) {
     enum { MILLISECONDS = 200 };
     struct pollfd wanted = {.fd = self->descriptor, .events = POLLIN};
-    while (!self->cancel || !atomic_load(self->cancel)) {
+    while (!call_cancelled()) {
         int ready = poll(&wanted, 1, MILLISECONDS);
         if (ready > 0) return HL_OK;
         if (ready < 0 && errno != EINTR) return cannot_read(self->path, errno, error);
@@ -136,12 +137,12 @@ static hl_status read_all(content *self, uint64_t size, hl_error *error) {
     return HL_OK;
 }
 
-static hl_status read_input(const char *path, size_t most, const atomic_bool *cancel, uint8_t **bytes,
-                            size_t *count, bool *piped, hl_error *error) {
+static hl_status read_input(const char *path, size_t most, uint8_t **bytes, size_t *count, bool *piped,
+                            hl_error *error) {
     *bytes = NULL;
     *count = 0;
     uint64_t size;
-    content self = {.path = path, .most = most, .cancel = cancel};
+    content self = {.path = path, .most = most};
     hl_status status = open_input(path, &self.descriptor, piped, &size, error);
     if (status != HL_OK) return status;
     status = read_all(&self, size, error);
@@ -156,13 +157,13 @@ static hl_status read_input(const char *path, size_t most, const atomic_bool *ca
 }
 
 hl_status input_read(const char *path, size_t most, uint8_t **bytes, size_t *count, hl_error *error) {
-    return read_input(path, most, NULL, bytes, count, NULL, error);
+    return read_input(path, most, bytes, count, NULL, error);
 }
 
-hl_status input_read_piped(const char *path, size_t most, const atomic_bool *cancel, uint8_t **bytes,
-                           size_t *count, bool *piped, hl_error *error) {
+hl_status input_read_piped(const char *path, size_t most, uint8_t **bytes, size_t *count, bool *piped,
+                           hl_error *error) {
     bool ignored;
-    return read_input(path, most, cancel, bytes, count, piped ? piped : &ignored, error);
+    return read_input(path, most, bytes, count, piped ? piped : &ignored, error);
 }
 
 /* ---- parts of files ---- */

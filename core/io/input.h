@@ -8,7 +8,6 @@
 #define INPUT_H
 
 #include "headlight/error.h"
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -21,10 +20,10 @@ hl_status input_open(const char *path, int *descriptor, uint64_t *size, hl_error
 hl_status input_read(const char *path, size_t most, uint8_t **bytes, size_t *count, hl_error *error);
 
 /* The same for what may also come from a pipe that has no name: standard input, or what a shell puts for
- * `<(command)`. Waits for its end, or until *cancel, which may be NULL. *piped, unless NULL: whether it was
+ * `<(command)`. Waits for its end, or until the call is cancelled. *piped, unless NULL: whether it was
  * one. */
-hl_status input_read_piped(const char *path, size_t most, const atomic_bool *cancel, uint8_t **bytes,
-                           size_t *count, bool *piped, hl_error *error);
+hl_status input_read_piped(const char *path, size_t most, uint8_t **bytes, size_t *count, bool *piped,
+                           hl_error *error);
 
 /* Reads exactly `count` bytes at `offset` of an opened file; fewer are an error. [any thread] */
 hl_status input_read_at(const char *path, int descriptor, uint64_t offset, void *bytes, size_t count,

@@ -1,6 +1,8 @@
 /* Whole files or none; see output.h. What is in the staging folder, and who may remove it, is for
  * output_staging.c; what an earlier output listed, for output_list.c. Never knows what is in the files. */
 #include "core/io/output.h"
+
+#include "core/io/call.h"
 #include "core/io/output_list.h"
 #include "core/io/output_staging.h"
 
@@ -28,7 +30,7 @@ struct output {
     entry *entries;
     size_t entry_count;
     staging files;
-    const atomic_bool *cancel; /* NULL: nobody can ask to stop */
+    bool heeds_call;
 };
 
 static hl_status cannot_write(const char *path, int reason, hl_error *error) {
@@ -150,13 +152,12 @@ hl_status output_open_listed(const char *folder, const char *list, output **out,
 
 /* ---- files ---- */
 
-void output_stop_on(output *out, const atomic_bool *cancel) {
-    out->cancel = cancel;
+void output_heed_call(output *out) {
+    out->heeds_call = true;
 }
 
 static hl_status check_cancelled(const output *out, hl_error *error) {
-    bool cancelled = out->cancel && atomic_load(out->cancel);
-    return cancelled ? hl_fail(error, HL_FAILED, "cancelled") : HL_OK;
+    return out->heeds_call ? call_check(error) : HL_OK;
 }
 
 void output_enter(output *out, const char *subfolder) {

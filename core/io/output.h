@@ -9,7 +9,6 @@
 #define OUTPUT_H
 
 #include "headlight/error.h"
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -34,9 +33,9 @@ void output_enter(output *out, const char *subfolder);
  * that the earlier one did not write. */
 hl_status output_check(output *out, const char *name, hl_error *error);
 
-/* From here on *cancel, which outlives the output, ends it: making files, writing into them and the commit
- * fail once it is set, so that whatever long work leads to files can be stopped. NULL: nothing does. */
-void output_stop_on(output *out, const atomic_bool *cancel);
+/* From here on the call's cancellation (call.h) ends it: making files, writing into them and the commit fail,
+ * so that whatever long work leads to files can be stopped. */
+void output_heed_call(output *out);
 
 /* A new file for writing, if `output_check` allows it, owned by the output. `name` is relative to the folder
  * and may lie in a sub-folder, which the commit makes. */

@@ -94,14 +94,14 @@ static hl_status finish(yaml_file **file, hl_status status) {
     return status;
 }
 
-hl_status yaml_read(const char *path, const atomic_bool *cancel, yaml_file **out, hl_error *error) {
+hl_status yaml_read(const char *path, yaml_file **out, hl_error *error) {
     bool standard = strcmp(path, "-") == 0, piped = false;
     yaml_origin *origin;
     hl_status status = start(standard ? "standard input" : path, false, out, &origin, error);
     if (status != HL_OK) return status;
     yaml_file *file = *out;
-    status = input_read_piped(standard ? "/dev/stdin" : path, YAML_LARGEST_FILE, cancel, &file->bytes,
-                              &file->count, &piped, error);
+    status = input_read_piped(standard ? "/dev/stdin" : path, YAML_LARGEST_FILE, &file->bytes, &file->count,
+                              &piped, error);
     origin->in_folder = !standard && !piped && !is_stream(path);
     if (status == HL_OK) status = yaml_build(file, origin, file->bytes, file->count, &file->root, error);
     return finish(out, status);

@@ -34,9 +34,9 @@ struct yaml_node {
     int style;                        /* how it was written, for yaml_write */
 };
 
-/* `path` may be a file, `-` for standard input, or what a shell puts for `<(command)`. *cancel, which may be
- * NULL, ends the waiting for a pipe. */
-hl_status yaml_read(const char *path, const atomic_bool *cancel, yaml_file **out, hl_error *error);
+/* `path` may be a file, `-` for standard input, or what a shell puts for `<(command)`;
+ * the call's cancellation ends the waiting for a pipe. */
+hl_status yaml_read(const char *path, yaml_file **out, hl_error *error);
 /* Relative paths in it are relative to the folder of `name` or, where that has none, to the working
  * directory. */
 hl_status yaml_parse(const char *name, const uint8_t *bytes, size_t count, yaml_file **out, hl_error *error);

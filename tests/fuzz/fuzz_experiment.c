@@ -16,7 +16,8 @@ static hl_library *library;
 
 static void open_library(void) {
     static const char *const folders[] = {TEST_PLUGINS};
-    hl_library_settings settings = {.plugin_folders = folders, .plugin_folder_count = 1};
+    hl_library_settings settings = {
+        .size = sizeof settings, .plugin_folders = folders, .plugin_folder_count = 1};
     hl_error error;
     if (symlink(TEST_SOURCE "/configs/mini", scratch_path("mini")) != 0) abort();
     if (hl_library_open(&settings, &library, &error) != HL_OK) abort();
@@ -29,7 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
     memcpy(copy, bytes, count);
     copy[count] = '\0';
     const char *sets[MOST_SETS], *end = copy + count;
-    hl_run_request request = {.sets = sets, .check_only = true};
+    hl_run_request request = {.size = sizeof request, .sets = sets, .check_only = true};
     for (const char *at = copy + strlen(copy) + 1; at <= end && request.set_count < MOST_SETS;
          at += strlen(at) + 1) {
         sets[request.set_count++] = at;
@@ -37,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
     scratch_write("e.yaml", copy, strlen(copy));
     request.experiment = scratch_path("e.yaml");
     hl_error error = {.message = ""};
-    if (hl_run(library, &request, NULL, &error) != HL_OK && !*error.message) abort();
+    if (hl_run(library, NULL, &request, NULL, &error) != HL_OK && !*error.message) abort();
     free(copy);
     return 0;
 }

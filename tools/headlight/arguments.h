@@ -41,7 +41,7 @@ typedef struct subcommand {
     const char *details;        /* for its own help */
     const argument *arguments;  /* end with a row without a name */
     /* Called when the command line is right and all plugins are loaded. What it prints goes to stdout. */
-    hl_status (*run)(hl_library *library, hl_error *error);
+    hl_status (*run)(hl_library *library, const hl_call *call, hl_error *error);
     bool makes_files; /* which are its results: what it prints is about them */
 } subcommand;
 

@@ -30,7 +30,7 @@ static const argument table[] = {
 
 static const unsigned all_cores = 0;
 
-static hl_status bench_search(hl_library *library, hl_error *error) {
+static hl_status bench_search(hl_library *library, const hl_call *call, hl_error *error) {
     if (wish.model || wish.backend || wish.batches.count > 0) {
         return hl_fail(error, HL_USAGE, "--search goes without --model, --backend and --batch");
     }
@@ -38,18 +38,23 @@ static hl_status bench_search(hl_library *library, hl_error *error) {
     size_t count = wish.threads.count > 0 ? wish.threads.count : 1;
     hl_status status = HL_OK;
     for (size_t i = 0; i < count && status == HL_OK; ++i) {
-        hl_search_bench_request request = {wish.images, threads[i], wish.runs, wish.json};
-        status = hl_bench_search(library, &request, stdout, error);
+        hl_search_bench_request request = {.size = sizeof request,
+                                           .images = wish.images,
+                                           .threads = threads[i],
+                                           .runs = wish.runs,
+                                           .json = wish.json};
+        status = hl_bench_search(library, call, &request, stdout, error);
     }
     return status;
 }
 
-static hl_status bench_tower(hl_library *library, hl_error *error) {
+static hl_status bench_tower(hl_library *library, const hl_call *call, hl_error *error) {
     static const size_t usual_batches[] = {1, 32};
     size_t count = wish.batches.count, *batches = calloc(count + 1, sizeof *batches);
     if (!batches) return hl_no_memory(error, "the cases");
     for (size_t i = 0; i < count; ++i) batches[i] = wish.batches.items[i];
     hl_bench_request request = {
+        .size = sizeof request,
         .model = wish.model,
         .backend = wish.backend,
         .batches = count > 0 ? batches : usual_batches,
@@ -59,15 +64,15 @@ static hl_status bench_tower(hl_library *library, hl_error *error) {
         .runs = wish.runs,
         .json = wish.json,
     };
-    hl_status status = hl_bench(library, &request, stdout, error);
+    hl_status status = hl_bench(library, call, &request, stdout, error);
     free(batches);
     return status;
 }
 
-static hl_status run(hl_library *library, hl_error *error) {
-    if (wish.search) return bench_search(library, error);
+static hl_status run(hl_library *library, const hl_call *call, hl_error *error) {
+    if (wish.search) return bench_search(library, call, error);
     if (!wish.model) return hl_fail(error, HL_USAGE, "--model DIR is missing (or --search)");
-    return bench_tower(library, error);
+    return bench_tower(library, call, error);
 }
 
 const subcommand bench_command = {

@@ -22,11 +22,12 @@ static const argument table[] = {
     {.name = NULL},
 };
 
-static hl_status run(hl_library *library, hl_error *error) {
+static hl_status run(hl_library *library, const hl_call *call, hl_error *error) {
     if ((wish.images.count > 0) == (wish.pixels != NULL)) {
         return hl_fail(error, HL_USAGE, "expected either --image or --pixels");
     }
     hl_decompose_request request = {
+        .size = sizeof request,
         .model = wish.model,
         .images = wish.images.items,
         .image_count = wish.images.count,
@@ -39,7 +40,7 @@ static hl_status run(hl_library *library, hl_error *error) {
         .tokens = wish.tokens,
         .output = wish.out,
     };
-    return hl_decompose(library, &request, error);
+    return hl_decompose(library, call, &request, error);
 }
 
 const subcommand decompose_command = {

@@ -129,8 +129,9 @@ static hl_status read_share(hl_index_request *request, hl_error *error) {
     return hl_fail(error, HL_USAGE, "--shard: expected I/N, such as 0/4, or auto, got \"%s\"", wish.share);
 }
 
-static hl_status run(hl_library *library, hl_error *error) {
+static hl_status run(hl_library *library, const hl_call *call, hl_error *error) {
     hl_index_request request = {
+        .size = sizeof request,
         .model = wish.model,
         .images = wish.images,
         .atlas = wish.out,
@@ -144,7 +145,7 @@ static hl_status run(hl_library *library, hl_error *error) {
         .prune = wish.prune,
     };
     hl_status status = read_share(&request, error);
-    if (status == HL_OK) status = hl_index(library, &request, error);
+    if (status == HL_OK) status = hl_index(library, call, &request, error);
     if (status == HL_OK) print_summary_of_made(wish.out);
     return status;
 }

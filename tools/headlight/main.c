@@ -46,19 +46,23 @@ static int unknown_command(const char *word) {
 
 /* ---- Signals ---- */
 
-static _Atomic(hl_library *) running; /* NULL: there is nothing to ask */
+static atomic_bool stopped; /* the user has asked for it */
 
 /* The first signal asks whatever runs to stop. The second ends the program, whatever it does: its temporary
  * folders are left to the next command. */
 static void stop(int number) {
     static atomic_flag asked = ATOMIC_FLAG_INIT;
-    hl_library *library = atomic_load(&running);
     if (!atomic_flag_test_and_set(&asked)) {
-        if (library) hl_library_cancel(library);
+        atomic_store(&stopped, true);
         return;
     }
     signal(number, SIG_DFL);
     raise(number); /* which takes effect once this returns */
+}
+
+static bool is_stopped(void *user) {
+    (void)user;
+    return atomic_load(&stopped);
 }
 
 /* What is ignored from the start (nohup, a shell's background) stays ignored. */
@@ -129,19 +133,18 @@ static hl_status finish_output(const subcommand *command, hl_error *error) {
 
 static hl_status run_command_in_library(const subcommand *command, hl_error *error) {
     hl_library_settings settings = {
+        .size = sizeof settings,
         .plugin_folders = common.plugin_folders.items,
         .plugin_folder_count = common.plugin_folders.count,
         .log = terminal_log,
-        .progress = terminal_progress,
     };
+    const hl_call call = {.size = sizeof call, .cancelled = is_stopped, .progress = terminal_progress};
     hl_library *library;
     hl_status status = hl_library_open(&settings, &library, error);
     if (status != HL_OK) return status;
-    atomic_store(&running, library);
     stop_on_signals();
-    status = command->run(library, error);
+    status = command->run(library, &call, error);
     terminal_clear();
-    atomic_store(&running, NULL);
     hl_library_close(library);
     return status;
 }

@@ -15,8 +15,8 @@ static const argument table[] = {
     {.name = NULL},
 };
 
-static hl_status run(hl_library *library, hl_error *error) {
-    hl_status status = hl_merge(library, wish.out, wish.atlases.items, wish.atlases.count, error);
+static hl_status run(hl_library *library, const hl_call *call, hl_error *error) {
+    hl_status status = hl_merge(library, call, wish.out, wish.atlases.items, wish.atlases.count, error);
     if (status == HL_OK) print_summary_of_made(wish.out);
     return status;
 }

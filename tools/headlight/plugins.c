@@ -31,7 +31,8 @@ static void write_list(const hl_library *library) {
         terminal_line(stdout, "broken: %s", broken);
 }
 
-static hl_status run(hl_library *library, hl_error *error) {
+static hl_status run(hl_library *library, const hl_call *call, hl_error *error) {
+    (void)call;
     if (!wish.name) {
         write_list(library);
         return HL_OK;

@@ -21,8 +21,9 @@ static const argument table[] = {
     {.name = NULL},
 };
 
-static hl_status run(hl_library *library, hl_error *error) {
+static hl_status run(hl_library *library, const hl_call *call, hl_error *error) {
     hl_run_request request = {
+        .size = sizeof request,
         .experiment = wish.file,
         .sets = wish.sets.items,
         .set_count = wish.sets.count,
@@ -30,7 +31,7 @@ static hl_status run(hl_library *library, hl_error *error) {
         .check_only = wish.check,
     };
     char *report = NULL;
-    hl_status status = hl_run(library, &request, &report, error);
+    hl_status status = hl_run(library, call, &request, &report, error);
     if (report) puts(report);
     free(report);
     return status;

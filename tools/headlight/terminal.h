@@ -15,7 +15,7 @@ __attribute__((format(printf, 2, 3))) void terminal_line(FILE *to, const char *f
 /* Without a terminal, or when `quiet`, there is no progress and there are no lines but warnings. */
 void terminal_open(bool quiet);
 
-/* Callbacks of hl_library_settings. [any thread] */
+/* Callbacks of hl_library_settings and hl_call. [any thread] */
 void terminal_log(void *user, hl_log_level level, const char *line);
 void terminal_progress(void *user, const char *what, const char *unit, size_t done, size_t total);
 

@@ -9,8 +9,8 @@ static const argument table[] = {
     {.name = NULL},
 };
 
-static hl_status run(hl_library *library, hl_error *error) {
-    hl_status status = hl_verify(library, wish.atlas, error);
+static hl_status run(hl_library *library, const hl_call *call, hl_error *error) {
+    hl_status status = hl_verify(library, call, wish.atlas, error);
     return status == HL_OK ? print_summary(wish.atlas, error) : status;
 }
 

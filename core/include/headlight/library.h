@@ -1,7 +1,9 @@
 /* libheadlight, for programs: what the command `headlight` is a thin client of. Plugins never include this.
  *
  * Nothing here writes to stdout or stderr by itself; a program that wants words and progress sets the
- * callbacks. One hl_library is used by one thread at a time, `hl_library_cancel` apart. */
+ * callbacks. Any number of threads may use one hl_library at the same time; what they do is told apart by
+ * their calls. Structs that a program fills start with their size (`.size = sizeof x`); what a shorter one
+ * lacks is zero. */
 #ifndef HEADLIGHT_LIBRARY_H
 #define HEADLIGHT_LIBRARY_H
 
@@ -11,19 +13,36 @@
 
 #include <stdio.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define HL_VERSION "0.1.0"
 
 typedef struct hl_library hl_library;
 
 typedef struct hl_library_settings {
+    uint32_t size;
     const char *const
         *plugin_folders; /* searched before HEADLIGHT_PLUGIN_PATH and the library's own folder */
     size_t plugin_folder_count;
-    void *user; /* handed to the callbacks, which may be NULL and may be called from any thread */
-    void (*log)(void *user, hl_log_level level, const char *line);
-    /* `done` of `total` (0: not known) of the work called `what`, in `unit`s; called often. */
-    void (*progress)(void *user, const char *what, const char *unit, size_t done, size_t total);
+    void *user; /* handed to `log`, which may be NULL and may be called from any thread */
+    void (*log)(void *user, hl_log_level level, const char *line); /* of calls that have none of their own */
 } hl_library_settings;
+
+/* A call from outside: how one of the library's long functions is watched and stopped. Belongs to the caller
+ * for the length of the call, and stops nothing else. Where a function takes one, NULL stands for a call with
+ * nothing set. */
+typedef struct hl_call {
+    uint32_t size;
+    void *user; /* handed to the callbacks, each of which may be NULL */
+    /* Whether the caller wants it to stop: it then fails soon, with HL_FAILED and the message "cancelled".
+     * [any thread, often] */
+    bool (*cancelled)(void *user);
+    /* `done` of `total` (0: not known) of the work called `what`, in `unit`s. [any thread, often] */
+    void (*progress)(void *user, const char *what, const char *unit, size_t done, size_t total);
+    void (*log)(void *user, hl_log_level level, const char *line); /* NULL: the library's [any thread] */
+} hl_call;
 
 /* Finds and loads all plugins. *library is the caller's until `hl_library_close`. HL_USAGE when two
  * in one folder share kind and name, or everybody may write to one; one that cannot be loaded is broken
@@ -31,9 +50,6 @@ typedef struct hl_library_settings {
 HL_EXPORT hl_status hl_library_open(const hl_library_settings *settings, hl_library **library,
                                     hl_error *error);
 HL_EXPORT void hl_library_close(hl_library *library); /* accepts NULL */
-
-/* Asks whatever runs to stop soon. [any thread, and from a signal handler] */
-HL_EXPORT void hl_library_cancel(hl_library *library);
 
 /* For a program's handler of SIGBUS (installed with SA_SIGINFO): `address` is the si_addr of the signal. An
  * atlas's files are mapped into memory; when one shrinks while it is used, or its disk fails, the system
@@ -71,6 +87,7 @@ HL_EXPORT unsigned hl_usable_cores(void);
 
 /* `headlight run`: one experiment. */
 typedef struct hl_run_request {
+    uint32_t size;
     const char *experiment;  /* the YAML file */
     const char *const *sets; /* "path.to.key=value" each; applied before anything is checked */
     size_t set_count;
@@ -79,11 +96,12 @@ typedef struct hl_run_request {
 } hl_run_request;
 
 /* On success *report, unless NULL, is the path of the page; free() it. With check_only it is NULL. */
-HL_EXPORT hl_status hl_run(hl_library *library, const hl_run_request *request, char **report,
-                           hl_error *error);
+HL_EXPORT hl_status hl_run(hl_library *library, const hl_call *call, const hl_run_request *request,
+                           char **report, hl_error *error);
 
 /* `headlight decompose`: raw arrays of one model, as .npy files. */
 typedef struct hl_decompose_request {
+    uint32_t size;
     const char *model;
     const char *const *images; /* image files, or */
     size_t image_count;
@@ -97,12 +115,14 @@ typedef struct hl_decompose_request {
     const char *output;
 } hl_decompose_request;
 
-HL_EXPORT hl_status hl_decompose(hl_library *library, const hl_decompose_request *request, hl_error *error);
+HL_EXPORT hl_status hl_decompose(hl_library *library, const hl_call *call,
+                                 const hl_decompose_request *request, hl_error *error);
 
 /* `headlight index`: an atlas of a gallery. Resumes what was interrupted, adds new images, drops vanished
  * ones; HL_FAILED, with nothing changed, when those are more than half of the atlas and `prune` is not set.
  */
 typedef struct hl_index_request {
+    uint32_t size;
     const char *model, *images, *atlas;
     const char *layers;  /* "all", "L8-L11"; NULL: all */
     const char *dtype;   /* "f16" or "f32"; NULL: as the atlas there, else f16 */
@@ -117,14 +137,15 @@ typedef struct hl_index_request {
                   */
 } hl_index_request;
 
-HL_EXPORT hl_status hl_index(hl_library *library, const hl_index_request *request, hl_error *error);
-
-/* `headlight merge`: copies the shards of atlases of one fingerprint, so that `out` stands alone. */
-HL_EXPORT hl_status hl_merge(hl_library *library, const char *out, const char *const *atlases, size_t count,
+HL_EXPORT hl_status hl_index(hl_library *library, const hl_call *call, const hl_index_request *request,
                              hl_error *error);
 
+/* `headlight merge`: copies the shards of atlases of one fingerprint, so that `out` stands alone. */
+HL_EXPORT hl_status hl_merge(hl_library *library, const hl_call *call, const char *out,
+                             const char *const *atlases, size_t count, hl_error *error);
+
 /* `headlight verify`: every shard's shapes and checksum. */
-HL_EXPORT hl_status hl_verify(hl_library *library, const char *atlas, hl_error *error);
+HL_EXPORT hl_status hl_verify(hl_library *library, const hl_call *call, const char *atlas, hl_error *error);
 
 /* What an atlas holds. */
 typedef struct hl_atlas_summary {
@@ -135,6 +156,7 @@ HL_EXPORT hl_status hl_summarise_atlas(const char *atlas, hl_atlas_summary *summ
 
 /* `headlight bench`: images a second of the image tower with codes, random weights. */
 typedef struct hl_bench_request {
+    uint32_t size;
     const char *model;   /* a model folder; only its configuration is read */
     const char *backend; /* NULL or "auto": the best */
     const size_t *batches;
@@ -145,20 +167,24 @@ typedef struct hl_bench_request {
     bool json;     /* one JSON object a case instead of a table */
 } hl_bench_request;
 
-HL_EXPORT hl_status hl_bench(hl_library *library, const hl_bench_request *request, FILE *out,
-                             hl_error *error);
+HL_EXPORT hl_status hl_bench(hl_library *library, const hl_call *call, const hl_bench_request *request,
+                             FILE *out, hl_error *error);
 
 /* `headlight bench --search`: how long the search takes for one head of an atlas of random codes, and how
  * long reading the same bytes once does. The atlas, of 12 heads in 4 layers (6 KB an image), is made where
  * TMPDIR says. */
 typedef struct hl_search_bench_request {
+    uint32_t size;
     size_t images;
     unsigned threads; /* 0: all cores */
     unsigned runs;    /* how often each head is asked */
     bool json;        /* one JSON object instead of a table */
 } hl_search_bench_request;
 
-HL_EXPORT hl_status hl_bench_search(hl_library *library, const hl_search_bench_request *request, FILE *out,
-                                    hl_error *error);
+HL_EXPORT hl_status hl_bench_search(hl_library *library, const hl_call *call,
+                                    const hl_search_bench_request *request, FILE *out, hl_error *error);
 
+#ifdef __cplusplus
+}
+#endif
 #endif
