@@ -1,0 +1,104 @@
+/* The parts of the page, one file each. */
+#ifndef PAGE_H
+#define PAGE_H
+
+#include "drawing/canvas.h"
+#include "drawing/palette.h"
+#include "html.h"
+
+typedef struct page_limits {
+    size_t side;   /* of every picture's longer side, in pixels, at most */
+    double pixels; /* of all pictures together, as far as none becomes smaller than can be seen */
+} page_limits;
+
+typedef struct page {
+    html html;
+    const hl_report *report;
+    const hl_node *root;
+    canvas pictures;
+    palette palette; /* the properties and their colours */
+    void *gallery;   /* a tree of tsearch: the gallery's images that are in the page already */
+    size_t gallery_count;
+} page;
+
+/* Writes report.html. */
+hl_status page_write(const hl_report *report, const page_limits *limits, hl_error *error);
+
+/* The entries of a list or a map, one after the other; NULL: none. */
+const hl_node *page_first(const hl_node *of);
+bool page_same(const hl_node *a, const hl_node *b, const char *key);
+
+/* The file's name without its folders. */
+const char *page_file(const char *path);
+
+/* ---- values ---- */
+
+/* A value, as short as it goes: "a red star, snow"; a table or a picture where it is one. */
+void page_value(page *self, const hl_node *value);
+
+/* The entry of a map: as `page_value`, but files go by their short names; the whole path can be opened. */
+void page_field(page *self, const hl_node *entry);
+
+/* A name and its value; the caller writes between the two. */
+void page_fact(page *self, const char *name);
+void page_end_fact(page *self);
+
+/* Maps, from `row` up to `end`, as a table with a column for each key; their schema has none. */
+void page_rows(page *self, const hl_node *row, const hl_node *end);
+
+/* Items that no other part can draw: rows of a table, or, where they hold tables and pictures, one after the
+ * other. */
+void page_items(page *self, const hl_node *item, const hl_node *end);
+
+/* ---- what the parts share ---- */
+
+/* A chip behind a text that the model did not read to its end. */
+void page_cut_mark(page *self, const char *text);
+
+/* A head's name and, as a chip, its property, when that is known; a property alone is a chip. */
+void page_head(page *self, const char *head);
+void page_property(page *self, const char *property);
+
+/* A group: <article><div> with its title; the caller ends both. */
+void page_start_group(page *self, const char *title);
+
+/* An image of the experiment. */
+void page_image(page *self, const char *name);
+
+/* Images of the gallery in a row. */
+void page_thumbnails(page *self, const hl_node *neighbors);
+void page_forget_thumbnails(page *self);
+
+/* What can be opened at an item: a headline, which always shows, then whatever the caller adds, the item's
+ * fields and the experiment to copy. */
+void page_details(page *self);
+void page_end_headline(page *self);
+void page_end_details(page *self, const hl_node *analysis, const hl_node *item);
+
+/* ---- sections ---- */
+
+/* The document up to its body; the title, and what the run was. */
+void page_document_head(page *self);
+void page_introduction(page *self);
+
+/* Each shows the items from `item` on that belong together and returns the first that does not. */
+const hl_node *page_heats(page *self, const hl_node *analysis, const hl_node *item);
+const hl_node *page_neighbors(page *self, const hl_node *analysis, const hl_node *item);
+
+/* The map of all heads with their properties. */
+void page_properties(page *self);
+
+/* What step number `number`, from 1, of the extractors found. */
+void page_extractor(page *self, const hl_node *step, size_t number);
+
+/* Of an analysis or an extractor: its options, and a line that says what it was asked. */
+void page_options(page *self, const hl_node *options);
+void page_question(page *self, const hl_node *options);
+
+/* The variants' own pages, and how far their results lie apart. */
+void page_variants(page *self);
+
+/* A model, a backend: its texts in one line. */
+void page_description(page *self, const char *name, const hl_node *of);
+
+#endif

@@ -1,0 +1,130 @@
+/* What the extractors found, a section for each step: descriptions of heads, labels, scores. */
+#include "page.h"
+
+enum {
+    FEW_TEXTS = 5, /* of a head's description show at once */
+    FEW_ROWS = 64  /* more than these, and a table is opened by who wants it */
+};
+
+typedef enum found { DESCRIPTION, LABEL, OTHER } found;
+
+static found kind_of(const hl_node *item) {
+    if (!*hl_get_text(item, "head")) return OTHER;
+    if (hl_is_list(hl_get(item, "texts"))) return DESCRIPTION;
+    return *hl_get_text(item, "property") ? LABEL : OTHER;
+}
+
+static void number_cell(page *self, const hl_node *number) {
+    html_raw(&self->html, "<td>");
+    if (hl_is_number(number)) html_number(&self->html, number->number, 3);
+    html_raw(&self->html, "</td>");
+}
+
+static void head_cell(page *self, const hl_node *item) {
+    html_raw(&self->html, "<tr><td>");
+    html_text(&self->html, hl_get_text(item, "head"));
+    html_raw(&self->html, "</td><td>");
+    const char *property = hl_get_text(item, "property");
+    if (*property) page_property(self, property);
+    html_raw(&self->html, "</td>");
+}
+
+/* ---- descriptions ---- */
+
+static void description(page *self, const hl_node *of) {
+    const hl_node *variance = hl_get(of, "variance");
+    html_raw(&self->html, "<li>");
+    html_isolated(&self->html, of->type == HL_TEXT ? of->text : hl_get_text(of, "text"));
+    if (hl_is_number(variance)) {
+        html_raw(&self->html, " <span class=\"quiet\">");
+        html_number(&self->html, variance->number, 2);
+        html_raw(&self->html, "</span>");
+    }
+    html_raw(&self->html, "</li>\n");
+}
+
+static void described_head(page *self, const hl_node *item) {
+    html *out = &self->html;
+    const hl_node *texts = hl_get(item, "texts");
+    size_t number = 0;
+    head_cell(self, item);
+    html_raw(out, "<td><ol class=\"ranks\">\n");
+    for (const hl_node *text = texts->first; text; text = text->next) {
+        if (number++ == FEW_TEXTS) {
+            html_format(out, "</ol><details><summary>%zu more</summary><ol class=\"ranks\" start=\"%d\">\n",
+                        (size_t)texts->count - FEW_TEXTS, FEW_TEXTS + 1);
+        }
+        description(self, text);
+    }
+    html_raw(out, number > FEW_TEXTS ? "</ol></details></td></tr>\n" : "</ol></td></tr>\n");
+}
+
+static void descriptions(page *self, const hl_node *item, const hl_node *end) {
+    html_raw(&self->html, "<table>\n<tr><th>head</th><th>property</th><th>texts, each with the variance that "
+                          "it explains</th></tr>\n");
+    for (; item != end && self->html.status == HL_OK; item = item->next) described_head(self, item);
+    html_raw(&self->html, "</table>");
+}
+
+/* ---- labels ---- */
+
+static void labels(page *self, const hl_node *item, const hl_node *end) {
+    html *out = &self->html;
+    html_raw(out, "<table>\n<tr><th>head</th><th>property</th><th>weight</th><th>evidence</th></tr>\n");
+    for (; item != end && out->status == HL_OK; item = item->next) {
+        head_cell(self, item);
+        number_cell(self, hl_get(item, "weight"));
+        html_raw(out, "<td class=\"words\">");
+        html_text(out, hl_get_text(item, "evidence"));
+        html_raw(out, "</td></tr>\n");
+    }
+    html_raw(out, "</table>");
+}
+
+/* ---- a step ---- */
+
+/* A table of heads, which are as many as the tower has. */
+static void heads(page *self, found kind, const hl_node *item, const hl_node *end) {
+    html *out = &self->html;
+    size_t rows = 0;
+    for (const hl_node *row = item; row != end; row = row->next) rows++;
+    const char *what = kind == LABEL ? "label" : "head";
+    html_format(out, "<details%s><summary>%zu %s%s</summary>\n<div class=\"table\">",
+                rows > FEW_ROWS ? "" : " open", rows, what, rows == 1 ? "" : "s");
+    if (kind == LABEL) {
+        labels(self, item, end);
+    } else {
+        descriptions(self, item, end);
+    }
+    html_raw(out, "</div></details>\n");
+}
+
+static const hl_node *show(page *self, const hl_node *item) {
+    found kind = kind_of(item);
+    const hl_node *end = item;
+    while (end && kind_of(end) == kind && page_same(end, item, "schema")) end = end->next;
+    if (kind == OTHER) {
+        page_items(self, item, end);
+    } else {
+        heads(self, kind, item, end);
+    }
+    return end;
+}
+
+void page_extractor(page *self, const hl_node *step, size_t number) {
+    html *out = &self->html;
+    const char *plugin = hl_get_text(step, "plugin"), *name = hl_get_text(step, "name");
+    const char *summary = hl_get_text(step, "summary");
+    html_format(out, "<section id=\"extractor-%zu\">\n<h2><a href=\"#extractor-%zu\">", number, number);
+    html_text(out, *name ? name : plugin);
+    html_raw(out, "</a></h2>\n<p>");
+    html_text(out, plugin);
+    if (*summary) html_raw(out, ": ");
+    html_text(out, summary);
+    html_raw(out, "</p>\n");
+    page_options(self, hl_get(step, "options"));
+    const hl_node *item = page_first(hl_get(step, "results"));
+    if (!item) html_raw(out, "<p>It found nothing.</p>\n");
+    while (item && out->status == HL_OK) item = show(self, item);
+    html_raw(out, "</section>\n");
+}

@@ -1,0 +1,219 @@
+/* The page's beginning: its styles, and what the run was: the experiment, model, backend, gallery, and
+ * whatever of it was left out or done in another way than asked. */
+#include "page.h"
+#include "style.h"
+
+/* ---- the document's head ---- */
+
+/* A colour map as a CSS gradient. */
+static void gradient(html *out, const char *name, const colormap *map) {
+    enum { STOPS = 17 };
+    html_format(out, ":root{--%s:linear-gradient(90deg", name);
+    for (int i = 0; i < STOPS; i++) {
+        const uint8_t *rgb = colormap_at(map, (double)i / (STOPS - 1));
+        html_format(out, ",#%02x%02x%02x", rgb[0], rgb[1], rgb[2]);
+    }
+    html_raw(out, ")}\n");
+}
+
+/* The properties' colours, of equal lightness, so that no property seems to matter more. */
+static void property_colors(page *self, double lightness, double chroma) {
+    size_t count = palette_colored(&self->palette);
+    for (size_t i = 0; i < count; i++) {
+        uint8_t rgb[3];
+        colormap_category(i, count, lightness, chroma, rgb);
+        html_format(&self->html, ".p%zu{--color:#%02x%02x%02x}", i, rgb[0], rgb[1], rgb[2]);
+    }
+}
+
+void page_document_head(page *self) {
+    html *out = &self->html;
+    html_raw(out, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+                  "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
+                  "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
+                  "img-src data:; style-src 'unsafe-inline'\">\n<title>");
+    html_text(out, self->report->title);
+    html_raw(out, "</title>\n<style>\n");
+    html_raw(out, page_style);
+    gradient(out, "heat", &self->pictures.map);
+    gradient(out, "difference", &self->pictures.difference);
+    property_colors(self, 0.85, 0.08);
+    html_raw(out, "\n@media(prefers-color-scheme:dark){");
+    property_colors(self, 0.42, 0.075);
+    html_raw(out, "}\n</style>\n</head>\n");
+}
+
+/* ---- descriptions ---- */
+
+/* Fields whose value says by itself what it is. */
+static bool explains_itself(const char *key) {
+    static const char *const keys[] = {"name", "plugin", "summary", "backend", "description"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        if (strcmp(key, keys[i]) == 0) return true;
+    }
+    return false;
+}
+
+/* "image_size": image size */
+static void field_name(page *self, const char *key) {
+    for (const char *word = key; *word; word += strspn(word, "_")) {
+        char part[64];
+        size_t length = strcspn(word, "_");
+        snprintf(part, sizeof part, "%.*s ", (int)length, word);
+        html_text(&self->html, part);
+        word += length;
+    }
+}
+
+/* Whether an earlier text of the map says it already: a description names its kernel and its threads. */
+static bool is_said(const hl_node *map, const hl_node *field) {
+    char threads[32];
+    const char *words = field->text;
+    if (field->type == HL_WHOLE) {
+        snprintf(threads, sizeof threads, " %lld thread", (long long)field->whole);
+        words = threads;
+    }
+    for (const hl_node *earlier = map->first; earlier != field; earlier = earlier->next) {
+        if (words && earlier->type == HL_TEXT && strstr(earlier->text, words)) return true;
+    }
+    return false;
+}
+
+/* The texts and the numbers that people ask for; other numbers are left to results.json. What has a place of
+ * its own on the page is left to that. */
+static bool belongs_to_description(const hl_node *field) {
+    if (strcmp(field->key, "fallback") == 0) return false;
+    return field->type == HL_TEXT || strcmp(field->key, "image_size") == 0 ||
+           strcmp(field->key, "threads") == 0;
+}
+
+void page_description(page *self, const char *name, const hl_node *of) {
+    const char *between = "";
+    if (!of) return;
+    page_fact(self, name);
+    for (const hl_node *field = of->first; field; field = field->next) {
+        if (!belongs_to_description(field)) continue;
+        if (!explains_itself(field->key) && is_said(of, field)) continue;
+        html_raw(&self->html, between);
+        if (!explains_itself(field->key)) field_name(self, field->key);
+        if (field->type == HL_TEXT) {
+            html_isolated(&self->html, field->text);
+        } else {
+            page_value(self, field);
+        }
+        between = " &middot; ";
+    }
+    page_end_fact(self);
+}
+
+static void count_of(page *self, const hl_node *gallery, const char *what) {
+    double count = hl_get_number(gallery, what, 0);
+    if (count > 0) html_format(&self->html, " &middot; %.0f %s", count, what);
+}
+
+/* How much of the gallery was searched: "400 images, 398 searched". */
+static void gallery(page *self) {
+    const hl_node *found = hl_get(self->root, "gallery"), *skipped = hl_get(found, "skipped");
+    if (!found) return;
+    page_fact(self, "gallery");
+    html_format(&self->html, "%.0f images", hl_get_number(found, "images", 0));
+    count_of(self, found, "searched");
+    count_of(self, found, "missing");
+    if (skipped && skipped->count > 0) html_format(&self->html, " &middot; %u skipped", skipped->count);
+    page_end_fact(self);
+}
+
+/* ---- what was left out ---- */
+
+/* Another backend than was meant. */
+static void fallback(page *self, const hl_node *compute) {
+    const char *why = hl_get_text(compute, "fallback");
+    if (!*why) return;
+    html_raw(&self->html, "<p class=\"note\">");
+    html_text(&self->html, why);
+    html_raw(&self->html, "</p>\n");
+}
+
+/* The texts that the model did not read to their end. */
+static void cut_texts(page *self) {
+    const hl_node *list = hl_get(self->root, "truncated");
+    html *out = &self->html;
+    if (!list || !list->count) return;
+    html_format(out,
+                "<details open><summary>%u text%s cut: what follows the last token that the model reads "
+                "changes nothing</summary>\n<ul>\n",
+                list->count, list->count == 1 ? " is" : "s are");
+    for (const hl_node *entry = list->first; entry; entry = entry->next) {
+        html_raw(out, "<li>");
+        html_isolated(out, hl_get_text(entry, "text"));
+        html_format(out, " <span class=\"quiet\">%.0f tokens, %.0f read</span></li>\n",
+                    hl_get_number(entry, "tokens", 0), hl_get_number(entry, "context", 0));
+    }
+    html_raw(out, "</ul></details>\n");
+}
+
+/* Images that could not be read, each with the reason. */
+static void skipped(page *self, const hl_node *list, const char *whose) {
+    html *out = &self->html;
+    if (!list || !list->count) return;
+    html_format(out, "<details><summary>%u image%s of the %s skipped</summary>\n<ul>\n", list->count,
+                list->count == 1 ? " was" : "s were", whose);
+    for (const hl_node *entry = list->first; entry; entry = entry->next) {
+        const char *path = hl_get_text(entry, "path");
+        html_raw(out, "<li>");
+        html_isolated(out, *path ? path : hl_get_text(entry, "image"));
+        html_raw(out, " <span class=\"quiet\">");
+        html_text(out, hl_get_text(entry, "reason"));
+        html_raw(out, "</span></li>\n");
+    }
+    html_raw(out, "</ul></details>\n");
+}
+
+void page_introduction(page *self) {
+    html *out = &self->html;
+    html_raw(out, "<header>\n<h1>");
+    html_text(out, self->report->title);
+    html_raw(out, "</h1>\n<dl class=\"facts\">");
+    page_description(self, "model", hl_get(self->root, "model"));
+    page_description(self, "compute", hl_get(self->root, "compute"));
+    gallery(self);
+    html_raw(out, "</dl>\n");
+    fallback(self, hl_get(self->root, "compute"));
+    html_raw(out, "<details><summary>The experiment</summary><pre class=\"copy\">");
+    html_text(out, self->report->experiment);
+    html_raw(out, "</pre></details>\n");
+    cut_texts(self);
+    skipped(self, hl_get(self->root, "skipped"), "experiment");
+    skipped(self, hl_get(hl_get(self->root, "gallery"), "skipped"), "gallery");
+    html_raw(out, "</header>\n");
+}
+
+/* ---- variants ---- */
+
+static void reports(page *self) {
+    const hl_node *list = hl_get(self->root, "reports");
+    if (!list || !list->count) return;
+    html_raw(&self->html, "<section>\n<h2>Reports</h2>\n<p>What each variant found.</p>\n");
+    for (const hl_node *report = list->first; report; report = report->next) {
+        html_raw(&self->html, "<h3><a href=\"");
+        html_text(&self->html, hl_get_text(report, "variant"));
+        html_raw(&self->html, "/report.html\">");
+        html_text(&self->html, hl_get_text(report, "variant"));
+        html_raw(&self->html, "</a></h3>\n<dl class=\"facts\">");
+        page_description(self, "model", hl_get(report, "model"));
+        page_description(self, "compute", hl_get(report, "compute"));
+        html_raw(&self->html, "</dl>\n");
+        fallback(self, hl_get(report, "compute"));
+    }
+    html_raw(&self->html, "</section>\n");
+}
+
+void page_variants(page *self) {
+    const hl_node *differences = hl_get(self->root, "variants");
+    reports(self);
+    if (!differences || !differences->count) return;
+    html_raw(&self->html, "<section id=\"variants\">\n<h2>Variants</h2>\n"
+                          "<p>How far each variant's results lie from those of the first.</p>\n");
+    page_rows(self, differences->first, NULL);
+    html_raw(&self->html, "</section>\n");
+}

@@ -1,0 +1,302 @@
+/* Values as words, tables or pictures; and the items that no other part can draw, which are made of them. */
+#include "page.h"
+
+#include <inttypes.h>
+#include <math.h>
+
+const char *page_file(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash && slash[1] ? slash + 1 : path;
+}
+
+void page_fact(page *self, const char *name) {
+    html_raw(&self->html, "<div><dt>");
+    html_text(&self->html, name);
+    html_raw(&self->html, "</dt> <dd>");
+}
+
+void page_end_fact(page *self) {
+    html_raw(&self->html, "</dd></div>\n");
+}
+
+/* ---- single values ---- */
+
+/* As it was written, where somebody wrote it. */
+static void number(page *self, const hl_node *value) {
+    static const double exact = 1e15; /* below it a double's whole numbers are all their digits */
+    html *out = &self->html;
+    double of = value->number;
+    if (value->type == HL_WHOLE) {
+        if (value->text) {
+            html_text(out, value->text);
+        } else {
+            html_format(out, "%" PRId64, value->whole);
+        }
+    } else if (of == rint(of) && fabs(of) < exact) {
+        html_format(out, "%.0f", of + 0.0);
+    } else {
+        html_format(out, "%.4g", of);
+    }
+}
+
+/* A picture that a plugin made, as large as the others at most. */
+static void picture(page *self, const hl_node *value) {
+    html *out = &self->html;
+    const hl_report *report = self->report;
+    hl_picture made = {.size = sizeof made, .width = value->cols, .height = value->rows, .rgb = value->rgb};
+    hl_picture small = {.size = sizeof small};
+    uint32_t longer = made.width > made.height ? made.width : made.height;
+    double scale = (double)self->pictures.side / longer;
+    if (out->status == HL_OK && scale < 1) {
+        uint32_t width = (uint32_t)fmax(round(made.width * scale), 1);
+        uint32_t height = (uint32_t)fmax(round(made.height * scale), 1);
+        out->status = report->resize(report, &made, width, height, &small, out->error);
+    }
+    html_picture(out, small.rgb ? &small : &made, HL_PNG, value->key ? value->key : "");
+    report->release(report, &small);
+}
+
+static void map(page *self, const hl_node *of) {
+    html_raw(&self->html, "<dl class=\"facts\">");
+    for (const hl_node *entry = of->first; entry; entry = entry->next) {
+        page_fact(self, entry->key);
+        page_field(self, entry);
+        page_end_fact(self);
+    }
+    html_raw(&self->html, "</dl>");
+}
+
+/* Whether a list has rows instead of values. */
+static bool holds_rows(const hl_node *list) {
+    const hl_node *row = list->first;
+    while (row && row->type == HL_MAP) row = row->next;
+    return list->first && !row;
+}
+
+static void list(page *self, const hl_node *of) {
+    for (const hl_node *element = of->first; element; element = element->next) {
+        if (element->type == HL_TEXT) {
+            html_isolated(&self->html, element->text);
+        } else {
+            page_value(self, element);
+        }
+        if (element->next) html_raw(&self->html, ", ");
+    }
+}
+
+void page_value(page *self, const hl_node *value) {
+    html *out = &self->html;
+    switch (value->type) {
+    case HL_TEXT:
+        html_text(out, value->text);
+        break;
+    case HL_TRUTH:
+        html_raw(out, value->truth ? "true" : "false");
+        break;
+    case HL_WHOLE:
+    case HL_NUMBER:
+        number(self, value);
+        break;
+    case HL_MAP:
+        map(self, value);
+        break;
+    case HL_NEIGHBORS:
+        page_thumbnails(self, value);
+        break;
+    case HL_LIST:
+    case HL_TABLE:
+        if (holds_rows(value)) {
+            page_rows(self, value->first, NULL);
+        } else {
+            list(self, value);
+        }
+        break;
+    case HL_GRID:
+        html_format(out, "grid of %u x %u", value->rows, value->cols);
+        break;
+    case HL_PICTURE:
+        picture(self, value);
+        break;
+    default: /* null, and what later versions add */
+        html_raw(out, "<span class=\"quiet\">none</span>");
+        break;
+    }
+}
+
+/* ---- files ---- */
+
+static bool names_file(const hl_node *entry) {
+    static const char *const keys[] = {"image", "path", "file", "query"};
+    for (size_t i = 0; entry->key && i < sizeof keys / sizeof *keys; i++) {
+        if (strcmp(entry->key, keys[i]) == 0) return true;
+    }
+    return false;
+}
+
+void page_field(page *self, const hl_node *entry) {
+    html *out = &self->html;
+    bool is_file = entry->type == HL_TEXT && names_file(entry) && strchr(entry->text, '/');
+    if (!is_file) {
+        page_value(self, entry);
+        return;
+    }
+    html_raw(out, "<details class=\"path\"><summary>");
+    html_text(out, page_file(entry->text));
+    html_raw(out, "</summary>");
+    html_text(out, entry->text);
+    html_raw(out, "</details>");
+}
+
+/* ---- tables ---- */
+
+/* The keys of rows, in the order in which they come up. */
+typedef struct columns {
+    const char **keys;
+    size_t count, room;
+} columns;
+
+static bool has_column(const columns *self, const char *key) {
+    for (size_t i = 0; i < self->count; i++) {
+        if (strcmp(self->keys[i], key) == 0) return true;
+    }
+    return false;
+}
+
+static bool add_column(columns *self, const char *key) {
+    if (self->count == self->room) {
+        size_t room = self->room ? 2 * self->room : 16;
+        const char **keys = reallocarray(self->keys, room, sizeof *keys);
+        if (!keys) return false;
+        self->keys = keys, self->room = room;
+    }
+    self->keys[self->count++] = key;
+    return true;
+}
+
+static bool find_columns(columns *self, const hl_node *row, const hl_node *end) {
+    for (; row && row != end; row = row->next) {
+        for (const hl_node *field = page_first(row); field; field = field->next) {
+            bool shown = strcmp(field->key, "schema") != 0;
+            if (shown && !has_column(self, field->key) && !add_column(self, field->key)) return false;
+        }
+    }
+    return true;
+}
+
+static void headings(page *self, const columns *of) {
+    html_raw(&self->html, "<tr>");
+    for (size_t i = 0; i < of->count; i++) {
+        html_raw(&self->html, "<th>");
+        html_text(&self->html, of->keys[i]);
+        html_raw(&self->html, "</th>");
+    }
+    html_raw(&self->html, "</tr>\n");
+}
+
+static void cells(page *self, const columns *of, const hl_node *row) {
+    html_raw(&self->html, "<tr>");
+    for (size_t i = 0; i < of->count; i++) {
+        const hl_node *field = hl_get(row, of->keys[i]);
+        html_raw(&self->html, "<td>");
+        if (field) page_field(self, field);
+        html_raw(&self->html, "</td>");
+    }
+    html_raw(&self->html, "</tr>\n");
+}
+
+void page_rows(page *self, const hl_node *row, const hl_node *end) {
+    html *out = &self->html;
+    columns of = {0};
+    if (!find_columns(&of, row, end)) html_no_memory(out);
+    html_raw(out, "<div class=\"table\"><table>\n");
+    headings(self, &of);
+    for (; row && row != end && out->status == HL_OK; row = row->next) cells(self, &of, row);
+    html_raw(out, "</table></div>\n");
+    free(of.keys);
+}
+
+/* ---- items of schemas that are not drawn ---- */
+
+/* More than fits into the cell of a table. */
+static bool is_large(const hl_node *value) {
+    bool nested = value->type == HL_MAP || (hl_is_list(value) && holds_rows(value));
+    return nested || value->type == HL_NEIGHBORS || value->type == HL_PICTURE;
+}
+
+static bool has_large(const hl_node *item) {
+    const hl_node *field = page_first(item);
+    while (field && !is_large(field)) field = field->next;
+    return field != NULL;
+}
+
+/* An item with tables or pictures of its own: what is short first, then one after the other. */
+static void block(page *self, const hl_node *item) {
+    html *out = &self->html;
+    html_raw(out, "<div class=\"item\">\n<dl class=\"facts\">");
+    for (const hl_node *field = page_first(item); field; field = field->next) {
+        if (is_large(field) || strcmp(field->key, "schema") == 0) continue;
+        page_fact(self, field->key);
+        page_field(self, field);
+        page_end_fact(self);
+    }
+    html_raw(out, "</dl>\n");
+    for (const hl_node *field = page_first(item); field; field = field->next) {
+        if (!is_large(field)) continue;
+        html_raw(out, "<div><h4>");
+        html_text(out, field->key);
+        html_raw(out, "</h4>\n");
+        page_value(self, field);
+        html_raw(out, "</div>\n");
+    }
+    html_raw(out, "</div>\n");
+}
+
+void page_items(page *self, const hl_node *item, const hl_node *end) {
+    const hl_node *large = item;
+    while (large != end && !has_large(large)) large = large->next;
+    if (large == end) {
+        page_rows(self, item, end);
+        return;
+    }
+    html_raw(&self->html, "<div class=\"items\">\n");
+    for (; item != end && self->html.status == HL_OK; item = item->next) block(self, item);
+    html_raw(&self->html, "</div>\n");
+}
+
+/* ---- options ---- */
+
+void page_options(page *self, const hl_node *options) {
+    html_raw(&self->html, "<dl class=\"facts\">");
+    for (const hl_node *option = page_first(options); option; option = option->next) {
+        if (option->type == HL_NOTHING) continue; /* left out */
+        page_fact(self, option->key);
+        page_value(self, option);
+        page_end_fact(self);
+    }
+    html_raw(&self->html, "</dl>\n");
+}
+
+/* One of a list's elements in a line: a text, or what a mapping calls itself. */
+static void name_element(page *self, const hl_node *element, bool is_file) {
+    const char *name = element->type == HL_TEXT ? element->text : hl_get_text(element, "name");
+    if (!*name && element->type != HL_TEXT) {
+        page_value(self, element);
+        return;
+    }
+    html_isolated(&self->html, is_file ? page_file(name) : name);
+}
+
+void page_question(page *self, const hl_node *options) {
+    static const char *const names[] = {"images", "texts", "properties", "heads"};
+    const char *between = "";
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const hl_node *of = hl_get(options, names[i]);
+        if (!hl_is_list(of) || !of->count) continue;
+        html_raw(&self->html, between);
+        for (const hl_node *element = of->first; element; element = element->next) {
+            name_element(self, element, i == 0);
+            if (element->next) html_raw(&self->html, ", ");
+        }
+        between = " &middot; ";
+    }
+}
