@@ -2,8 +2,8 @@
  * checked before anything is handed out. Never knows what a tensor is for. */
 #include "core/io/safetensors.h"
 
-#include "core/io/checksum.h"
 #include "core/io/convert.h"
+#include "core/io/file_digest.h"
 #include "core/io/input.h"
 #include "core/io/json.h"
 #include <inttypes.h>
@@ -16,8 +16,7 @@ enum {
     PREFIX = 8,
     HEADER_LIMIT = 100000000,
     MAX_RANK = 8,
-    CONVERTED_AT_ONCE = 1 << 15, /* bytes */
-    DIGESTED_AT_ONCE = 1 << 20
+    CONVERTED_AT_ONCE = 1 << 15 /* bytes */
 };
 
 /* The public part comes first, so that a pointer to it is a pointer to the tensor. */
@@ -333,18 +332,12 @@ static void done(const hl_weights *weights, const hl_stored_tensor *stored) {
 }
 
 static hl_status digest(const hl_weights *weights, char out[CHECKSUM_ROOM], hl_error *error) {
-    uint8_t *part = malloc(DIGESTED_AT_ONCE);
-    checksum *sum = part ? checksum_begin() : NULL;
-    hl_status status = sum ? HL_OK : hl_no_memory(error, "a checksum");
-    for (uint64_t first = 0; first < weights->size && status == HL_OK; first += DIGESTED_AT_ONCE) {
-        uint64_t left = weights->size - first;
-        size_t count = left < DIGESTED_AT_ONCE ? (size_t)left : DIGESTED_AT_ONCE;
-        status = read_bytes(weights, first, part, count, error);
-        if (status == HL_OK) checksum_add(sum, part, count);
-    }
-    checksum_end(sum, status == HL_OK ? out : NULL);
-    free(part);
-    return status;
+    if (!weights->bytes) return file_digest(weights->name, weights->descriptor, out, error);
+    checksum *sum = checksum_begin();
+    if (!sum) return hl_no_memory(error, "a checksum");
+    checksum_add(sum, weights->bytes, (size_t)weights->size);
+    checksum_end(sum, out);
+    return HL_OK;
 }
 
 const void *safetensors_data(const hl_weights *weights, const hl_stored_tensor *stored) {

@@ -50,7 +50,8 @@ typedef struct hl_weights_api {
     void (*done)(const hl_weights *weights, const hl_stored_tensor *tensor);
 
     /* 32 hex digits and NUL: a 128-bit hash (XXH3) of the file's bytes, for fingerprints. Reads the whole
-     * file. [any thread] */
+     * file, unless it was asked for before and the file's path, identity, size and times are the same. [any
+     * thread] */
     hl_status (*digest)(const hl_weights *weights, char out[33], hl_error *error);
 } hl_weights_api;
 
