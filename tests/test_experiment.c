@@ -95,7 +95,7 @@ static void defaults_are_filled_in(void **state) {
     assert_false(value_of(plan, "flag")->boolean);
     assert_int_equal(value_of(plan, "count")->integer, 8);
     assert_true(fabs(value_of(plan, "opacity")->real - 0.6) == 0);
-    assert_false(value_of(plan, "title")->given);
+    assert_false(value_of(plan, "note")->given);
     assert_string_equal(value_of(plan, "baseline")->string, "none");
     assert_int_equal(value_of(plan, "words")->count, 2);
     assert_string_equal(value_of(plan, "words")->strings[1], "b");
@@ -121,7 +121,7 @@ static void values_are_read(void **state) {
                           "    flag: true\n"
                           "    count: 64\n"
                           "    opacity: 1e-1\n"
-                          "    title: 5\n"
+                          "    note: 5\n"
                           "    baseline: mean-of-texts\n"
                           "    file: deep/file.txt\n"
                           "    words: []\n"
@@ -137,7 +137,7 @@ static void values_are_read(void **state) {
     assert_true(value_of(plan, "flag")->boolean);
     assert_int_equal(value_of(plan, "count")->integer, 64);
     assert_true(fabs(value_of(plan, "opacity")->real - 0.1) == 0);
-    assert_string_equal(value_of(plan, "title")->string, "5");
+    assert_string_equal(value_of(plan, "note")->string, "5");
     assert_string_equal(value_of(plan, "baseline")->string, "mean-of-texts");
     assert_int_equal(value_of(plan, "baseline")->integer, 1);
     assert_string_equal(value_of(plan, "file")->string, file);
@@ -249,7 +249,7 @@ static void mistakes_are_named(void **state) {
         {SAMPLE ", base-line: none}\n",
          "4:22: sample: unknown option \"base-line\"; did you mean \"baseline\"?"},
         {SAMPLE ", colour: red}\n",
-         "4:22: sample: unknown option \"colour\"; valid are: flag, count, opacity, title"},
+         "4:22: sample: unknown option \"colour\"; valid are: flag, count, opacity, note"},
         {HEAD "analyses:\n  - {plugin: smaple}\n",
          "4:14: unknown analysis plugin \"smaple\"; did you mean \"sample\"?"},
         /* types and ranges */
@@ -288,8 +288,8 @@ static void mistakes_are_named(void **state) {
         {SAMPLE ", images: [a.jpg, b.jpg]}\n", "4:38: option \"images\": the image "},
         {SAMPLE ", images: [model]}\n", "4:31: option \"images\": "},
         /* heads */
-        {SAMPLE ", heads: [L3H5]}\n",
-         "4:30: option \"heads\": expected a list of heads (L3.H5, L3, all or aggregate), got \"L3H5\""},
+        {SAMPLE ", heads: [L3H5]}\n", "4:30: option \"heads\": expected a list of heads (L3.H5, L3, L8-L11, "
+                                      "all or aggregate), got \"L3H5\""},
         {SAMPLE ", heads: [L3.H]}\n", "4:30: option \"heads\": expected a list of heads"},
         {SAMPLE ", heads: [L-1.H0]}\n", "4:30: option \"heads\": expected a list of heads"},
         {SAMPLE ", heads: [L1.H2.H3]}\n", "4:30: option \"heads\": expected a list of heads"},
@@ -402,7 +402,8 @@ static void directions_get_vectors(void **state) {
     const hl_value *texts = value_of(plan, "texts");
     assert_null(texts->directions[1]->vector);
     size_t encoded = 0;
-    assert_ok(options_bind_directions(plan->analyses[0].values, 4, encode, &encoded, &error), error);
+    direction_encoder encoder = {.user = &encoded, .texts = encode};
+    assert_ok(options_bind_directions(plan->analyses[0].values, 4, &encoder, &error), error);
     assert_int_equal(encoded, 2);
     assert_int_equal(texts->directions[1]->vector[3], 'y' * 10 + 3);
     close_plan(*state, plan);

@@ -1,7 +1,7 @@
 /* Weighted sets of heads, "0.7*L2.H1 + 0.3*L1.H0", from YAML to results.json, through the built command and
  * the real plugins: neighbours and heats against plain arithmetic on golden contributions and heats,
  * properties with weights, and what is refused where. */
-#include "core/registry/option_values.h"
+#include "core/registry/selection_terms.h"
 #include "tests/experiment.h"
 
 #include <math.h>
@@ -379,8 +379,8 @@ static void a_set_counts_once(void **state) {
 
 static void mistakes_are_named(void **state) {
     (void)state;
-#define WEIGHT "expected a weight above 0 and at most 1e6, as in 0.7*L3.H5, got "
-#define TERM   "expected L3.H5, L3 or all, with or without a weight as in 0.7*L3.H5, got "
+#define WEIGHT "expected a weight other than 0 and at most 1e6, as in 0.7*L3.H5, got "
+#define TERM   "expected L3.H5, L3, L8-L11 or all, with or without a weight as in 0.7*L3.H5, got "
     static const struct {
         const char *analyses, *words;
     } cases[] = {
@@ -394,10 +394,13 @@ static void mistakes_are_named(void **state) {
         {ASK("inf*L1"), TERM "\"inf*L1\""},
         {ASK("2*3*L1"), TERM "\"3*L1\""},
         {ASK("L1H2 + L1"), TERM "\"L1H2 + L1\""},
-        {ASK("L1 + L1.MLP"), TERM "\"L1.MLP\""},
+        {ASK("L1 + L1.MLP"), "\"L1 + L1.MLP\" goes beyond heads"},
         {ASK("L1.H0 + L12345678901234567890123456789012345678901234"), TERM "\"L12345"},
         {ASK("0*L1"), WEIGHT "\"0*L1\""},
-        {ASK("-1*L1"), WEIGHT "\"-1*L1\""},
+        {ASK("-0*L1"), WEIGHT "\"0*L1\""},
+        {ASK("L1 - - L2"), TERM "\"- L2\""},
+        {ASK("L2-L1 + L0"), "L2-L1 goes backwards; write L1-L2"},
+        {ASK("L1 - embedding"), "\"embedding\", the sum of everything, has no place in a sum"},
         {ASK("1000001*L1"), WEIGHT "\"1000001*L1\""},
         {ASK("1e999*L1"), WEIGHT "\"1e999*L1\""},
         {ASK("1e-999*L1"), WEIGHT "\"1e-999*L1\""},
@@ -407,8 +410,8 @@ static void mistakes_are_named(void **state) {
         {ASK("0.5 L1 + L2"), WEIGHT "\"0.5 L1 + L2\""},
         {ASK("L1 + 2"), WEIGHT "\"2\""},
         {ASK("0.50000000000000000000000000000000000*L1"), WEIGHT "\"0.5"},
-        {ASK("L1*2"), "expected \"+\" or the end, got \"*2\""},
-        {ASK("2*L1 L2"), "expected \"+\" or the end, got \"L2\""},
+        {ASK("L1*2"), "expected \"+\", \"-\" or the end, got \"*2\""},
+        {ASK("2*L1 L2"), "expected \"+\", \"-\" or the end, got \"L2\""},
         {ASK("0.5*aggregate"), "\"aggregate\" has no place in a sum; write all"},
         {ASK("L1 + L1.H2"), "9:20: text-neighbors: the head L1.H2 is twice in the sum \"L1 + L1.H2\""},
         {ASK("L2.H1 + 2*L2.H1"), "the head L2.H1 is twice in the sum"},
@@ -416,7 +419,8 @@ static void mistakes_are_named(void **state) {
         {ASK("L1 + 2*L3.H0"),
          "9:20: text-neighbors: the model has no head L3.H0; its heads are L0.H0 to L2.H2"},
         {ASK("L7 + L1"), "the model has no heads L7; its heads are L0.H0 to L2.H2"},
-        {ASK("L1H"), "expected a list of heads (L3.H5, L3, all or a sum such as 0.7*L3.H5 + L2.H1), got"},
+        {ASK("L1H"),
+         "expected a list of heads (L3.H5, L3, L8-L11, all or a sum such as 0.7*L3.H5 + L2.H1), got"},
     };
     for (size_t i = 0; i < COUNT(cases); ++i) {
         outcome got = run_in(make_folder(), HEAD, cases[i].analyses);
@@ -473,14 +477,14 @@ static void any_text_is_read_or_refused(void **state) {
             strcat(sum, pieces[(seed >> 33) % PIECES]);
         }
         char *exact = strdup(sum);
-        head_term term;
+        selection_term term;
         hl_error error;
         hl_status status = HL_OK;
         for (const char *rest = exact; rest && status == HL_OK;) {
-            status = option_term(&rest, &term, &error);
+            status = term_next(&rest, 0, &term, &error);
             if (status != HL_OK) continue;
-            assert_true(term.weight > 0 && term.weight <= 1e6 && !term.heads.aggregate);
-            assert_true(!rest || (rest > exact && rest[-1] == '+'));
+            assert_true(fabs(term.weight) > 0 && fabs(term.weight) <= 1e6 && term.kind != TERM_AGGREGATE);
+            assert_true(!rest || (rest > exact && (rest[-1] == '+' || *rest == '-')));
         }
         sums += status == HL_OK;
         free(exact);

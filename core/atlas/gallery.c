@@ -3,6 +3,7 @@
 
 #include "core/io/identity.h"
 #include "core/io/input.h"
+#include "core/io/json.h"
 #include "core/io/utf8.h"
 #include <dirent.h>
 #include <errno.h>
@@ -38,7 +39,7 @@ static char *join(const char *folder, const char *path) {
 }
 
 /* `path` need not end with NUL. "./" before it, as `find .` writes it, is left out. */
-static hl_status add_image(builder *to, const char *path, size_t length, const hl_node *facts,
+static hl_status add_image(builder *to, const char *path, size_t length, const cJSON *facts,
                            hl_error *error) {
     gallery *list = to->list;
     while (length > 2 && path[0] == '.' && path[1] == '/' && path[2] != '/') {
@@ -145,7 +146,7 @@ static hl_status add_folder(walk *self, const char *path, const struct stat *sta
     return HL_OK;
 }
 
-static bool has_image_ending(const char *name) {
+bool gallery_is_image_name(const char *name) {
     const char *dot = strrchr(name, '.');
     for (size_t i = 0; dot && i < sizeof ENDINGS / sizeof *ENDINGS; ++i) {
         if (strcasecmp(dot, ENDINGS[i]) == 0) return true;
@@ -161,7 +162,7 @@ static hl_status take_entry(walk *self, const char *path, hl_error *error) {
     bool found = stat(full, &status) == 0;
     free(full);
     if (found && S_ISDIR(status.st_mode)) return add_folder(self, path, &status, error);
-    if ((found && !S_ISREG(status.st_mode)) || !has_image_ending(path)) return HL_OK;
+    if ((found && !S_ISREG(status.st_mode)) || !gallery_is_image_name(path)) return HL_OK;
     return add_image(&self->images, path, strlen(path), NULL, error);
 }
 
@@ -175,7 +176,7 @@ static int compare_entries(const struct dirent **left, const struct dirent **rig
 
 static hl_status take_name(walk *self, const char *folder, const struct dirent *entry, hl_error *error) {
     const char *name = entry->d_name;
-    bool may_matter = entry->d_type == DT_DIR || has_image_ending(name);
+    bool may_matter = entry->d_type == DT_DIR || gallery_is_image_name(name);
     if (left_out_name(&self->images.list->left_out, name, may_matter)) return HL_OK;
     char *path = *folder ? join(folder, name) : strdup(name);
     hl_status status = path ? take_entry(self, path, error) : hl_no_memory(error, "a path");
@@ -241,26 +242,39 @@ static hl_status parse_list(const char *name, const uint8_t *bytes, size_t count
     return status;
 }
 
+/* The text under `path`, which must be there once. */
+static hl_status read_path(const char *name, const cJSON *item, size_t number, const char **out,
+                           hl_error *error) {
+    const cJSON *path = cJSON_GetObjectItemCaseSensitive(item, "path");
+    *out = cJSON_GetStringValue(path);
+    if (!*out || !**out) {
+        return hl_fail(error, HL_FAILED,
+                       "%s: item %zu (from 0): expected an object with `path`, an image file relative to "
+                       "this one",
+                       name, number);
+    }
+    while ((path = path->next)) {
+        if (strcmp(path->string, "path") != 0) continue;
+        return hl_fail(error, HL_FAILED, "%s: item %zu (from 0): has two paths; keep one of them", name,
+                       number);
+    }
+    return HL_OK;
+}
+
 /* A list of objects with `path`. */
 static hl_status parse_document(const char *name, const uint8_t *bytes, size_t count, gallery *list,
                                 hl_error *error) {
     builder images = {.list = list};
-    hl_status status = tree_read_json(name, bytes, count, "path", &list->document, error);
-    if (status != HL_OK) return status;
-    const hl_node *root = tree_node(list->document);
-    if (root->type != HL_LIST) {
-        return hl_fail(error, HL_FAILED, "%s: expected a list of objects with `path`", name);
+    hl_status status = json_parse(name, bytes, count, &list->document, error);
+    if (status == HL_OK && !cJSON_IsArray(list->document)) {
+        status = hl_fail(error, HL_FAILED, "%s: expected a list of objects with `path`", name);
     }
+    if (status != HL_OK) return status;
     size_t number = 0;
-    for (const hl_node *item = root->first; item && status == HL_OK; item = item->next, ++number) {
-        const char *path = hl_get_text(item, "path");
-        if (!*path) {
-            return hl_fail(error, HL_FAILED,
-                           "%s: item %zu (from 0): expected an object with `path`, an image file relative to "
-                           "this one",
-                           name, number);
-        }
-        status = add_image(&images, path, strlen(path), item, error);
+    for (const cJSON *item = list->document->child; item && status == HL_OK; item = item->next, ++number) {
+        const char *path;
+        status = read_path(name, item, number, &path, error);
+        if (status == HL_OK) status = add_image(&images, path, strlen(path), item, error);
     }
     return status;
 }
@@ -395,7 +409,7 @@ void gallery_close(gallery *self) {
     free(self->images);
     free(self->folder);
     left_out_free(&self->left_out);
-    tree_close(self->document);
+    cJSON_Delete(self->document);
     free(self);
 }
 

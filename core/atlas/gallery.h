@@ -3,8 +3,9 @@
 #define GALLERY_H
 
 #include "core/atlas/left_out.h"
-#include "core/tree/tree.h"
 #include "headlight/error.h"
+#include <cjson/cJSON.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,14 +14,14 @@ typedef struct gallery_image {
     const char *file; /* to open */
     int64_t bytes,
         modified; /* of the file; modified in nanoseconds since 1970; -1 where the file cannot be found */
-    const hl_node *facts; /* gallery.json's object: caption, mask and further keys; NULL when there is none */
+    const cJSON *facts; /* gallery.json's object: caption, mask and further keys; NULL when there is none */
 } gallery_image;
 
 typedef struct gallery {
     char *folder;
     gallery_image *images; /* in the byte order of their paths, each path once */
     size_t count;
-    tree *document;    /* behind `facts` */
+    cJSON *document;   /* behind `facts` */
     left_out left_out; /* of a folder */
 } gallery;
 
@@ -32,6 +33,9 @@ typedef struct gallery {
  * files may be any bytes. */
 hl_status gallery_open(const char *source, gallery **out, hl_error *error);
 void gallery_close(gallery *self); /* accepts NULL */
+
+/* Whether a name ends as those of images do, also of ones that are not read. */
+bool gallery_is_image_name(const char *name);
 
 /* By path; NULL when there is none. */
 const gallery_image *gallery_find(const gallery *self, const char *path);

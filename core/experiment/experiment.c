@@ -4,18 +4,25 @@
 
 #include "core/engine/engine.h"
 #include "core/experiment/section.h"
-#include "core/experiment/variants.h"
 #include "headlight/analysis.h"
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+static const char *const error_ways[] = {"stop", "skip", NULL};
 static const hl_option root_options[] = {
     {.name = "headlight", .type = HL_INT, .min = 1, .max = 1, .help = "the version of this format"},
     {.name = "output", .type = HL_PATH, .fallback = "~", .help = "the folder that gets the report"},
+    {.name = "on-error",
+     .type = HL_CHOICE,
+     .fallback = "stop",
+     .choices = error_ways,
+     .help = "what a query image that cannot be read does: stop the run, or be left out"},
 };
 static const hl_plugin root_section = SECTION("experiment", root_options);
-static const char *const root_sections[] = {"model",    "compute",  "gallery", "properties",
-                                            "analyses", "variants", NULL};
+static const char *const root_sections[] = {"model",      "compute",  "gallery",  "extractors",
+                                            "properties", "analyses", "variants", NULL};
 
 static const hl_option model_options[] = {
     {.name = "path", .type = HL_PATH, .help = "the model's folder"},
@@ -41,11 +48,6 @@ static const hl_option gallery_options[] = {
 };
 static const hl_plugin gallery_section = SECTION("gallery", gallery_options);
 
-static const hl_option properties_options[] = {
-    {.name = "extractor", .type = HL_STRING, .help = "the extractor plugin"},
-};
-static const hl_plugin properties_section = SECTION("properties", properties_options);
-
 static const hl_option analysis_options[] = {
     {.name = "plugin", .type = HL_STRING, .help = "the analysis plugin"},
     {.name = "title", .type = HL_STRING, .fallback = "~", .help = "a heading for the report"},
@@ -64,23 +66,13 @@ static const yaml_node *section_node(const section_reader *reader, const char *n
     return yaml_get(reader->plan->root, name);
 }
 
-/* The plugin that a section names under `key`, and its options; `keys` are the section's own. */
-static hl_status read_step(const section_reader *reader, const yaml_node *node, hl_kind kind, const char *key,
-                           const char *const *keys, experiment_step *step) {
-    const yaml_node *name = yaml_get(node, key);
-    char place[512];
-    yaml_place(name, place, sizeof place);
-    hl_status status = registry_need(reader->plugins, kind, name->text, place, &step->plugin, reader->error);
-    if (status != HL_OK) return status;
-    return options_read(step->plugin, node, keys, &step->values, reader->error);
-}
-
 static hl_status read_root(const section_reader *reader) {
     experiment *plan = reader->plan;
     option_values *values;
     hl_status status = options_read(&root_section, plan->root, root_sections, &values, reader->error);
     if (status != HL_OK) return status;
     const hl_value *output = options_values(values)[1];
+    plan->skip_unreadable = options_values(values)[2]->integer == 1;
     if (output->given && !(plan->output = strdup(output->string))) {
         status = hl_no_memory(reader->error, "an experiment");
     }
@@ -114,7 +106,7 @@ static hl_status read_model(const section_reader *reader) {
     options_free(values);
     if (!plan->model_path) return hl_no_memory(reader->error, "an experiment");
     if (named) {
-        status = read_step(reader, node, HL_MODEL, "plugin", keys, &plan->model);
+        status = section_plugin(reader->plugins, node, HL_MODEL, "plugin", keys, &plan->model, reader->error);
     } else {
         status = options_read(&model_section, node, no_keys, &values, reader->error);
         if (status == HL_OK) options_free(values);
@@ -132,7 +124,9 @@ static hl_status read_compute(const section_reader *reader) {
     bool automatic = strcmp(options_values(values)[0]->string, "auto") == 0;
     reader->plan->threads = (unsigned)options_values(values)[1]->integer;
     options_free(values);
-    if (!automatic) return read_step(reader, node, HL_COMPUTE, "backend", keys, &reader->plan->compute);
+    if (!automatic)
+        return section_plugin(reader->plugins, node, HL_COMPUTE, "backend", keys, &reader->plan->compute,
+                              reader->error);
     status = options_read(&compute_section, node, no_keys, &values, reader->error);
     if (status == HL_OK) options_free(values);
     return status;
@@ -158,28 +152,8 @@ static hl_status read_gallery(const section_reader *reader) {
     return status;
 }
 
-enum { MOST_KEYS = 4 };
-
-/* The section's own keys first: that the first, which names the plugin, is there and is text. */
-static hl_status read_named_step(const section_reader *reader, const yaml_node *node,
-                                 const hl_plugin *section, hl_kind kind, experiment_step *step) {
-    const char *keys[MOST_KEYS + 1] = {NULL};
-    for (size_t i = 0; i < section->option_count && i < MOST_KEYS; ++i) keys[i] = section->options[i].name;
-    option_values *values;
-    hl_status status = options_read(section, node, NULL, &values, reader->error);
-    if (status != HL_OK) return status;
-    const hl_value *title = section->option_count > 1 ? options_values(values)[1] : NULL;
-    if (title && title->given && !(step->title = strdup(title->string))) {
-        status = hl_no_memory(reader->error, "an experiment");
-    }
-    options_free(values);
-    return status == HL_OK ? read_step(reader, node, kind, keys[0], keys, step) : status;
-}
-
-static hl_status read_properties(const section_reader *reader) {
-    const yaml_node *node = section_node(reader, "properties");
-    if (!node) return HL_OK;
-    return read_named_step(reader, node, &properties_section, HL_EXTRACTOR, &reader->plan->properties);
+static hl_status read_extractors(const section_reader *reader) {
+    return extractors_read(reader->plugins, reader->plan, reader->error);
 }
 
 static hl_status check_needs(const section_reader *reader, const yaml_node *node, const hl_plugin *analysis) {
@@ -190,22 +164,35 @@ static hl_status check_needs(const section_reader *reader, const yaml_node *node
                      analysis->name);
 }
 
+/* An experiment that names extractors may have no other questions. */
+static hl_status check_analyses(const section_reader *reader, const yaml_node *node) {
+    const experiment *plan = reader->plan;
+    bool enough = plan->extractor_count > 0 && plan->extractors[0].name;
+    if (!node && !enough) return missing_section(reader, "analyses", "analyses: [{plugin: NAME, ...}]");
+    if (!node || (node->type == YAML_LIST && (node->count > 0 || enough))) return HL_OK;
+    return yaml_fail(node, reader->error,
+                     "analyses: expected a list of at least one mapping, such as [{plugin: NAME}]");
+}
+
+static hl_status read_analysis(const section_reader *reader, const yaml_node *node, experiment_step *step) {
+    hl_status status =
+        section_step(reader->plugins, node, &analysis_section, HL_ANALYSIS, step, reader->error);
+    if (status != HL_OK) return status;
+    const yaml_node *title = yaml_get(node, "title");
+    if (!yaml_is_null(title)) step->title = title ? title->text : NULL;
+    return check_needs(reader, node, step->plugin);
+}
+
 static hl_status read_analyses(const section_reader *reader) {
     experiment *plan = reader->plan;
     const yaml_node *node = section_node(reader, "analyses");
-    if (!node) return missing_section(reader, "analyses", "analyses: [{plugin: NAME, ...}]");
-    if (node->type != YAML_LIST || node->count == 0) {
-        return yaml_fail(node, reader->error,
-                         "analyses: expected a list of at least one mapping, such as [{plugin: NAME}]");
-    }
-    plan->analyses = calloc(node->count, sizeof *plan->analyses);
+    hl_status status = check_analyses(reader, node);
+    if (status != HL_OK || !node) return status;
+    plan->analyses = calloc(node->count + 1, sizeof *plan->analyses);
     if (!plan->analyses) return hl_no_memory(reader->error, "an experiment");
-    plan->analysis_count = node->count;
-    hl_status status = HL_OK;
     for (size_t i = 0; i < node->count && status == HL_OK; ++i) {
-        const yaml_node *item = node->items[i];
-        status = read_named_step(reader, item, &analysis_section, HL_ANALYSIS, &plan->analyses[i]);
-        if (status == HL_OK) status = check_needs(reader, item, plan->analyses[i].plugin);
+        ++plan->analysis_count;
+        status = read_analysis(reader, node->items[i], &plan->analyses[i]);
     }
     return status;
 }
@@ -218,11 +205,55 @@ static hl_status read_variants(const section_reader *reader) {
 
 static hl_status read_sections(const section_reader *reader) {
     static hl_status (*const sections[])(const section_reader *) = {
-        read_root, read_model, read_compute, read_gallery, read_properties, read_analyses, read_variants,
+        read_root, read_model, read_compute, read_gallery, read_extractors, read_analyses, read_variants,
     };
     hl_status status = HL_OK;
     for (size_t i = 0; i < sizeof sections / sizeof *sections && status == HL_OK; ++i)
         status = sections[i](reader);
+    return status;
+}
+
+/* ---- query images ---- */
+
+static hl_status remember_skipped(experiment *plan, const char *name, const char *reason, hl_error *error) {
+    for (size_t i = 0; i < plan->skipped_count; ++i) {
+        if (strcmp(plan->skipped[i].name, name) == 0) return HL_OK;
+    }
+    experiment_skipped *longer = reallocarray(plan->skipped, plan->skipped_count + 1, sizeof *longer);
+    if (!longer) return hl_no_memory(error, "an experiment");
+    plan->skipped = longer;
+    experiment_skipped *added = &longer[plan->skipped_count++];
+    *added = (experiment_skipped){strdup(name), strdup(reason)};
+    return added->name && added->reason ? HL_OK : hl_no_memory(error, "an experiment");
+}
+
+hl_status experiment_unreadable(experiment *plan, const hl_option *option, const hl_image *image,
+                                const yaml_node *place, const char *reason, bool *keep, hl_error *error) {
+    if (plan->skip_unreadable) {
+        *keep = false;
+        return remember_skipped(plan, image->name, reason, error);
+    }
+    if (!place) return hl_fail(error, HL_USAGE, "option \"%s\": %s", option->name, reason);
+    return yaml_fail(place, error, "option \"%s\": %s", option->name, reason);
+}
+
+static hl_status judge_image(void *user, const hl_option *option, const hl_image *image,
+                             const yaml_node *place, bool *keep, hl_error *error) {
+    struct stat status;
+    if (stat(image->path, &status) == 0) return HL_OK;
+    char reason[512];
+    hl_format(reason, sizeof reason, "the image %s cannot be read: %s", image->path, strerror(errno));
+    return experiment_unreadable(user, option, image, place, reason, keep, error);
+}
+
+static hl_status find_images(experiment *plan, hl_error *error) {
+    hl_status status = HL_OK;
+    for (size_t i = 0; i < plan->extractor_count && status == HL_OK; ++i) {
+        status = options_sift_images(plan->extractors[i].values, judge_image, plan, error);
+    }
+    for (size_t i = 0; i < plan->analysis_count && status == HL_OK; ++i) {
+        status = options_sift_images(plan->analyses[i].values, judge_image, plan, error);
+    }
     return status;
 }
 
@@ -256,6 +287,7 @@ hl_status experiment_open(const registry *plugins, const experiment_source *sour
     hl_status status = HL_OK;
     if (variant) status = variant_apply(variant, source->file, &plan->root, error);
     if (status == HL_OK) status = read_sections(&(section_reader){plugins, plan, error});
+    if (status == HL_OK) status = find_images(plan, error);
     if (status != HL_OK) {
         experiment_close(plan);
         return status;
@@ -266,15 +298,18 @@ hl_status experiment_open(const registry *plugins, const experiment_source *sour
 
 void experiment_close(experiment *plan) {
     if (!plan) return;
-    for (size_t i = 0; i < plan->analysis_count; ++i) {
-        options_free(plan->analyses[i].values);
-        free(plan->analyses[i].title);
+    for (size_t i = 0; i < plan->analysis_count; ++i) options_free(plan->analyses[i].values);
+    for (size_t i = 0; i < plan->extractor_count; ++i) options_free(plan->extractors[i].values);
+    for (size_t i = 0; i < plan->skipped_count; ++i) {
+        free(plan->skipped[i].name);
+        free(plan->skipped[i].reason);
     }
+    free(plan->skipped);
+    free(plan->extractors);
     free(plan->analyses);
     free(plan->variants);
     options_free(plan->model.values);
     options_free(plan->compute.values);
-    options_free(plan->properties.values);
     free(plan->gallery.images);
     free(plan->gallery.atlas);
     free(plan->model_path);

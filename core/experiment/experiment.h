@@ -7,11 +7,20 @@
 #include "core/registry/registry.h"
 #include "headlight/weights.h"
 
+/* A plugin that is run, and its options. */
 typedef struct experiment_step {
     const hl_plugin *plugin;
     option_values *values;
-    char *title; /* of an analysis, for people; NULL: none */
+    const yaml_node *place; /* the mapping that says so */
+    const char *title;      /* of an analysis, for people; NULL: none */
+    const char *name;       /* of an extractor's step; NULL: one that only `properties` asks for */
+    const struct experiment_step *from; /* the earlier step that an extractor builds on; NULL: none */
 } experiment_step;
+
+/* An image that was left out. */
+typedef struct experiment_skipped {
+    char *name, *reason;
+} experiment_skipped;
 
 /* The images that analyses may search. */
 typedef struct experiment_gallery {
@@ -30,8 +39,14 @@ typedef struct experiment {
     experiment_step compute; /* plugin NULL: auto */
     unsigned threads;        /* 0: all cores */
     experiment_gallery gallery;
-    experiment_step properties; /* the extractor; plugin NULL: the experiment names none */
-    char *output;               /* resolved; NULL when the experiment names none */
+    experiment_step *extractors; /* in the order of the chain; `from` is an earlier one */
+    size_t extractor_count;
+    const experiment_step
+        *properties;             /* of these the one that says which heads carry a property; NULL: none */
+    char *output;                /* resolved; NULL when the experiment names none */
+    bool skip_unreadable;        /* on-error: skip */
+    experiment_skipped *skipped; /* query images that were left out, each name once */
+    size_t skipped_count;
     experiment_step *analyses;
     size_t analysis_count;
     experiment_variant *variants; /* none: the experiment is run once, as it stands */
@@ -54,6 +69,11 @@ void experiment_forget(experiment_source *source); /* accepts a zeroed one */
 hl_status experiment_open(const registry *plugins, const experiment_source *source,
                           const experiment_variant *variant, experiment **out, hl_error *error);
 void experiment_close(experiment *experiment); /* accepts NULL */
+
+/* What becomes of a query image that cannot be read: it is left out (*keep becomes false) and remembered, or
+ * it is an error at its place, as `on-error` says. */
+hl_status experiment_unreadable(experiment *plan, const hl_option *option, const hl_image *image,
+                                const yaml_node *place, const char *reason, bool *keep, hl_error *error);
 
 /* All of it but the analyses and variants, as YAML that ends in a newline; free() it. */
 hl_status experiment_sections(const experiment *plan, char **out, hl_error *error);

@@ -6,7 +6,6 @@
 #include "core/engine/cut_texts.h"
 #include "core/experiment/properties.h"
 #include "core/experiment/run_description.h"
-#include "core/report/write.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -29,7 +28,7 @@ struct single_run {
     size_t image_count;
     cut_texts cut; /* of the analyses' texts */
     context *context;
-    tree *results;
+    results *results;
 };
 
 static const hl_value *const *values_of(const experiment_step *step) {
@@ -54,37 +53,44 @@ static hl_status open_model(single_run *self, hl_error *error) {
 }
 
 /* Texts that cannot become ids are found before the weights are read, and those that the model cuts. */
-static hl_status check_texts(void *user, const hl_option *option, const hl_value *value,
-                             const char *const *written, size_t written_count, hl_error *error) {
-    (void)value;
+static hl_status check_text(void *user, const char *text, hl_error *error) {
     single_run *self = user;
-    hl_status status = HL_OK;
-    if (option->type != HL_DIRECTIONS) return HL_OK;
-    for (size_t i = 0; i < written_count && status == HL_OK; ++i) {
-        status = cut_texts_check(&self->cut, self->model, written[i], error);
+    return cut_texts_check(&self->cut, self->model, text, error);
+}
+
+/* What a step's options say of heads, directions and texts. */
+static hl_status bind_step(single_run *self, const experiment_step *step, hl_error *error) {
+    hl_status status = options_bind_heads(step->values, self->model->info, error);
+    if (status == HL_OK) status = options_check_directions(step->values, self->model->info, error);
+    return status == HL_OK ? options_texts(step->values, check_text, self, error) : status;
+}
+
+/* Adds the images that a step names; `images` NULL: only counts them. */
+static void add_images(const experiment_step *steps, size_t count, const hl_image **images, size_t *used) {
+    const hl_image *image;
+    for (size_t i = 0; i < count; ++i) {
+        for (size_t j = 0; (image = options_image(steps[i].values, j)); ++j) {
+            if (images) images[*used] = image;
+            ++*used;
+        }
     }
-    return status;
 }
 
 static hl_status collect_images(single_run *self, hl_error *error) {
+    const experiment *plan = self->plan;
     size_t count = 0;
-    for (size_t i = 0; i < self->plan->analysis_count; ++i) {
-        for (size_t j = 0; options_image(self->plan->analyses[i].values, j); ++j) ++count;
-    }
+    add_images(plan->extractors, plan->extractor_count, NULL, &count);
+    add_images(plan->analyses, plan->analysis_count, NULL, &count);
     self->images = calloc(count + 1, sizeof *self->images);
     if (!self->images) return hl_no_memory(error, "the list of images");
-    for (size_t i = 0; i < self->plan->analysis_count; ++i) {
-        const hl_image *image;
-        for (size_t j = 0; (image = options_image(self->plan->analyses[i].values, j)); ++j) {
-            self->images[self->image_count++] = image;
-        }
-    }
+    add_images(plan->extractors, plan->extractor_count, self->images, &self->image_count);
+    add_images(plan->analyses, plan->analysis_count, self->images, &self->image_count);
     return HL_OK;
 }
 
 static hl_status open_properties(single_run *self, hl_error *error) {
-    const experiment_step *step = &self->plan->properties;
-    if (!step->plugin) return HL_OK;
+    const experiment_step *step = self->plan->properties;
+    if (!step) return HL_OK;
     return properties_open(self->model->interface, step->plugin, values_of(step), self->model->info,
                            &self->properties, error);
 }
@@ -106,13 +112,15 @@ static hl_status check_gallery(const single_run *self, hl_error *error) {
 static hl_status check(single_run *self, hl_error *error) {
     hl_status status = open_model(self, error);
     if (status == HL_OK) status = check_gallery(self, error);
+    for (size_t i = 0; i < self->plan->extractor_count && status == HL_OK; ++i) {
+        status = bind_step(self, &self->plan->extractors[i], error);
+    }
     if (status == HL_OK) status = open_properties(self, error);
     options_find_property *find = self->properties ? find_property : NULL;
     for (size_t i = 0; i < self->plan->analysis_count && status == HL_OK; ++i) {
-        option_values *values = self->plan->analyses[i].values;
-        status = options_bind_heads(values, self->model->info, error);
-        if (status == HL_OK) status = options_bind_properties(values, find, self->properties, error);
-        if (status == HL_OK) status = options_visit(values, check_texts, self, error);
+        const experiment_step *step = &self->plan->analyses[i];
+        status = bind_step(self, step, error);
+        if (status == HL_OK) status = options_bind_properties(step->values, find, self->properties, error);
     }
     if (status == HL_OK) cut_texts_warn(&self->cut, self->model);
     return status == HL_OK ? collect_images(self, error) : status;
@@ -142,7 +150,24 @@ static const char *output_folder(const single_run *self) {
 
 static hl_status encode_texts(void *user, const char *const *texts, size_t count, float *out,
                               hl_error *error) {
-    return engine_encode_texts(user, texts, count, out, NULL, error);
+    const single_run *self = user;
+    return engine_encode_texts(self->model, texts, count, out, NULL, error);
+}
+
+static hl_status encode_image(void *user, const hl_image *image, float *out, hl_error *error) {
+    const single_run *self = user;
+    const hl_ask *ask = context_interface(self->context);
+    return ask->embedding(ask, image, out, error);
+}
+
+static hl_status bind_directions(single_run *self, const experiment_step *steps, size_t count,
+                                 hl_error *error) {
+    direction_encoder encoder = {.user = self, .texts = encode_texts, .image = encode_image};
+    hl_status status = HL_OK;
+    for (size_t i = 0; i < count && status == HL_OK; ++i) {
+        status = options_bind_directions(steps[i].values, self->model->info->embed_dim, &encoder, error);
+    }
+    return status;
 }
 
 /* An atlas that the experiment gives no place lies among the results, where the next run finds it again. */
@@ -162,45 +187,44 @@ static hl_status open_gallery(single_run *self, hl_error *error) {
 
 static hl_status load(single_run *self, hl_error *error) {
     hl_status status = engine_load(self->model, error);
-    for (size_t i = 0; i < self->plan->analysis_count && status == HL_OK; ++i) {
-        status = options_bind_directions(self->plan->analyses[i].values, self->model->info->embed_dim,
-                                         encode_texts, self->model, error);
-    }
     if (status == HL_OK) status = open_gallery(self, error);
-    if (status != HL_OK) return status;
-    return context_open(self->model, self->images, self->image_count, self->gallery, &self->context, error);
+    if (status == HL_OK) {
+        status =
+            context_open(self->model, self->images, self->image_count, self->gallery, &self->context, error);
+    }
+    return status == HL_OK ? bind_directions(self, self->plan->analyses, self->plan->analysis_count, error)
+                           : status;
 }
 
 static hl_status describe(single_run *self, hl_error *error) {
-    hl_item *root = tree_root(self->results);
-    const hl_plugin *extractor = self->plan->properties.plugin;
+    cJSON *root = results_root(self->results);
+    const hl_plugin *extractor = self->plan->properties ? self->plan->properties->plugin : NULL;
     hl_status status = describe_engine(self->model, root, error);
+    if (status == HL_OK) status = describe_cut_texts(&self->cut, self->model->info->context, root, error);
     if (status != HL_OK) return status;
-    describe_cut_texts(&self->cut, self->model->info->context, root);
     return describe_properties(self->properties, extractor ? extractor->name : NULL, root, error);
 }
 
-/* The list that the analysis fills. */
-static hl_status start_analysis(single_run *self, const experiment_step *step, hl_item **list,
+static hl_status start_analysis(single_run *self, const experiment_step *step, hl_result **sink,
                                 hl_error *error) {
-    hl_item *analysis = results_analysis(self->results, step->plugin->name, step->plugin->summary);
-    hl_status status = describe_options(step->values, analysis, error);
-    if (step->title) item_text(analysis, "title", step->title);
-    *list = item_list(analysis, "results", HL_LIST);
-    return status == HL_OK ? tree_check(self->results, error) : status;
+    cJSON *options;
+    hl_status status = describe_options(step->values, &options, error);
+    if (status != HL_OK) return status;
+    const hl_plugin *plugin = step->plugin;
+    status = results_analysis(self->results, plugin->name, plugin->summary, options, sink, error);
+    return status == HL_OK ? results_set_title(self->results, step->title, error) : status;
 }
 
 static hl_status analyse(single_run *self, const experiment_step *step, hl_error *error) {
     hl_analysis_api api;
     registry_table(step->plugin, &api, sizeof api);
     if (!api.run) return hl_fail(error, HL_USAGE, "analysis/%s lacks the function `run`", step->plugin->name);
-    hl_item *list;
-    hl_status status = start_analysis(self, step, &list, error);
-    if (status != HL_OK) return status;
-    sink items;
-    sink_open(&items, list, step->plugin->name);
-    status = api.run(context_interface(self->context), options_values(step->values), &items.functions, error);
-    return status == HL_OK ? sink_finish(&items, self->results, error) : status;
+    hl_result *sink;
+    hl_status status = start_analysis(self, step, &sink, error);
+    if (status == HL_OK) {
+        status = api.run(context_interface(self->context), options_values(step->values), sink, error);
+    }
+    return status == HL_OK ? results_finish_analysis(self->results, error) : status;
 }
 
 static hl_status write_results(single_run *self, output *files, hl_error *error) {
@@ -216,8 +240,8 @@ static hl_status write_results(single_run *self, output *files, hl_error *error)
     hl_status status = page_words_make(self->request, self->source, self->plan, &words, error);
     output_enter(files, self->plan->variant);
     if (status == HL_OK) {
-        status = results_write(tree_node(self->results), &images, words.title, words.experiment,
-                               words.sections, files, error);
+        status = results_write(self->results, &images, words.title, words.experiment, words.sections, files,
+                               error);
     }
     page_words_free(&words);
     return status;
@@ -237,19 +261,18 @@ static void unload(single_run *self) {
     self->host = NULL;
 }
 
-hl_status single_run_execute(single_run *self, output *files, tree **out, hl_error *error) {
+hl_status single_run_execute(single_run *self, output *files, results **out, hl_error *error) {
     hl_status status = load(self, error);
     if (status == HL_OK) status = results_open(&self->results, error);
-    if (status == HL_OK) tree_set_facts(self->results, context_facts, self->context);
+    if (status == HL_OK) results_set_facts(self->results, context_facts, self->context);
     if (status == HL_OK) status = describe(self, error);
     for (size_t i = 0; i < self->plan->analysis_count && status == HL_OK; ++i) {
         status = analyse(self, &self->plan->analyses[i], error);
     }
     if (status == HL_OK && self->gallery) status = nearest_check(self->gallery, error);
     if (status == HL_OK && self->gallery) {
-        status = nearest_describe(self->gallery, tree_root(self->results), error);
+        status = nearest_describe(self->gallery, results_root(self->results), error);
     }
-    if (status == HL_OK) status = tree_check(self->results, error);
     if (status == HL_OK) status = write_results(self, files, error);
     unload(self);
     *out = NULL;
@@ -262,7 +285,7 @@ hl_status single_run_execute(single_run *self, output *files, tree **out, hl_err
 void single_run_close(single_run *self) {
     if (!self) return;
     unload(self);
-    tree_close(self->results);
+    results_close(self->results);
     experiment_close(self->plan);
     cut_texts_free(&self->cut);
     free(self->atlas);

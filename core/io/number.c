@@ -1,9 +1,8 @@
-/* See number.h. Every thread has its own idea of a locale, so the plain one is set for it only while a number
- * is read or printed. */
+/* See number.h. */
 #include "core/io/number.h"
 
+#include "core/io/locale.h"
 #include <errno.h>
-#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,18 +34,12 @@ static bool is_real(const char *text) {
 
 bool number_real(const char *text, double *out) {
     if (!is_real(text)) return false;
-    locale_t plain = newlocale(LC_NUMERIC_MASK, "C", 0);
-    if (!plain) return false;
-    *out = strtod_l(text, NULL, plain);
-    freelocale(plain);
+    *out = strtod_l(text, NULL, locale_plain());
     return isfinite(*out);
 }
 
 void number_print(double number, int digits, char *out, size_t size) {
-    locale_t plain = newlocale(LC_NUMERIC_MASK, "C", 0);
-    locale_t before = plain ? uselocale(plain) : 0;
+    locale_t before = locale_enter();
     snprintf(out, size, "%.*g", digits, number);
-    if (!plain) return;
-    uselocale(before);
-    freelocale(plain);
+    locale_leave(before);
 }

@@ -8,39 +8,19 @@
 
 /* ---- memory ---- */
 
-typedef struct yaml_block {
-    struct yaml_block *next;
-    max_align_t data[];
-} yaml_block;
-
-void *yaml_own(yaml_file *file, size_t count, size_t element) {
-    size_t bytes;
-    if (__builtin_mul_overflow(count, element, &bytes) || bytes > SIZE_MAX / 2) return NULL;
-    yaml_block *fresh = calloc(1, sizeof *fresh + bytes);
-    if (!fresh) return NULL;
-    fresh->next = file->blocks;
-    file->blocks = fresh;
-    return fresh->data;
-}
-
-const char *yaml_own_text(yaml_file *file, const char *text, size_t length) {
-    char *copy = yaml_own(file, length + 1, 1);
-    return copy ? memcpy(copy, text, length) : NULL;
-}
-
 hl_status yaml_no_memory(hl_error *error) {
     return hl_no_memory(error, "a YAML document");
 }
 
 yaml_node *yaml_new(yaml_file *file, yaml_type type, const yaml_node *at, size_t count) {
-    yaml_node *node = yaml_own(file, 1, sizeof *node);
+    yaml_node *node = arena_array(&file->memory, 1, sizeof *node);
     if (!node) return NULL;
     *node = (yaml_node){.type = type, .origin = at->origin, .line = at->line, .column = at->column};
     node->nodes = 1;
     if (type == YAML_TEXT) return node;
     node->count = count;
-    node->items = yaml_own(file, count, sizeof(yaml_node *));
-    node->keys = type == YAML_MAP ? yaml_own(file, count, sizeof(yaml_node *)) : NULL;
+    node->items = arena_array(&file->memory, count, sizeof(yaml_node *));
+    node->keys = type == YAML_MAP ? arena_array(&file->memory, count, sizeof(yaml_node *)) : NULL;
     return node->items && (node->keys || type == YAML_LIST) ? node : NULL;
 }
 
@@ -55,10 +35,7 @@ void yaml_settle(yaml_node *node) {
 
 void yaml_close(yaml_file *file) {
     if (!file) return;
-    for (yaml_block *next; file->blocks; file->blocks = next) {
-        next = file->blocks->next;
-        free(file->blocks);
-    }
+    arena_free(&file->memory);
     free(file->bytes);
     free(file);
 }
@@ -77,9 +54,9 @@ static bool is_stream(const char *path) {
 static hl_status start(const char *name, bool in_folder, yaml_file **out, yaml_origin **origin,
                        hl_error *error) {
     yaml_file *file = *out = calloc(1, sizeof *file);
-    *origin = file ? yaml_own(file, 1, sizeof **origin) : NULL;
+    *origin = file ? arena_array(&file->memory, 1, sizeof **origin) : NULL;
     if (*origin) {
-        **origin = (yaml_origin){yaml_own_text(file, name, strlen(name)), false, in_folder};
+        **origin = (yaml_origin){arena_copy_text(&file->memory, name, strlen(name)), false, in_folder};
         if ((*origin)->name) return HL_OK;
     }
     yaml_close(file);

@@ -117,9 +117,9 @@ static hl_status step(builder *self) {
 static hl_status remember(builder *self, const yaml_char_t *name, anchor **out) {
     *out = NULL;
     if (!name) return HL_OK;
-    anchor *made = *out = yaml_own(self->file, 1, sizeof *made);
+    anchor *made = *out = arena_array(&self->file->memory, 1, sizeof *made);
     if (!made) return yaml_no_memory(self->error);
-    made->name = yaml_own_text(self->file, (const char *)name, strlen((const char *)name));
+    made->name = arena_copy_text(&self->file->memory, (const char *)name, strlen((const char *)name));
     if (!made->name) return yaml_no_memory(self->error);
     made->mark = self->event.start_mark;
     made->next = self->anchors;
@@ -159,7 +159,7 @@ static hl_status take_scalar(builder *self, const yaml_node **out) {
         return fail_at(self, self->event.start_mark, "the text contains a NUL character: remove it");
     }
     yaml_node *node = new_node(self, YAML_TEXT, 0);
-    if (node) node->text = yaml_own_text(self->file, value, length);
+    if (node) node->text = arena_copy_text(&self->file->memory, value, length);
     if (!node || !node->text) return yaml_no_memory(self->error);
     node->style = self->event.data.scalar.style;
     node->plain = node->style == YAML_PLAIN_SCALAR_STYLE;

@@ -20,7 +20,7 @@ static yaml_node *copy(yaml_file *file, const yaml_node *node, size_t count) {
 hl_status yaml_new_text(yaml_file *file, const yaml_node *at, const char *text, const yaml_node **out,
                         hl_error *error) {
     yaml_node *node = yaml_new(file, YAML_TEXT, at, 0);
-    if (node) node->text = yaml_own_text(file, text, strlen(text));
+    if (node) node->text = arena_copy_text(&file->memory, text, strlen(text));
     *out = node;
     return node && node->text ? HL_OK : yaml_no_memory(error);
 }
@@ -96,10 +96,11 @@ hl_status yaml_put(yaml_file *file, const yaml_node *root, const char *path, con
 
 hl_status yaml_set(yaml_file *file, const yaml_node *root, const char *name, const char *argument,
                    const yaml_node **out, hl_error *error) {
-    yaml_origin *origin = yaml_own(file, 1, sizeof *origin);
+    yaml_origin *origin = arena_array(&file->memory, 1, sizeof *origin);
     char *words;
     if (!origin || asprintf(&words, "%s %s", name, argument) < 0) return yaml_no_memory(error);
-    *origin = (yaml_origin){.name = yaml_own_text(file, words, strlen(words)), .is_argument = true};
+    *origin =
+        (yaml_origin){.name = arena_copy_text(&file->memory, words, strlen(words)), .is_argument = true};
     free(words);
     if (!origin->name) return yaml_no_memory(error);
     const char *equals = strchr(argument, '=');

@@ -2,6 +2,7 @@
 #ifndef YAML_NODES_H
 #define YAML_NODES_H
 
+#include "core/io/arena.h"
 #include "core/io/yaml.h"
 
 enum { YAML_LARGEST_FILE = 1 << 20, YAML_MOST_NODES = 10000, YAML_DEEPEST = 32 };
@@ -14,17 +15,11 @@ typedef struct yaml_origin {
 } yaml_origin;
 
 struct yaml_file {
-    struct yaml_block *blocks; /* all memory of the trees */
+    arena memory; /* of all trees */
     const yaml_node *root;
     uint8_t *bytes; /* free()d with it; NULL: none were kept */
     size_t count;
 };
-
-/* Zeroed memory that lives as long as the file; NULL when there is none. */
-void *yaml_own(yaml_file *file, size_t count, size_t element);
-
-/* A copy of the `length` bytes of a text, and a NUL. */
-const char *yaml_own_text(yaml_file *file, const char *text, size_t length);
 
 hl_status yaml_no_memory(hl_error *error);
 

@@ -2,17 +2,19 @@
 #ifndef OPTION_VALUES_H
 #define OPTION_VALUES_H
 
+#include "core/io/arena.h"
 #include "core/registry/options.h"
 
 /* One option and what the experiment says of it. */
 typedef struct option_row {
     const hl_option *option;
     hl_value value;
-    const char **written;     /* as the user wrote it: one text, or one for each item of a list; once bound,
-                                 a property by its own name */
-    const yaml_node **places; /* of each; NULL when this is the default */
+    const char **written;    /* what results show of each entry, or of the one value */
+    const yaml_node **nodes; /* where each is written */
     size_t count;
-    hl_direction *directions; /* whose vectors are filled in later */
+    bool is_default;
+    yaml_file *fallback; /* the default, read; else NULL */
+    direction_form **directions;
 } option_row;
 
 struct option_values {
@@ -20,14 +22,15 @@ struct option_values {
     const yaml_node *section; /* NULL: none */
     option_row *rows;
     const hl_value **values;
-    struct option_block *blocks; /* all memory that the rows point to */
+    arena memory; /* all that the rows point to */
 };
 
-/* Zeroed memory that lives as long as the values; NULL when there is none. */
-void *options_own(option_values *values, size_t count, size_t element);
-
-/* Pointers to the elements of an array of structs, owned in the same way. */
-const void *options_pointers(option_values *values, const void *array, size_t count, size_t element);
+/* One value while it is being read. */
+typedef struct option_reader {
+    option_values *values;
+    option_row *row;
+    hl_error *error;
+} option_reader;
 
 hl_status options_no_memory(hl_error *error);
 
@@ -35,28 +38,31 @@ hl_status options_no_memory(hl_error *error);
 hl_status options_fail(const option_values *values, const yaml_node *place, hl_error *error,
                        const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/* A word of an HL_HEADS option; `layer` and `head` as in the component table, -1 stands for all. False when
- * it is none. */
-typedef struct head_selector {
-    int32_t layer, head;
-    bool aggregate;
-} head_selector;
-bool option_selector(const char *text, head_selector *out);
+/* What the experiment says of an entry, or where it could have said something; NULL: nowhere. */
+const yaml_node *option_place(const option_values *values, const option_row *row, size_t index);
 
-/* Whether an entry of such an option is a sum: one set of heads, [WEIGHT*]L3.H5 + [WEIGHT*]L2 ... */
-bool option_is_sum(const char *text);
+/* "option NAME: expected ..., got ..." */
+hl_status option_fail_expected(const option_reader *reader, const yaml_node *node);
 
-#define OPTION_LARGEST_WEIGHT 1e6
+/* Whether the option may have so many entries. */
+bool option_right_length(const hl_option *option, size_t count);
 
-typedef struct head_term {
-    double weight; /* above 0; 1 where none is written */
-    head_selector heads;
-} head_term;
+/* A path, resolved against the folder of the file that it stands in. */
+const char *option_resolve(const option_reader *reader, const yaml_node *node);
 
-/* Takes the first term off a sum. *text becomes what follows its `+`, NULL after the last term. The error is
- * the end of a sentence: "expected ..., got ...". */
-hl_status option_term(const char **text, head_term *out, hl_error *error);
+/* Reads the row's entries, nodes that are written in a list or stand alone. */
+hl_status options_read_list(const option_reader *reader, const yaml_node *const *entries, size_t count);
 
+/* The same for HL_IMAGES: folders and patterns become the images that they stand for. */
+hl_status options_read_images(const option_reader *reader, const yaml_node *const *entries, size_t count);
+
+/* All rows of a table, without values yet. *out is there to be freed also after a failure, unless NULL. */
+hl_status options_begin(const hl_plugin *plugin, option_values **out, hl_error *error);
+
+hl_status options_read_default(option_values *values, option_row *row, hl_error *error);
+
+bool option_may_be_left_out(const hl_option *option);
+const char *option_type_name(hl_type type); /* as in option.h */
 bool option_is_list(const hl_option *option);
 bool option_is_bounded(const hl_option *option);
 

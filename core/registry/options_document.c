@@ -1,6 +1,7 @@
 /* Option tables in words: for errors and for documentation. Knows tables, never values. */
 #include "core/registry/option_values.h"
 #include "core/registry/registry.h"
+#include "core/registry/selection.h"
 
 #include <math.h>
 #include <string.h>
@@ -11,16 +12,6 @@ bool option_is_bounded(const hl_option *option) {
 
 bool option_is_list(const hl_option *option) {
     return option->type >= HL_STRINGS;
-}
-
-/* By which of the two flags are set. */
-static const char *heads_words(const hl_option *option) {
-    bool aggregate = option->flags & HL_OPTION_AGGREGATE;
-    if (option->flags & HL_OPTION_SETS) {
-        return aggregate ? "heads (L3.H5, L3, all, aggregate or a sum such as 0.7*L3.H5 + L2.H1)"
-                         : "heads (L3.H5, L3, all or a sum such as 0.7*L3.H5 + L2.H1)";
-    }
-    return aggregate ? "heads (L3.H5, L3, all or aggregate)" : "heads (L3.H5, L3 or all)";
 }
 
 static const char *type_words(const hl_option *option) {
@@ -43,11 +34,28 @@ static const char *type_words(const hl_option *option) {
     case HL_IMAGES:
         return "image files";
     case HL_HEADS:
-        return heads_words(option);
+        return "heads";
     case HL_PROPERTIES:
         return "properties";
     }
     return "a value";
+}
+
+const char *option_type_name(hl_type type) {
+    static const char *const names[] = {
+        [HL_BOOL] = "HL_BOOL",
+        [HL_INT] = "HL_INT",
+        [HL_REAL] = "HL_REAL",
+        [HL_STRING] = "HL_STRING",
+        [HL_CHOICE] = "HL_CHOICE",
+        [HL_PATH] = "HL_PATH",
+        [HL_STRINGS] = "HL_STRINGS",
+        [HL_IMAGES] = "HL_IMAGES",
+        [HL_DIRECTIONS] = "HL_DIRECTIONS",
+        [HL_HEADS] = "HL_HEADS",
+        [HL_PROPERTIES] = "HL_PROPERTIES",
+    };
+    return names[type];
 }
 
 static size_t add_choices(const hl_option *option, char *out, size_t size) {
@@ -74,7 +82,12 @@ static void length_words(const hl_option *option, char *out, size_t size) {
 }
 
 void options_expected(const hl_option *option, char *out, size_t size) {
+    char heads[256];
     const char *words = type_words(option);
+    if (option->type == HL_HEADS) {
+        selection_words(option->flags, heads, sizeof heads);
+        words = heads;
+    }
     if (option_is_list(option)) {
         char length[64];
         length_words(option, length, sizeof length);

@@ -43,16 +43,17 @@ struct registry {
         unguarded; /* the folder that is searched: whoever could write there could replace this library too */
 };
 
-/* What of the table of a kind must be there; what follows is optional. */
+/* What of the table of a kind must be there, and from where on it consists of pointers; what follows is
+ * optional. */
 static const struct {
     const char *name;
-    size_t required;
+    size_t first, required;
 } kinds[] = {
-    [HL_COMPUTE] = {"compute", offsetof(hl_compute_api, layer_norm)},
-    [HL_MODEL] = {"model", offsetof(hl_model_api, token_codes) + sizeof(void *)},
-    [HL_EXTRACTOR] = {"extractor", offsetof(hl_extractor_api, labels)},
-    [HL_ANALYSIS] = {"analysis", offsetof(hl_analysis_api, run) + sizeof(void *)},
-    [HL_REPORT] = {"report", offsetof(hl_report_api, files)},
+    [HL_COMPUTE] = {"compute", sizeof(void *), offsetof(hl_compute_api, layer_norm)},
+    [HL_MODEL] = {"model", sizeof(void *), offsetof(hl_model_api, token_codes) + sizeof(void *)},
+    [HL_EXTRACTOR] = {"extractor", offsetof(hl_extractor_api, labels), offsetof(hl_extractor_api, labels)},
+    [HL_ANALYSIS] = {"analysis", sizeof(void *), offsetof(hl_analysis_api, run) + sizeof(void *)},
+    [HL_REPORT] = {"report", sizeof(void *), offsetof(hl_report_api, files)},
 };
 
 static bool is_kind(uint32_t kind) {
@@ -130,11 +131,10 @@ static hl_status copy_options(loaded_plugin *entry, hl_error *error) {
     return HL_OK;
 }
 
-/* Tables consist of pointers, the start apart, where the size is. */
 static bool has_required_functions(const hl_plugin *plugin) {
     size_t required = kinds[plugin->kind].required;
     if (table_size(plugin) < required || table_size(plugin) > LARGEST_TABLE) return false;
-    for (size_t at = sizeof(void *); at < required; at += sizeof(void *)) {
+    for (size_t at = kinds[plugin->kind].first; at < required; at += sizeof(void *)) {
         const void *function;
         memcpy(&function, (const char *)plugin->api + at, sizeof function);
         if (!function) return false;

@@ -2,7 +2,7 @@
 #ifndef BUILDING_H
 #define BUILDING_H
 
-#include "core/tree/arena.h"
+#include "core/io/arena.h"
 #include "core/tree/tree.h"
 
 enum { MOST_LEVELS = 1024 }; /* so that whoever walks a tree may do so by calling itself */
@@ -30,9 +30,7 @@ struct tree {
     arena memory;
     hl_item holder;         /* a list whose only entry is the root */
     unfinished *unfinished; /* grids and tables */
-    tree_facts *facts;      /* of the gallery's images; NULL: there is none */
-    void *facts_user;
-    hl_status status; /* of the first thing that went wrong */
+    hl_status status;       /* of the first thing that went wrong */
     hl_error error;
 };
 

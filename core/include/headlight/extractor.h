@@ -14,7 +14,7 @@
 #include "model.h"
 #include "option.h"
 
-typedef enum hl_step { HL_STEP_DESCRIPTIONS = 1, HL_STEP_LABELS, HL_STEP_VERDICTS } hl_step;
+typedef enum hl_step { HL_STEP_NONE = 0, HL_STEP_DESCRIPTIONS, HL_STEP_LABELS, HL_STEP_VERDICTS } hl_step;
 
 /* Of several labels with the same head and property the greatest weight counts. */
 typedef struct hl_label {
@@ -37,7 +37,9 @@ struct hl_label_sink {
 
 typedef struct hl_extractor_api {
     uint32_t size;
-    uint32_t step; /* an hl_step */
+    uint32_t step;  /* what it gives: an hl_step */
+    uint32_t from;  /* what it builds on, of an earlier step; HL_STEP_NONE: nothing */
+    uint32_t needs; /* HL_NEEDS_..., option.h */
 
     /* HL_STEP_LABELS: `values` are those of the plugin's option table. [one thread at a time] */
     hl_status (*labels)(const hl_host *host, const hl_model_info *model, const hl_value *const *values,

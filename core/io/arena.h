@@ -14,6 +14,8 @@ typedef struct arena {
 
 /* Zeroed and aligned for anything; NULL: no memory. */
 void *arena_take(arena *self, size_t bytes);
+/* The same for `count` elements. */
+void *arena_array(arena *self, size_t count, size_t element);
 
 /* `count` bytes and a NUL after them. */
 char *arena_copy_text(arena *self, const char *text, size_t count);

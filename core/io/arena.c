@@ -1,5 +1,5 @@
 /* See arena.h: a list of blocks, each as large again as those before it up to a bound. */
-#include "core/tree/arena.h"
+#include "core/io/arena.h"
 
 #include <stdalign.h>
 #include <stdint.h>
@@ -39,6 +39,11 @@ void *arena_take(arena *self, size_t bytes) {
     void *piece = block->bytes + self->used;
     self->used += rounded;
     return piece;
+}
+
+void *arena_array(arena *self, size_t count, size_t element) {
+    size_t bytes;
+    return __builtin_mul_overflow(count, element, &bytes) ? NULL : arena_take(self, bytes);
 }
 
 char *arena_copy_text(arena *self, const char *text, size_t count) {
