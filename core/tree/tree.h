@@ -57,14 +57,8 @@ hl_item *item_inner(hl_item *item, const char *key);
 hl_status tree_read_json(const char *name, const uint8_t *bytes, size_t count, const char *once, tree **out,
                          hl_error *error);
 
-/* Takes the bytes of JSON piece by piece. */
-typedef hl_status tree_sink(void *user, const void *bytes, size_t count, hl_error *error);
-
-/* A node and all below it. Always UTF-8, and the same whatever the locale. Indented by tabs as results.json
- * is, or in one line. No newline at the end. */
-hl_status tree_write_json(const hl_node *node, bool indented, tree_sink *sink, void *user, hl_error *error);
-
-/* The same in memory; free() it. */
+/* A node and all below it as JSON: always UTF-8, and the same whatever the locale. Indented by tabs as
+ * results.json is, or in one line. No newline at the end. free() it. */
 hl_status tree_print_json(const hl_node *node, bool indented, char **out, hl_error *error);
 
 /* A number's text, as in JSON. */
