@@ -31,12 +31,13 @@ lab to_lab(const uint8_t *rgb) {
                  0.0259040371 * l + 0.7827717662 * m - 0.8086757660 * s};
 }
 
-results *open_results(hl_result **sink) {
-    results *all = NULL;
+tree *open_results(sink *items) {
+    tree *all = NULL;
     hl_error error;
     assert_ok(results_open(&all, &error), error);
-    assert_ok(results_analysis(all, "some-analysis", "what it does", cJSON_CreateObject(), sink, &error),
-              error);
+    hl_item *analysis = results_analysis(all, "some-analysis", "what it does");
+    item_map(analysis, "options");
+    sink_open(items, item_list(analysis, "results", HL_LIST), "some-analysis");
     return all;
 }
 

@@ -2,7 +2,7 @@
 #ifndef TESTS_REPORT_H
 #define TESTS_REPORT_H
 
-#include "core/report/results.h"
+#include "core/report/write.h"
 #include "tests/json.h"
 #include "tests/support.h"
 
@@ -22,7 +22,7 @@ lab to_lab(const uint8_t *rgb);
 /* ---- results ---- */
 
 /* With one analysis begun, "some-analysis". */
-results *open_results(hl_result **sink);
+tree *open_results(sink *items);
 
 /* Every image is there, 90 x 60, unless its name says "missing". A grid is 2 x 2 patches of 10 pixels in a
  * crop of 20. */

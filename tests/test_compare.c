@@ -1,32 +1,51 @@
 /* Differences of variants: two results' trees, and what the rows say of them. */
-#include "core/report/compare.h"
+#include "core/experiment/compare.h"
 #include "tests/json.h"
 #include "tests/support.h"
+#include "tests/tree.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* The rows for variants a, b, c with these analyses. */
+static cJSON *compare_all(const char *const *analyses, size_t count) {
+    tree *trees[3], *rows;
+    compare_variant variants[3];
+    hl_error error;
+    for (size_t i = 0; i < count; i++) {
+        char *json = text("{\"analyses\":%s}", analyses[i]);
+        trees[i] = make_tree(json);
+        variants[i] = (compare_variant){(const char *const[]){"a", "b", "c"}[i],
+                                        hl_get(tree_node(trees[i]), "analyses")};
+        free(json);
+    }
+    assert_ok(tree_open(&rows, &error), error);
+    compare_variants(variants, count, item_list(tree_root(rows), "rows", HL_LIST));
+    assert_ok(tree_check(rows, &error), error);
+    char *printed;
+    assert_ok(tree_print_json(hl_get(tree_node(rows), "rows"), false, &printed, &error), error);
+    cJSON *read = parse_json(printed);
+    free(printed);
+    tree_close(rows);
+    for (size_t i = 0; i < count; i++) tree_close(trees[i]);
+    return read;
+}
+
 /* Compares two lists of analyses; the rows. */
 static cJSON *compare(const char *first, const char *second) {
-    cJSON *one = parse_json(first), *other = parse_json(second), *rows = NULL;
-    compare_variant variants[] = {{"a", one}, {"b", other}};
-    hl_error error;
-    assert_ok(compare_variants(variants, 2, &rows, &error), error);
-    cJSON_Delete(one);
-    cJSON_Delete(other);
-    return rows;
+    return compare_all((const char *const[]){first, second}, 2);
 }
 
 static double number(const cJSON *row, const char *key) {
-    const cJSON *field = cJSON_GetObjectItem(row, key);
-    if (!cJSON_IsNumber(field)) fail_msg("no number %s", key);
-    return field->valuedouble;
+    const cJSON *entry = cJSON_GetObjectItem(row, key);
+    if (!cJSON_IsNumber(entry)) fail_msg("no number %s", key);
+    return entry->valuedouble;
 }
 
 static const char *words(const cJSON *row, const char *key) {
-    const char *field = cJSON_GetStringValue(cJSON_GetObjectItem(row, key));
-    return field ? field : "";
+    const char *entry = cJSON_GetStringValue(cJSON_GetObjectItem(row, key));
+    return entry ? entry : "";
 }
 
 #define HEAT(TEXT, GRID)                                                                                     \
@@ -97,22 +116,17 @@ static void test_what_cannot_be_compared_is_said(void **state) {
 
 static void test_every_variant_is_held_against_the_first(void **state) {
     (void)state;
-    cJSON *trees[3] = {parse_json(ANALYSIS("p", HEAT("x", "[[0]]"))),
-                       parse_json(ANALYSIS("p", HEAT("x", "[[1]]"))),
-                       parse_json(ANALYSIS("p", HEAT("x", "[[3]]")))};
-    compare_variant variants[] = {{"a", trees[0]}, {"b", trees[1]}, {"c", trees[2]}};
-    cJSON *rows = NULL;
-    hl_error error;
-    assert_ok(compare_variants(variants, 3, &rows, &error), error);
+    const char *const analyses[3] = {ANALYSIS("p", HEAT("x", "[[0]]")), ANALYSIS("p", HEAT("x", "[[1]]")),
+                                     ANALYSIS("p", HEAT("x", "[[3]]"))};
+    cJSON *rows = compare_all(analyses, 3);
     assert_int_equal(cJSON_GetArraySize(rows), 2);
     assert_true(number(cJSON_GetArrayItem(rows, 0), "grid difference") == 1);
     assert_string_equal(words(cJSON_GetArrayItem(rows, 1), "variant"), "c");
     assert_true(number(cJSON_GetArrayItem(rows, 1), "grid difference") == 3);
     cJSON_Delete(rows);
-    assert_ok(compare_variants(variants, 1, &rows, &error), error);
+    rows = compare_all(analyses, 1);
     assert_int_equal(cJSON_GetArraySize(rows), 0);
     cJSON_Delete(rows);
-    for (int i = 0; i < 3; i++) cJSON_Delete(trees[i]);
 }
 
 int main(void) {

@@ -172,8 +172,7 @@ static void test_document(void **state) {
     assert_string_equal(list->folder, TEST_SOURCE "/configs/mini");
     const gallery_image *image = gallery_find(list, "gallery/scene-001.jpg");
     assert_non_null(image);
-    assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(image->facts, "mask")),
-                        "masks/scene-001.png");
+    assert_string_equal(hl_get_text(image->facts, "mask"), "masks/scene-001.png");
     assert_true(image->bytes > 1000);
     assert_string_equal(image->file, TEST_SOURCE "/configs/mini/gallery/scene-001.jpg");
     gallery_close(list);
@@ -182,7 +181,7 @@ static void test_document(void **state) {
 static const char *caption_of(const gallery *list, const char *path) {
     const gallery_image *image = gallery_find(list, path);
     assert_non_null(image);
-    return cJSON_GetStringValue(cJSON_GetObjectItem(image->facts, "caption"));
+    return hl_get_text(image->facts, "caption");
 }
 
 /* The folder says which images there are, its gallery.json what is known of them. */

@@ -6,7 +6,6 @@
 #include "core/registry/registry.h"
 #include "tests/support.h"
 
-#include <cjson/cJSON.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -248,18 +247,33 @@ static void labels_have_weights(void **state) {
     }
 }
 
+static tree *describe(const properties *known) {
+    tree *heads;
+    hl_error error;
+    assert_ok(tree_open(&heads, &error), error);
+    assert_ok(properties_describe(known, tree_root(heads), &error), error);
+    assert_ok(tree_check(heads, &error), error);
+    return heads;
+}
+
+static char *print(const tree *made) {
+    char *json;
+    hl_error error;
+    assert_ok(tree_print_json(tree_node(made), false, &json, &error), error);
+    return json;
+}
+
 static void heads_are_described(void **state) {
     properties *known;
     hl_error error;
     assert_ok(open_labels(*state, "a.json", labels_json, NULL, &known, &error), error);
-    cJSON *heads = cJSON_CreateObject();
-    assert_ok(properties_describe(known, heads, &error), error);
-    char *got = cJSON_PrintUnformatted(heads);
+    tree *heads = describe(known);
+    char *got = print(heads);
     assert_string_equal(got,
                         "{\"L0.H0\":\"colors, places\",\"L0.H1\":\"animals, mixed\",\"L0.H2\":\"Animals\","
                         "\"L1.H0\":\"colors\",\"L1.H1\":\"places\"}");
     free(got);
-    cJSON_Delete(heads);
+    tree_close(heads);
     properties_close(known);
 }
 
@@ -398,17 +412,16 @@ static void published_labels_suit_their_models(void **state) {
         const hl_model_info *model = large_model(cases[i].layers, cases[i].heads_of_a_layer);
         assert_ok(open_options(*state, model, yaml, &known, &error), error);
         expect_heads(known, cases[i].property, cases[i].heads);
-        cJSON *described = cJSON_CreateObject();
-        assert_ok(properties_describe(known, described, &error), error);
-        assert_int_equal(cJSON_GetArraySize(described), cases[i].carrying);
+        tree *described = describe(known);
+        assert_int_equal(tree_node(described)->count, cases[i].carrying);
         /* every label has been folded: no capital is left */
-        char *all = cJSON_PrintUnformatted(described);
+        char *all = print(described);
         for (const char *at = all; *at; ++at) {
             bool of_a_head = (*at == 'L' || *at == 'H') && at[1] >= '0' && at[1] <= '9';
             assert_false(*at >= 'A' && *at <= 'Z' && !of_a_head);
         }
         free(all);
-        cJSON_Delete(described);
+        tree_close(described);
         properties_close(known);
         free(yaml);
     }

@@ -8,39 +8,41 @@ static const char nasty[] = "<script>alert(\"a\" & 'b')</script> \xc3\xa9toile \
 static const char escaped[] =
     "&lt;script&gt;alert(&quot;a&quot; &amp; &#39;b&#39;)&lt;/script&gt; \xc3\xa9toile \xe2\x98\x83";
 
-static void add_heat(hl_result *sink, const char *image, const char *words, const char *head, uint32_t cols) {
-    hl_item *item = sink->item(sink, HL_SCHEMA_HEAT);
-    sink->text(item, "image", image);
-    sink->text(item, "text", words);
-    sink->text(item, "head", head);
-    float *grid = sink->grid(item, "grid", 2, cols);
+static void add_heat(hl_result *result, const char *image, const char *words, const char *head,
+                     uint32_t cols) {
+    hl_item *item = result->item(result, HL_SCHEMA_HEAT);
+    result->text(item, "image", image);
+    result->text(item, "text", words);
+    result->text(item, "head", head);
+    float *grid = result->grid(item, "grid", 2, cols);
     for (uint32_t i = 0; i < 2 * cols; i++) grid[i] = (float)i / 8;
 }
 
-static void add_row(hl_result *sink, const char *name, double number) {
-    hl_item *item = sink->item(sink, "head-norm");
-    sink->text(item, "name", name);
-    sink->number(item, "norm", number);
+static void add_row(hl_result *result, const char *name, double number) {
+    hl_item *item = result->item(result, "head-norm");
+    result->text(item, "name", name);
+    result->number(item, "norm", number);
 }
 
 /* Two texts of two heads over one image, then a table. */
 static hl_status write_files(const char *folder, const char *image, uint32_t cols,
                              const results_images *images, hl_error *error) {
-    hl_result *sink;
-    results *all = open_results(&sink);
+    sink items;
+    tree *all = open_results(&items);
+    hl_result *result = &items.functions;
     const char *heads[] = {"aggregate", "L3.H5"};
-    for (int i = 0; i < 4; i++) add_heat(sink, image, i < 2 ? nasty : "snow", heads[i % 2], cols);
-    add_row(sink, nasty, 0.125);
-    add_row(sink, "plain", -2);
-    assert_ok(results_finish_analysis(all, error), *error);
+    for (int i = 0; i < 4; i++) add_heat(result, image, i < 2 ? nasty : "snow", heads[i % 2], cols);
+    add_row(result, nasty, 0.125);
+    add_row(result, "plain", -2);
+    assert_ok(sink_finish(&items, all, error), *error);
     output *out = NULL;
     assert_ok(output_open(folder, &out, error), *error);
-    hl_status status = results_write(all, images, nasty, nasty, NULL, out, error);
+    hl_status status = results_write(tree_node(all), images, nasty, nasty, NULL, out, error);
     if (status == HL_OK)
         status = output_commit(out, error);
     else
         output_abandon(out);
-    results_close(all);
+    tree_close(all);
     return status;
 }
 

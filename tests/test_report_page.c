@@ -2,6 +2,7 @@
  * variants. */
 #include "core/report/colormap.h"
 #include "tests/report.h"
+#include "tests/tree.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,32 +24,31 @@ typedef struct written {
 
 /* Writes the results of analyses given as JSON, with further keys of the root. */
 static hl_status write_tree(written *self, const char *analyses, const char *more, hl_error *error) {
-    results *all = NULL;
     output *out = NULL;
     *self = (written){.folder = make_folder()};
     results_images images = test_images;
     images.user = &self->loaded;
     images.load_neighbor = load_thumbnail;
-    assert_ok(results_open(&all, error), *error);
-    cJSON_ReplaceItemInObject(results_root(all), "analyses", parse_json(analyses));
-    cJSON *keys = parse_json(more ? more : "{}");
-    for (cJSON *key; (key = cJSON_DetachItemFromArray(keys, 0));) {
-        cJSON_AddItemToObject(results_root(all), key->string, key);
-    }
-    cJSON_Delete(keys);
+    const char *keys = more ? strchr(more, '{') + 1 : "}";
+    char *json = text("{\"version\": 1, \"analyses\": %s%s %s", analyses,
+                      keys[strspn(keys, " ")] == '}' ? "" : ",", keys);
+    tree *all = make_tree(json);
+    free(json);
     assert_ok(output_open(self->folder, &out, error), *error);
-    hl_status status = results_write(all, &images, "title", "experiment", "model: {path: m}\n", out, error);
-    results_close(all);
+    hl_status status =
+        results_write(tree_node(all), &images, "title", "experiment", "model: {path: m}\n", out, error);
+    tree_close(all);
     if (status != HL_OK) {
         output_abandon(out);
         return status;
     }
     assert_ok(output_commit(out, error), *error);
-    char *page = text("%s/report.html", self->folder), *json = text("%s/results.json", self->folder);
+    char *page = text("%s/report.html", self->folder);
+    json = text("%s/results.json", self->folder);
     self->page = read_file(page, NULL);
-    char *tree = read_file(json, NULL);
-    self->root = parse_json(tree);
-    free(tree);
+    char *content = read_file(json, NULL);
+    self->root = parse_json(content);
+    free(content);
     free(json);
     free(page);
     return HL_OK;

@@ -186,7 +186,7 @@ static void other_json_is_refused(void **state) {
     assert_refused("[\"\\\\\\u0000\"]", 12, "a NUL character at byte 4");
     assert_refused("[1\0]", 4, "no valid JSON");
     assert_refused("[\"\xff\"]", 5, "not UTF-8");
-    assert_refused("[{\"path\":1,\"path\":2}]", 21, "two entries \"path\"");
+    assert_refused("[{\"path\":1,\"path\":2}]", 21, "item 0 (from 0): has two entries \"path\"");
     char deep[2100];
     memset(deep, '[', sizeof deep);
     assert_refused(deep, sizeof deep, "more than 1000 levels");

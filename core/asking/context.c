@@ -2,6 +2,7 @@
 #include "core/asking/context.h"
 #include "core/io/call.h"
 
+#include "core/io/utf8.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -328,7 +329,8 @@ const hl_ask *context_interface(const context *self) {
 hl_status context_load_picture(void *user, const char *name, picture *out, hl_error *error) {
     const context *self = user;
     for (size_t i = 0; i < self->image_count; ++i) {
-        if (strcmp(self->images[i]->name, name) == 0) return picture_load(self->images[i]->path, out, error);
+        if (utf8_is_shown_as(self->images[i]->name, name))
+            return picture_load(self->images[i]->path, out, error);
     }
     return hl_fail(error, HL_FAILED, "%s: a result shows an image that no analysis was given", name);
 }
@@ -355,7 +357,7 @@ hl_status context_load_neighbor(void *user, const char *path, picture *out, hl_e
     return status;
 }
 
-const cJSON *context_facts(void *user, const char *path) {
+const hl_node *context_facts(void *user, const char *path) {
     const gallery_image *image = find_neighbor(user, path);
     return image ? image->facts : NULL;
 }

@@ -24,6 +24,6 @@ hl_status context_load_picture(void *user, const char *name, picture *out, hl_er
 
 /* The same for an image of the gallery, and what the gallery says of it (NULL: nothing). */
 hl_status context_load_neighbor(void *user, const char *path, picture *out, hl_error *error);
-const cJSON *context_facts(void *user, const char *path);
+const hl_node *context_facts(void *user, const char *path);
 
 #endif

@@ -5,6 +5,7 @@
 #include "core/atlas/search.h"
 #include "core/indexing/index.h"
 #include "core/io/identity.h"
+#include "core/io/utf8.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,7 +52,12 @@ void nearest_close(nearest *self) {
 }
 
 const gallery_image *nearest_image(const nearest *self, const char *path) {
-    return self->gallery ? gallery_find(self->gallery, path) : NULL;
+    if (!self->gallery) return NULL;
+    const gallery_image *image = gallery_find(self->gallery, path);
+    for (size_t i = 0; !image && i < self->gallery->count; ++i) {
+        if (utf8_is_shown_as(self->gallery->images[i].path, path)) image = &self->gallery->images[i];
+    }
+    return image;
 }
 
 /* ---- the gallery and its atlas ---- */
@@ -299,13 +305,10 @@ hl_status nearest_check(const nearest *self, hl_error *error) {
 
 /* ---- what was searched ---- */
 
-static bool add_skip(cJSON *list, const char *path, const char *reason) {
-    cJSON *entry = cJSON_CreateObject();
-    if (!entry || !cJSON_AddItemToArray(list, entry)) {
-        cJSON_Delete(entry);
-        return false;
-    }
-    return cJSON_AddStringToObject(entry, "path", path) && cJSON_AddStringToObject(entry, "reason", reason);
+static void add_skip(hl_item *list, const char *path, const char *reason) {
+    hl_item *entry = item_map(list, NULL);
+    item_text(entry, "path", path);
+    item_text(entry, "reason", reason);
 }
 
 /* Marks the gallery's images that the atlas answers for; returns how many. */
@@ -320,21 +323,18 @@ static size_t mark_searched(const nearest *self, bool *known) {
 }
 
 /* First those that the atlas remembers, with their reason, then those that may be read another time. */
-static bool list_skipped(const nearest *self, bool *known, cJSON *list) {
+static void list_skipped(const nearest *self, bool *known, hl_item *list) {
     const char *path, *reason;
-    bool ok = true;
-    for (size_t i = 0; ok && atlas_skipped_at(self->atlas, i, &path, &reason); ++i) {
+    for (size_t i = 0; atlas_skipped_at(self->atlas, i, &path, &reason); ++i) {
         const gallery_image *image = gallery_find(self->gallery, path);
         if (!image || image->bytes < 0 || known[image - self->gallery->images]) continue;
         known[image - self->gallery->images] = true;
-        ok = add_skip(list, path, reason);
+        add_skip(list, path, reason);
     }
-    for (size_t i = 0; ok && i < self->gallery->count; ++i) {
+    for (size_t i = 0; i < self->gallery->count; ++i) {
         const gallery_image *image = &self->gallery->images[i];
-        if (!known[i] && image->bytes >= 0)
-            ok = add_skip(list, image->path, "could not be read at the moment");
+        if (!known[i] && image->bytes >= 0) add_skip(list, image->path, "could not be read at the moment");
     }
-    return ok;
 }
 
 static size_t count_missing(const gallery *images) {
@@ -343,22 +343,15 @@ static size_t count_missing(const gallery *images) {
     return missing;
 }
 
-static bool describe_gallery(const nearest *self, bool *known, cJSON *section) {
-    double images = (double)self->gallery->count, missing = (double)count_missing(self->gallery);
-    cJSON *list = cJSON_CreateArray();
-    bool ok = list && cJSON_AddNumberToObject(section, "images", images) &&
-              cJSON_AddNumberToObject(section, "searched", (double)mark_searched(self, known)) &&
-              cJSON_AddNumberToObject(section, "missing", missing) &&
-              cJSON_AddItemToObject(section, "skipped", list);
-    if (!ok) cJSON_Delete(list);
-    return ok && list_skipped(self, known, list);
-}
-
-hl_status nearest_describe(const nearest *self, cJSON *root, hl_error *error) {
+hl_status nearest_describe(const nearest *self, hl_item *root, hl_error *error) {
     if (!self->atlas) return HL_OK;
     bool *known = calloc(self->gallery->count + 1, sizeof *known);
-    cJSON *section = known ? cJSON_AddObjectToObject(root, "gallery") : NULL;
-    bool ok = section && describe_gallery(self, known, section);
+    if (!known) return hl_no_memory(error, "the results");
+    hl_item *section = item_map(root, "gallery");
+    item_whole(section, "images", (int64_t)self->gallery->count);
+    item_whole(section, "searched", (int64_t)mark_searched(self, known));
+    item_whole(section, "missing", (int64_t)count_missing(self->gallery));
+    list_skipped(self, known, item_list(section, "skipped", HL_LIST));
     free(known);
-    return ok ? HL_OK : hl_no_memory(error, "the results");
+    return HL_OK;
 }

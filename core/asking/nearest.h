@@ -7,8 +7,8 @@
 
 #include "core/atlas/gallery.h"
 #include "core/engine/engine.h"
+#include "core/tree/tree.h"
 #include "headlight/weights.h"
-#include <cjson/cJSON.h>
 
 typedef struct nearest nearest;
 
@@ -32,9 +32,10 @@ hl_status nearest_check(const nearest *self, hl_error *error);
 /* What of the gallery was searched and what was not, as "gallery" of the results: {"images": 10, "searched":
  * 8, "missing": 1, "skipped": [{"path": ..., "reason": ...}]}. `missing` files cannot be found at the moment;
  * codes that the atlas has of them were searched. Nothing before the first query. */
-hl_status nearest_describe(const nearest *self, cJSON *root, hl_error *error);
+hl_status nearest_describe(const nearest *self, hl_item *root, hl_error *error);
 
-/* The gallery's image behind a neighbour's path; NULL before the first query and when there is none. */
+/* The gallery's image behind a neighbour's path, as the search or as results call it; NULL before the first
+ * query and when there is none. */
 const gallery_image *nearest_image(const nearest *self, const char *path);
 
 #endif

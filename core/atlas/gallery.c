@@ -3,7 +3,6 @@
 
 #include "core/io/identity.h"
 #include "core/io/input.h"
-#include "core/io/json.h"
 #include "core/io/utf8.h"
 #include <dirent.h>
 #include <errno.h>
@@ -39,7 +38,7 @@ static char *join(const char *folder, const char *path) {
 }
 
 /* `path` need not end with NUL. "./" before it, as `find .` writes it, is left out. */
-static hl_status add_image(builder *to, const char *path, size_t length, const cJSON *facts,
+static hl_status add_image(builder *to, const char *path, size_t length, const hl_node *facts,
                            hl_error *error) {
     gallery *list = to->list;
     while (length > 2 && path[0] == '.' && path[1] == '/' && path[2] != '/') {
@@ -242,39 +241,26 @@ static hl_status parse_list(const char *name, const uint8_t *bytes, size_t count
     return status;
 }
 
-/* The text under `path`, which must be there once. */
-static hl_status read_path(const char *name, const cJSON *item, size_t number, const char **out,
-                           hl_error *error) {
-    const cJSON *path = cJSON_GetObjectItemCaseSensitive(item, "path");
-    *out = cJSON_GetStringValue(path);
-    if (!*out || !**out) {
-        return hl_fail(error, HL_FAILED,
-                       "%s: item %zu (from 0): expected an object with `path`, an image file relative to "
-                       "this one",
-                       name, number);
-    }
-    while ((path = path->next)) {
-        if (strcmp(path->string, "path") != 0) continue;
-        return hl_fail(error, HL_FAILED, "%s: item %zu (from 0): has two paths; keep one of them", name,
-                       number);
-    }
-    return HL_OK;
-}
-
 /* A list of objects with `path`. */
 static hl_status parse_document(const char *name, const uint8_t *bytes, size_t count, gallery *list,
                                 hl_error *error) {
     builder images = {.list = list};
-    hl_status status = json_parse(name, bytes, count, &list->document, error);
-    if (status == HL_OK && !cJSON_IsArray(list->document)) {
-        status = hl_fail(error, HL_FAILED, "%s: expected a list of objects with `path`", name);
-    }
+    hl_status status = tree_read_json(name, bytes, count, "path", &list->document, error);
     if (status != HL_OK) return status;
+    const hl_node *root = tree_node(list->document);
+    if (root->type != HL_LIST) {
+        return hl_fail(error, HL_FAILED, "%s: expected a list of objects with `path`", name);
+    }
     size_t number = 0;
-    for (const cJSON *item = list->document->child; item && status == HL_OK; item = item->next, ++number) {
-        const char *path;
-        status = read_path(name, item, number, &path, error);
-        if (status == HL_OK) status = add_image(&images, path, strlen(path), item, error);
+    for (const hl_node *item = root->first; item && status == HL_OK; item = item->next, ++number) {
+        const char *path = hl_get_text(item, "path");
+        if (!*path) {
+            return hl_fail(error, HL_FAILED,
+                           "%s: item %zu (from 0): expected an object with `path`, an image file relative to "
+                           "this one",
+                           name, number);
+        }
+        status = add_image(&images, path, strlen(path), item, error);
     }
     return status;
 }
@@ -409,7 +395,7 @@ void gallery_close(gallery *self) {
     free(self->images);
     free(self->folder);
     left_out_free(&self->left_out);
-    cJSON_Delete(self->document);
+    tree_close(self->document);
     free(self);
 }
 

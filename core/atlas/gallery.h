@@ -3,8 +3,8 @@
 #define GALLERY_H
 
 #include "core/atlas/left_out.h"
+#include "core/tree/tree.h"
 #include "headlight/error.h"
-#include <cjson/cJSON.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -14,14 +14,14 @@ typedef struct gallery_image {
     const char *file; /* to open */
     int64_t bytes,
         modified; /* of the file; modified in nanoseconds since 1970; -1 where the file cannot be found */
-    const cJSON *facts; /* gallery.json's object: caption, mask and further keys; NULL when there is none */
+    const hl_node *facts; /* gallery.json's object: caption, mask and further keys; NULL when there is none */
 } gallery_image;
 
 typedef struct gallery {
     char *folder;
     gallery_image *images; /* in the byte order of their paths, each path once */
     size_t count;
-    cJSON *document;   /* behind `facts` */
+    tree *document;    /* behind `facts` */
     left_out left_out; /* of a folder */
 } gallery;
 

@@ -3,8 +3,8 @@
 
 #include "core/io/identity.h"
 #include "core/io/input.h"
-#include "core/io/json.h"
 #include "core/io/output_list.h"
+#include "core/tree/tree.h"
 #include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,12 +73,11 @@ static hl_status add_picture(void *context, const char *name, hl_error *error) {
     return add(context, name, false, error);
 }
 
-static hl_status add_masks(const lesson *from, const cJSON *document, hl_error *error) {
-    const cJSON *item;
+static hl_status add_masks(const lesson *from, const hl_node *document, hl_error *error) {
     hl_status status = HL_OK;
-    cJSON_ArrayForEach(item, document) {
-        const char *mask = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, "mask"));
-        if (mask && *mask && status == HL_OK) status = add(from, mask, true, error);
+    for (const hl_node *item = document->first; item && status == HL_OK; item = item->next) {
+        const char *mask = hl_get_text(item, "mask");
+        if (*mask) status = add(from, mask, true, error);
     }
     return status;
 }
@@ -88,15 +87,16 @@ static hl_status learn_masks(const lesson *from, hl_error *error) {
     char *path;
     uint8_t *bytes = NULL;
     size_t count;
-    cJSON *document = NULL;
+    tree *document = NULL;
     if (asprintf(&path, "%s/gallery.json", from->folder) < 0) return hl_no_memory(error, from->folder);
     hl_status status = input_read(path, LARGEST_FILE, &bytes, &count, error);
-    if (status == HL_OK) status = json_parse(path, bytes, count, &document, error);
+    if (status == HL_OK) status = tree_read_json(path, bytes, count, NULL, &document, error);
     free(bytes);
     free(path);
     if (status == HL_NO_MEMORY) return status;
-    status = cJSON_IsArray(document) ? add_masks(from, document, error) : HL_OK;
-    cJSON_Delete(document);
+    status =
+        document && hl_is_list(tree_node(document)) ? add_masks(from, tree_node(document), error) : HL_OK;
+    tree_close(document);
     return status;
 }
 

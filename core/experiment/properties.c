@@ -210,13 +210,12 @@ static char *names_of(const properties *self, uint32_t component) {
     return NULL;
 }
 
-hl_status properties_describe(const properties *self, cJSON *heads, hl_error *error) {
+hl_status properties_describe(const properties *self, hl_item *heads, hl_error *error) {
     for (uint32_t i = 0; i < self->model->component_count; ++i) {
         char *names = names_of(self, i);
-        bool ok = names &&
-                  (!*names || cJSON_AddStringToObject(heads, hl_component_at(self->model, i)->name, names));
+        if (!names) return hl_no_memory(error, "the results");
+        if (*names) item_text(heads, hl_component_at(self->model, i)->name, names);
         free(names);
-        if (!ok) return hl_no_memory(error, "the results");
     }
     return HL_OK;
 }

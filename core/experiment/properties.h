@@ -3,9 +3,9 @@
 #ifndef PROPERTIES_H
 #define PROPERTIES_H
 
+#include "core/tree/tree.h"
 #include "headlight/extractor.h"
 #include "headlight/plugin.h"
-#include <cjson/cJSON.h>
 
 typedef struct properties properties;
 
@@ -20,7 +20,7 @@ void properties_close(properties *self); /* accepts NULL */
 hl_status properties_find(const properties *self, const char *name, const hl_selection **out,
                           hl_error *error);
 
-/* Adds every head that carries something to the object: {"L3.H5": "colors", "L3.H6": "places, weather"}. */
-hl_status properties_describe(const properties *self, cJSON *heads, hl_error *error);
+/* Adds every head that carries something to the map: {"L3.H5": "colors", "L3.H6": "places, weather"}. */
+hl_status properties_describe(const properties *self, hl_item *heads, hl_error *error);
 
 #endif

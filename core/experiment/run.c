@@ -1,95 +1,89 @@
 /* `headlight run`: an experiment from its YAML file to its report; one with variants once for each of them,
  * each into a folder of its own, and then a page that compares them. Everything is checked before anything is
  * run. */
+#include "core/experiment/compare.h"
 #include "core/experiment/run_description.h"
 #include "core/experiment/single_run.h"
 #include "core/io/call.h"
 #include "core/io/output_list.h"
-#include "core/report/compare.h"
+#include "core/report/write.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct runs {
     const hl_run_request *request;
     experiment_source source;
     const experiment *plan; /* as it stands: for its variants and its output */
     single_run **each;
-    results **found; /* of each */
+    tree **found; /* of each */
     size_t count;
 } runs;
 
 /* ---- the page that compares variants ---- */
 
-static bool add_report(cJSON *reports, const char *name, const cJSON *root) {
-    cJSON *report = cJSON_CreateObject();
-    if (!report || !cJSON_AddItemToArray(reports, report)) {
-        cJSON_Delete(report);
-        return false;
-    }
-    const cJSON *model = cJSON_GetObjectItem(root, "model"), *compute = cJSON_GetObjectItem(root, "compute");
-    return cJSON_AddStringToObject(report, "variant", name) &&
-           cJSON_AddItemToObject(report, "model", cJSON_Duplicate(model, true)) &&
-           cJSON_AddItemToObject(report, "compute", cJSON_Duplicate(compute, true));
+static void add_report(hl_item *reports, const char *name, const hl_node *root) {
+    hl_item *report = item_map(reports, NULL);
+    item_text(report, "variant", name);
+    item_copy(report, "model", hl_get(root, "model"));
+    item_copy(report, "compute", hl_get(root, "compute"));
 }
 
-static bool all_say(const cJSON *reports, const char *section, const cJSON *fact) {
-    const cJSON *report = NULL;
-    cJSON_ArrayForEach(report, reports) {
-        const cJSON *other = cJSON_GetObjectItem(cJSON_GetObjectItem(report, section), fact->string);
-        if (!cJSON_Compare(fact, other, true)) return false;
+/* Of numbers and texts, which is all that these sections have. */
+static bool is_same(const hl_node *a, const hl_node *b) {
+    if (!a || !b || a->type != b->type) return false;
+    return a->type == HL_TEXT ? strcmp(a->text, b->text) == 0
+                              : a->number == b->number && a->truth == b->truth;
+}
+
+static bool all_say(const hl_node *reports, const char *section, const hl_node *fact) {
+    for (const hl_node *report = reports->first; report; report = report->next) {
+        if (!is_same(fact, hl_get(hl_get(report, section), fact->key))) return false;
     }
     return true;
 }
 
 /* What is the same in all reports is true of the whole. */
-static bool add_shared(cJSON *root, const cJSON *reports, const char *section) {
-    cJSON *shared = cJSON_GetObjectItem(root, section);
-    const cJSON *fact = NULL;
-    cJSON_ArrayForEach(fact, cJSON_GetObjectItem(cJSON_GetArrayItem(reports, 0), section)) {
-        if (!all_say(reports, section, fact)) continue;
-        cJSON *copy = cJSON_Duplicate(fact, true);
-        if (copy && cJSON_AddItemToObject(shared, fact->string, copy)) continue;
-        cJSON_Delete(copy);
-        return false;
+static void add_shared(hl_item *root, const hl_node *reports, const char *section) {
+    hl_item *shared = item_inner(root, section);
+    const hl_node *said = hl_get(reports->first, section);
+    for (const hl_node *fact = said ? said->first : NULL; fact; fact = fact->next) {
+        if (all_say(reports, section, fact)) item_copy(shared, fact->key, fact);
     }
-    return true;
 }
 
 /* The tree of the page that compares: "reports", one for each variant, and "variants", the differences. */
-static hl_status compare_all(const runs *self, cJSON *root, hl_error *error) {
+static hl_status compare_all(const runs *self, tree *overview, hl_error *error) {
     const experiment *plan = self->plan;
-    cJSON *reports = cJSON_AddArrayToObject(root, "reports"), *rows = NULL;
+    hl_item *root = tree_root(overview), *reports = item_list(root, "reports", HL_LIST);
     compare_variant *compared = calloc(plan->variant_count, sizeof *compared);
-    bool ok = reports && compared;
-    for (size_t i = 0; i < plan->variant_count && ok; ++i) {
-        const cJSON *tree = results_root(self->found[i]);
-        compared[i] = (compare_variant){plan->variants[i].name, cJSON_GetObjectItem(tree, "analyses")};
-        ok = add_report(reports, plan->variants[i].name, tree);
+    if (!compared) return hl_no_memory(error, "the comparison");
+    for (size_t i = 0; i < plan->variant_count; ++i) {
+        const hl_node *found = tree_node(self->found[i]);
+        compared[i] = (compare_variant){plan->variants[i].name, hl_get(found, "analyses")};
+        add_report(reports, plan->variants[i].name, found);
     }
-    ok = ok && add_shared(root, reports, "model") && add_shared(root, reports, "compute");
-    hl_status status = ok ? compare_variants(compared, plan->variant_count, &rows, error)
-                          : hl_no_memory(error, "the comparison");
+    if (reports) add_shared(root, item_node(reports), "model");
+    if (reports) add_shared(root, item_node(reports), "compute");
+    compare_variants(compared, plan->variant_count, item_list(root, "variants", HL_LIST));
     free(compared);
-    if (status != HL_OK) return status;
-    if (cJSON_AddItemToObject(root, "variants", rows)) return HL_OK;
-    cJSON_Delete(rows);
-    return hl_no_memory(error, "the comparison");
+    return tree_check(overview, error);
 }
 
 static hl_status write_comparison(const runs *self, output *files, hl_error *error) {
     static const results_images nothing_to_draw = {0};
-    results *overview = NULL;
+    tree *overview = NULL;
     page_words words = {NULL, NULL, NULL};
     hl_status status = results_open(&overview, error);
-    if (status == HL_OK) status = compare_all(self, results_root(overview), error);
+    if (status == HL_OK) status = compare_all(self, overview, error);
     if (status == HL_OK) status = page_words_make(self->request, &self->source, self->plan, &words, error);
     output_enter(files, NULL);
     if (status == HL_OK) {
-        status = results_write(overview, &nothing_to_draw, words.title, words.experiment, words.sections,
-                               files, error);
+        status = results_write(tree_node(overview), &nothing_to_draw, words.title, words.experiment,
+                               words.sections, files, error);
     }
     page_words_free(&words);
-    results_close(overview);
+    tree_close(overview);
     return status;
 }
 
@@ -98,7 +92,7 @@ static hl_status write_comparison(const runs *self, output *files, hl_error *err
 static hl_status open_runs(runs *self, hl_library *library, hl_error *error) {
     size_t count = self->plan->variant_count ? self->plan->variant_count : 1;
     self->each = calloc(count, sizeof *self->each);
-    self->found = calloc(count, sizeof(results *));
+    self->found = calloc(count, sizeof(tree *));
     if (!self->each || !self->found) return hl_no_memory(error, "the runs of an experiment");
     hl_status status = HL_OK;
     for (; self->count < count && status == HL_OK; ++self->count) {
@@ -112,7 +106,7 @@ static hl_status open_runs(runs *self, hl_library *library, hl_error *error) {
 
 static void close_runs(runs *self) {
     for (size_t i = 0; i < self->count; ++i) {
-        results_close(self->found[i]);
+        tree_close(self->found[i]);
         single_run_close(self->each[i]);
     }
     free(self->each);

@@ -4,118 +4,101 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool add_text(cJSON *object, const char *key, const char *value) {
-    return cJSON_AddStringToObject(object, key, value) != NULL;
-}
-
-static bool add_number(cJSON *object, const char *key, double value) {
-    return cJSON_AddNumberToObject(object, key, value) != NULL;
-}
-
 /* What the plugin says about its model, under keys that the host has not taken. */
-static bool add_facts(cJSON *object, const hl_model_info *info) {
+static void add_facts(hl_item *model, const hl_model_info *info) {
     for (uint32_t i = 0; i < info->fact_count; ++i) {
         const char *rows = (const char *)info->facts;
         const hl_fact *fact = (const hl_fact *)(const void *)(rows + (size_t)i * info->fact_size);
         if (!fact->name || !fact->value || strcmp(fact->name, "digest") == 0 ||
-            cJSON_GetObjectItemCaseSensitive(object, fact->name))
+            hl_get(item_node(model), fact->name))
             continue;
-        if (!add_text(object, fact->name, fact->value)) return false;
+        item_text(model, fact->name, fact->value);
     }
-    return true;
 }
 
-static bool describe_model(cJSON *model, const engine *self, const char *digest) {
+static void describe_model(hl_item *model, const engine *self, const char *digest) {
     const hl_model_info *info = self->info;
-    return add_text(model, "name", info->name) && add_text(model, "plugin", self->model_plugin->name) &&
-           add_text(model, "summary", info->summary) && add_number(model, "embed_dim", info->embed_dim) &&
-           add_number(model, "image_size", info->preprocess.size) && add_facts(model, info) &&
-           (!*digest || add_text(model, "digest", digest));
+    item_text(model, "name", info->name);
+    item_text(model, "plugin", self->model_plugin->name);
+    item_text(model, "summary", info->summary);
+    item_whole(model, "embed_dim", info->embed_dim);
+    item_whole(model, "image_size", info->preprocess.size);
+    add_facts(model, info);
+    if (*digest) item_text(model, "digest", digest);
 }
 
-static bool describe_compute(cJSON *compute, const engine *self) {
+static void describe_compute(hl_item *compute, const engine *self) {
     const hl_compute *with = &self->compute;
     const char *fallback = self->fallback.message;
-    return add_text(compute, "backend", self->compute_plugin->name) &&
-           add_text(compute, "description", with->api->describe(with->backend)) &&
-           add_text(compute, "kernel", with->api->kernel(with->backend)) &&
-           add_text(compute, "precision", with->api->precision(with->backend)) &&
-           add_number(compute, "threads", self->interface->threads(self->interface)) &&
-           (!*fallback || add_text(compute, "fallback", fallback));
+    item_text(compute, "backend", self->compute_plugin->name);
+    item_text(compute, "description", with->api->describe(with->backend));
+    item_text(compute, "kernel", with->api->kernel(with->backend));
+    item_text(compute, "precision", with->api->precision(with->backend));
+    item_whole(compute, "threads", self->interface->threads(self->interface));
+    if (*fallback) item_text(compute, "fallback", fallback);
 }
 
-hl_status describe_engine(engine *self, cJSON *root, hl_error *error) {
-    cJSON *model = cJSON_GetObjectItem(root, "model"), *compute = cJSON_GetObjectItem(root, "compute");
+hl_status describe_engine(engine *self, hl_item *root, hl_error *error) {
     const char *digest;
     hl_status status = engine_digest(self, &digest, error);
     if (status != HL_OK) return status;
-    bool ok = describe_model(model, self, digest) && describe_compute(compute, self);
-    return ok ? HL_OK : hl_no_memory(error, "the results");
+    describe_model(item_inner(root, "model"), self, digest);
+    describe_compute(item_inner(root, "compute"), self);
+    return HL_OK;
 }
 
-hl_status describe_cut_texts(const cut_texts *cut, uint32_t context, cJSON *root, hl_error *error) {
-    if (cut->count == 0) return HL_OK;
-    cJSON *list = cJSON_AddArrayToObject(root, "truncated");
-    bool ok = list != NULL;
-    for (size_t i = 0; i < cut->count && ok; ++i) {
-        cJSON *entry = cJSON_CreateObject();
-        ok = entry && cJSON_AddItemToArray(list, entry);
-        if (!ok) cJSON_Delete(entry);
-        ok = ok && add_text(entry, "text", cut->all[i].text) &&
-             add_number(entry, "tokens", (double)cut->all[i].tokens) && add_number(entry, "context", context);
+void describe_cut_texts(const cut_texts *cut, uint32_t context, hl_item *root) {
+    if (cut->count == 0) return;
+    hl_item *list = item_list(root, "truncated", HL_LIST);
+    for (size_t i = 0; i < cut->count; ++i) {
+        hl_item *entry = item_map(list, NULL);
+        item_text(entry, "text", cut->all[i].text);
+        item_whole(entry, "tokens", (int64_t)cut->all[i].tokens);
+        item_whole(entry, "context", context);
     }
-    return ok ? HL_OK : hl_no_memory(error, "the results");
 }
 
-hl_status describe_properties(const properties *known, const char *extractor, cJSON *root, hl_error *error) {
+hl_status describe_properties(const properties *known, const char *extractor, hl_item *root,
+                              hl_error *error) {
     if (!known) return HL_OK;
-    cJSON *section = cJSON_AddObjectToObject(root, "properties");
-    cJSON *heads = section ? cJSON_AddObjectToObject(section, "heads") : NULL;
-    if (!heads || !add_text(section, "extractor", extractor)) return hl_no_memory(error, "the results");
+    hl_item *section = item_map(root, "properties"), *heads = item_map(section, "heads");
+    item_text(section, "extractor", extractor);
     return properties_describe(known, heads, error);
 }
 
 /* An option's value as results.json shows it. */
-static cJSON *value_as_json(const hl_option *option, const hl_value *value, const char *const *written,
-                            size_t written_count) {
-    if (!value->given) return cJSON_CreateNull();
+static hl_status add_option(void *user, const hl_option *option, const hl_value *value,
+                            const char *const *written, size_t written_count, hl_error *error) {
+    hl_item *options = user, *list;
+    (void)error;
+    if (!value->given) {
+        item_nothing(options, option->name);
+        return HL_OK;
+    }
     switch (option->type) {
     case HL_BOOL:
-        return cJSON_CreateBool(value->boolean);
+        item_truth(options, option->name, value->boolean);
+        break;
     case HL_INT:
-        return cJSON_CreateNumber((double)value->integer);
+        item_whole(options, option->name, value->integer);
+        break;
     case HL_REAL:
-        return cJSON_CreateNumber(value->real);
+        item_double(options, option->name, value->real);
+        break;
     case HL_STRING:
     case HL_CHOICE:
     case HL_PATH:
-        return cJSON_CreateString(written_count ? written[0] : "");
-    case HL_STRINGS:
-    case HL_IMAGES:
-    case HL_DIRECTIONS:
-    case HL_HEADS:
-    case HL_PROPERTIES:
-        return cJSON_CreateStringArray(written, (int)written_count);
+        item_text(options, option->name, written_count ? written[0] : "");
+        break;
+    default:
+        list = item_list(options, option->name, HL_LIST);
+        for (size_t i = 0; i < written_count; ++i) item_text(list, NULL, written[i]);
     }
-    return NULL;
+    return HL_OK;
 }
 
-static hl_status add_option(void *user, const hl_option *option, const hl_value *value,
-                            const char *const *written, size_t written_count, hl_error *error) {
-    cJSON *item = value_as_json(option, value, written, written_count);
-    if (item && cJSON_AddItemToObject(user, option->name, item)) return HL_OK;
-    cJSON_Delete(item);
-    return hl_no_memory(error, "the results");
-}
-
-hl_status describe_options(const option_values *values, cJSON **out, hl_error *error) {
-    *out = cJSON_CreateObject();
-    if (!*out) return hl_no_memory(error, "the results");
-    hl_status status = options_visit(values, add_option, *out, error);
-    if (status == HL_OK) return HL_OK;
-    cJSON_Delete(*out);
-    *out = NULL;
-    return status;
+hl_status describe_options(const option_values *values, hl_item *analysis, hl_error *error) {
+    return options_visit(values, add_option, item_map(analysis, "options"), error);
 }
 
 /* The experiment as it was written, for the page, and what the command line changed. free() it. */

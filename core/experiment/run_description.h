@@ -7,20 +7,20 @@
 #include "core/experiment/experiment.h"
 #include "core/experiment/properties.h"
 #include "core/host/library.h"
-#include <cjson/cJSON.h>
+#include "core/tree/tree.h"
 
 /* Adds to the root's "model" and "compute". Reads the weights for their digest, unless an atlas asked for it
  * before. */
-hl_status describe_engine(engine *model, cJSON *root, hl_error *error);
+hl_status describe_engine(engine *model, hl_item *root, hl_error *error);
 
 /* Adds "truncated", when there are any: see results.h. */
-hl_status describe_cut_texts(const cut_texts *cut, uint32_t context, cJSON *root, hl_error *error);
+void describe_cut_texts(const cut_texts *cut, uint32_t context, hl_item *root);
 
 /* Adds "properties"; `known` NULL: nothing to add. */
-hl_status describe_properties(const properties *known, const char *extractor, cJSON *root, hl_error *error);
+hl_status describe_properties(const properties *known, const char *extractor, hl_item *root, hl_error *error);
 
-/* An analysis's options as the user wrote them; *out is the caller's. */
-hl_status describe_options(const option_values *values, cJSON **out, hl_error *error);
+/* Adds "options": an analysis's options as the user wrote them. */
+hl_status describe_options(const option_values *values, hl_item *analysis, hl_error *error);
 
 typedef struct page_words {
     char *title, *experiment, *sections; /* see results_write */

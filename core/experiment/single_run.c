@@ -6,6 +6,7 @@
 #include "core/engine/cut_texts.h"
 #include "core/experiment/properties.h"
 #include "core/experiment/run_description.h"
+#include "core/report/write.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -28,7 +29,7 @@ struct single_run {
     size_t image_count;
     cut_texts cut; /* of the analyses' texts */
     context *context;
-    results *results;
+    tree *results;
 };
 
 static const hl_value *const *values_of(const experiment_step *step) {
@@ -197,34 +198,35 @@ static hl_status load(single_run *self, hl_error *error) {
 }
 
 static hl_status describe(single_run *self, hl_error *error) {
-    cJSON *root = results_root(self->results);
+    hl_item *root = tree_root(self->results);
     const hl_plugin *extractor = self->plan->properties ? self->plan->properties->plugin : NULL;
     hl_status status = describe_engine(self->model, root, error);
-    if (status == HL_OK) status = describe_cut_texts(&self->cut, self->model->info->context, root, error);
     if (status != HL_OK) return status;
+    describe_cut_texts(&self->cut, self->model->info->context, root);
     return describe_properties(self->properties, extractor ? extractor->name : NULL, root, error);
 }
 
-static hl_status start_analysis(single_run *self, const experiment_step *step, hl_result **sink,
+/* The list that the analysis fills. */
+static hl_status start_analysis(single_run *self, const experiment_step *step, hl_item **list,
                                 hl_error *error) {
-    cJSON *options;
-    hl_status status = describe_options(step->values, &options, error);
-    if (status != HL_OK) return status;
-    const hl_plugin *plugin = step->plugin;
-    status = results_analysis(self->results, plugin->name, plugin->summary, options, sink, error);
-    return status == HL_OK ? results_set_title(self->results, step->title, error) : status;
+    hl_item *analysis = results_analysis(self->results, step->plugin->name, step->plugin->summary);
+    hl_status status = describe_options(step->values, analysis, error);
+    if (step->title) item_text(analysis, "title", step->title);
+    *list = item_list(analysis, "results", HL_LIST);
+    return status == HL_OK ? tree_check(self->results, error) : status;
 }
 
 static hl_status analyse(single_run *self, const experiment_step *step, hl_error *error) {
     hl_analysis_api api;
     registry_table(step->plugin, &api, sizeof api);
     if (!api.run) return hl_fail(error, HL_USAGE, "analysis/%s lacks the function `run`", step->plugin->name);
-    hl_result *sink;
-    hl_status status = start_analysis(self, step, &sink, error);
-    if (status == HL_OK) {
-        status = api.run(context_interface(self->context), options_values(step->values), sink, error);
-    }
-    return status == HL_OK ? results_finish_analysis(self->results, error) : status;
+    hl_item *list;
+    hl_status status = start_analysis(self, step, &list, error);
+    if (status != HL_OK) return status;
+    sink items;
+    sink_open(&items, list, step->plugin->name);
+    status = api.run(context_interface(self->context), options_values(step->values), &items.functions, error);
+    return status == HL_OK ? sink_finish(&items, self->results, error) : status;
 }
 
 static hl_status write_results(single_run *self, output *files, hl_error *error) {
@@ -240,8 +242,8 @@ static hl_status write_results(single_run *self, output *files, hl_error *error)
     hl_status status = page_words_make(self->request, self->source, self->plan, &words, error);
     output_enter(files, self->plan->variant);
     if (status == HL_OK) {
-        status = results_write(self->results, &images, words.title, words.experiment, words.sections, files,
-                               error);
+        status = results_write(tree_node(self->results), &images, words.title, words.experiment,
+                               words.sections, files, error);
     }
     page_words_free(&words);
     return status;
@@ -261,18 +263,19 @@ static void unload(single_run *self) {
     self->host = NULL;
 }
 
-hl_status single_run_execute(single_run *self, output *files, results **out, hl_error *error) {
+hl_status single_run_execute(single_run *self, output *files, tree **out, hl_error *error) {
     hl_status status = load(self, error);
     if (status == HL_OK) status = results_open(&self->results, error);
-    if (status == HL_OK) results_set_facts(self->results, context_facts, self->context);
+    if (status == HL_OK) tree_set_facts(self->results, context_facts, self->context);
     if (status == HL_OK) status = describe(self, error);
     for (size_t i = 0; i < self->plan->analysis_count && status == HL_OK; ++i) {
         status = analyse(self, &self->plan->analyses[i], error);
     }
     if (status == HL_OK && self->gallery) status = nearest_check(self->gallery, error);
     if (status == HL_OK && self->gallery) {
-        status = nearest_describe(self->gallery, results_root(self->results), error);
+        status = nearest_describe(self->gallery, tree_root(self->results), error);
     }
+    if (status == HL_OK) status = tree_check(self->results, error);
     if (status == HL_OK) status = write_results(self, files, error);
     unload(self);
     *out = NULL;
@@ -285,7 +288,7 @@ hl_status single_run_execute(single_run *self, output *files, results **out, hl_
 void single_run_close(single_run *self) {
     if (!self) return;
     unload(self);
-    results_close(self->results);
+    tree_close(self->results);
     experiment_close(self->plan);
     cut_texts_free(&self->cut);
     free(self->atlas);

@@ -4,7 +4,8 @@
 
 #include "core/experiment/experiment.h"
 #include "core/host/library.h"
-#include "core/report/results.h"
+#include "core/io/output.h"
+#include "core/tree/results.h"
 
 typedef struct single_run single_run;
 
@@ -16,7 +17,7 @@ hl_status single_run_open(hl_library *library, const hl_run_request *request, co
 /* Loads the weights, runs the analyses, adds the results' files to `files`: in a folder of its name for a
  * variant. The weights are gone afterwards. To be called at most once. *out is the caller's to close; NULL
  * after a failure. */
-hl_status single_run_execute(single_run *self, output *files, results **out, hl_error *error);
+hl_status single_run_execute(single_run *self, output *files, tree **out, hl_error *error);
 
 void single_run_close(single_run *self); /* accepts NULL */
 

@@ -60,6 +60,15 @@ char *utf8_rewrite(const char *text, const char *mark, utf8_substitute *substitu
     return NULL;
 }
 
+bool utf8_is_shown_as(const char *name, const char *shown) {
+    if (strcmp(name, shown) == 0) return true;
+    if (!u8_check((const uint8_t *)name, strlen(name))) return false;
+    char *rewritten = utf8_rewrite(name, UTF8_BYTE, NULL);
+    bool same = rewritten && strcmp(rewritten, shown) == 0;
+    free(rewritten);
+    return same;
+}
+
 bool utf8_is_control(uint32_t character) {
     return uc_is_general_category_withtable(character, UC_CATEGORY_MASK_Cc);
 }

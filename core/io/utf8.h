@@ -27,6 +27,10 @@ char *utf8_rewrite(const char *text, const char *mark, utf8_substitute *substitu
 
 #define UTF8_BYTE "\\x" /* the mark: a byte is shown as it is in C */
 
+/* Whether results, whose texts are UTF-8, call `name` so: by itself, or with its wrong bytes as UTF8_BYTE
+ * says. */
+bool utf8_is_shown_as(const char *name, const char *shown);
+
 /* C0, DEL and C1: Unicode's category Cc. */
 bool utf8_is_control(uint32_t character);
 

@@ -4,7 +4,7 @@
 #define CANVAS_H
 
 #include "core/report/colormap.h"
-#include "core/report/results.h"
+#include "core/report/write.h"
 
 typedef struct canvas {
     const results_images *images;

@@ -57,8 +57,17 @@ void page_image(page *self, const char *name) {
     if (out->status == HL_OK) html_picture(out, image, HTML_PHOTO, name);
 }
 
+static bool is_cut(const cJSON *root, const char *text) {
+    const cJSON *entry = NULL;
+    cJSON_ArrayForEach(entry, cJSON_GetObjectItemCaseSensitive(root, "truncated")) {
+        const char *cut = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(entry, "text"));
+        if (cut && strcmp(cut, text) == 0) return true;
+    }
+    return false;
+}
+
 void page_cut_mark(page *self, const char *text) {
-    if (results_is_cut(self->root, text)) html_raw(&self->html, " <span class=\"chip\">cut</span>");
+    if (is_cut(self->root, text)) html_raw(&self->html, " <span class=\"chip\">cut</span>");
 }
 
 void page_details(page *self) {

@@ -1,8 +1,8 @@
 /* Everything that a run leaves behind: PNG files, arrays, results.json, report.html. */
+#include "core/report/write.h"
 #include "core/io/json.h"
 #include "core/io/npy.h"
 #include "core/report/page.h"
-#include "core/report/results.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -155,15 +155,27 @@ hl_status results_check_places(output *out, hl_error *error) {
     return status == HL_OK ? output_check(out, "report.html", error) : status;
 }
 
-hl_status results_write(results *self, const results_images *images, const char *title,
+/* The tree as the page and the drawing know it. */
+static hl_status convert(const hl_node *root, cJSON **out, hl_error *error) {
+    char *json;
+    hl_status status = tree_print_json(root, false, &json, error);
+    if (status != HL_OK) return status;
+    *out = cJSON_Parse(json);
+    free(json);
+    return *out ? HL_OK : hl_no_memory(error, "the results");
+}
+
+hl_status results_write(const hl_node *results, const results_images *images, const char *title,
                         const char *experiment, const char *sections, output *out, hl_error *error) {
-    const cJSON *root = results_root(self);
+    cJSON *root = NULL;
     page_texts texts = {title, experiment, sections};
     canvas pictures;
     canvas_open(&pictures, images);
-    hl_status status = draw_all(root, &pictures, out, error);
+    hl_status status = convert(results, &root, error);
+    if (status == HL_OK) status = draw_all(root, &pictures, out, error);
     if (status == HL_OK) status = write_json(root, out, error);
     if (status == HL_OK) status = page_write(root, &pictures, &texts, out, error);
     canvas_close(&pictures);
+    cJSON_Delete(root);
     return status;
 }

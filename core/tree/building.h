@@ -30,7 +30,9 @@ struct tree {
     arena memory;
     hl_item holder;         /* a list whose only entry is the root */
     unfinished *unfinished; /* grids and tables */
-    hl_status status;       /* of the first thing that went wrong */
+    tree_facts *facts;      /* of the gallery's images; NULL: there is none */
+    void *facts_user;
+    hl_status status; /* of the first thing that went wrong */
     hl_error error;
 };
 

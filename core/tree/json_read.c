@@ -116,10 +116,10 @@ static int on_key(void *user, const unsigned char *text, size_t count) {
     self->key = keep(self, text, count);
     if (!self->key) return 0;
     self->skips_next = item_find(self->in, self->key) != NULL;
-    if (self->skips_next && self->once && strcmp(self->key, self->once) == 0) {
+    if (self->skips_next && self->once && self->levels == 2 && strcmp(self->key, self->once) == 0) {
         self->status =
-            hl_fail(self->error, HL_FAILED, "%s: an object has two entries \"%s\"; keep one of them",
-                    self->name, self->once);
+            hl_fail(self->error, HL_FAILED, "%s: item %u (from 0): has two entries \"%s\"; keep one of them",
+                    self->name, tree_node(self->made)->count - 1, self->once);
     }
     return goes_on(self);
 }

@@ -322,6 +322,27 @@ void item_copy_absent(hl_item *item, const hl_node *map) {
     }
 }
 
+/* ---- neighbours ---- */
+
+void tree_set_facts(tree *self, tree_facts *facts, void *user) {
+    self->facts = facts;
+    self->facts_user = user;
+}
+
+static hl_item *neighbors_of(hl_item *item) {
+    hl_item *list = item_inner(item, "neighbors");
+    return list ? list : item_list(item, "neighbors", HL_NEIGHBORS);
+}
+
+void item_neighbor(hl_item *item, const char *path, double score) {
+    hl_item *entry = item_map(neighbors_of(item), NULL);
+    if (!entry) return;
+    const tree *self = entry->owner;
+    item_text(entry, "path", path);
+    item_double(entry, "score", score);
+    if (self->facts) item_copy_absent(entry, self->facts(self->facts_user, path));
+}
+
 /* ---- the whole ---- */
 
 const hl_node *item_node(const hl_item *item) {
@@ -332,9 +353,21 @@ static bool has_entries(const hl_node *node) {
     return node && (node->type == HL_MAP || hl_is_list(node));
 }
 
+static hl_item *item_at(const hl_node *node) {
+    return has_entries(node) ? (hl_item *)(uintptr_t)node : NULL;
+}
+
 hl_item *item_inner(hl_item *item, const char *key) {
     hl_node *found = item && item->node.type == HL_MAP ? item_find(item, key) : NULL;
-    return has_entries(found) ? (hl_item *)found : NULL;
+    return item_at(found);
+}
+
+hl_item *item_first(const hl_item *list) {
+    return list ? item_at(list->node.first) : NULL;
+}
+
+hl_item *item_next(const hl_item *item) {
+    return item_at(item->node.next);
 }
 
 static void check_grid(hl_item *item, const hl_node *node) {
@@ -414,5 +447,5 @@ const hl_node *tree_node(const tree *self) {
 }
 
 hl_item *tree_root(tree *self) {
-    return has_entries(tree_node(self)) ? (hl_item *)self->holder.last : NULL;
+    return item_at(tree_node(self));
 }

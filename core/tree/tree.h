@@ -40,6 +40,13 @@ float *item_grid(hl_item *item, const char *key, uint32_t rows, uint32_t cols);
 void item_picture(hl_item *item, const char *key, uint32_t rows, uint32_t cols, const uint8_t *rgb);
 void item_copy(hl_item *item, const char *key, const hl_node *node);
 
+void item_neighbor(hl_item *item, const char *path, double score);
+
+/* What a gallery says of its image at `path`: a map (caption, mask and further keys; `path` and `score` are
+ * passed over), or NULL. Every neighbour's entry gets a copy. */
+typedef const hl_node *tree_facts(void *user, const char *path);
+void tree_set_facts(tree *self, tree_facts *facts, void *user);
+
 /* And what is the host's alone. */
 void item_nothing(hl_item *item, const char *key);
 void item_double(hl_item *item, const char *key,
@@ -51,9 +58,13 @@ const hl_node *item_node(const hl_item *item);
 /* The item's own map or list under `key`; NULL: there is none. */
 hl_item *item_inner(hl_item *item, const char *key);
 
+/* The maps and lists of a list that has nothing else; NULL: there are no more. */
+hl_item *item_first(const hl_item *list);
+hl_item *item_next(const hl_item *item);
+
 /* One value of JSON, in UTF-8 and with nothing after it but space. Numbers keep their digits. Of entries of
- * one name in one object the first counts, unless that is `once` (may be NULL), which fails. No text may hold
- * a NUL. `name` is for messages. HL_FAILED for anything else. */
+ * one name in one object the first counts; but two called `once` (may be NULL) in an object of a list that is
+ * the whole, fail. No text may hold a NUL. `name` is for messages. HL_FAILED for anything else. */
 hl_status tree_read_json(const char *name, const uint8_t *bytes, size_t count, const char *once, tree **out,
                          hl_error *error);
 
