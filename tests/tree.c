@@ -1,5 +1,5 @@
 #include "tests/tree.h"
-#include "tests/support.h"
+#include "tests/report.h"
 
 #include <string.h>
 
@@ -20,6 +20,19 @@ static void copy_grid(hl_item *to, const hl_node *node) {
     }
 }
 
+/* [ROWS, COLS] */
+static void make_picture_of(hl_item *to, const hl_node *sides) {
+    uint32_t rows = (uint32_t)sides->first->whole, cols = (uint32_t)sides->first->next->whole;
+    picture made = make_picture(cols, rows);
+    item_picture(to, sides->key, rows, cols, made.rgb);
+    picture_free(&made);
+}
+
+static uint32_t list_type(const char *key) {
+    if (key && strcmp(key, "neighbors") == 0) return HL_NEIGHBORS;
+    return key && strcmp(key, "table") == 0 ? HL_TABLE : HL_LIST;
+}
+
 static void copy_entries(hl_item *to, const hl_node *from) {
     for (const hl_node *entry = from->first; entry; entry = entry->next) copy(to, entry);
 }
@@ -29,9 +42,10 @@ static void copy(hl_item *to, const hl_node *node) {
         copy_grid(to, node);
     } else if (node->type == HL_MAP) {
         copy_entries(item_map(to, node->key), node);
+    } else if (hl_is_list(node) && node->key && strcmp(node->key, "picture") == 0) {
+        make_picture_of(to, node);
     } else if (hl_is_list(node)) {
-        bool neighbors = node->key && strcmp(node->key, "neighbors") == 0;
-        copy_entries(item_list(to, node->key, neighbors ? HL_NEIGHBORS : HL_LIST), node);
+        copy_entries(item_list(to, node->key, list_type(node->key)), node);
     } else {
         item_copy(to, node->key, node);
     }

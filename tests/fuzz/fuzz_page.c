@@ -3,13 +3,11 @@
  */
 #include "core/io/utf8.h"
 #include "core/io/yaml.h"
-#include "core/report/html.h"
-#include "core/report/snippet.h"
-#include "tests/fuzz/scratch.h"
+#include "core/tree/tree.h"
+#include "plugins/reports/html/html.c"
+#include "plugins/reports/html/snippet.c"
 
 #include <gumbo.h>
-#include <stdlib.h>
-#include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
 
@@ -21,7 +19,7 @@ static const GumboNode *child(const GumboNode *of, unsigned index, GumboNodeType
 }
 
 /* Printable ASCII, of which nothing may be replaced. */
-static bool is_plain(const char *text) {
+static bool is_ascii(const char *text) {
     while (*text >= ' ' && *text <= '~') ++text;
     return *text == '\0';
 }
@@ -36,24 +34,30 @@ static void check_page(const char *markup, size_t count, const char *text) {
     const GumboAttribute *title = gumbo_get_attribute(&bold->v.element.attributes, "title");
     if (!title || bold->v.element.children.length != (*text ? 1 : 0)) abort();
     if (*text && strcmp(child(bold, 0, GUMBO_NODE_TEXT)->v.text.text, title->value) != 0) abort();
-    if (is_plain(text) && strcmp(title->value, text) != 0) abort();
+    if (is_ascii(text) && strcmp(title->value, text) != 0) abort();
     gumbo_destroy_output(&kGumboDefaultOptions, parsed);
+}
+
+static hl_status keep_bytes(const hl_report *report, hl_file *file, const void *bytes, size_t count,
+                            hl_error *error) {
+    (void)report;
+    return fwrite(bytes, 1, count, (FILE *)file) == count ? HL_OK : hl_no_memory(error, "the page");
 }
 
 static void write_page(const char *text) {
     char *markup = NULL;
     size_t count = 0;
     hl_error error;
-    static output *out; /* nothing is ever committed */
-    if (!out && output_open(scratch_folder(), &out, &error) != HL_OK) abort();
-    html page = {.out = out, .file = open_memstream(&markup, &count), .status = HL_OK, .error = &error};
-    if (!page.file) return;
+    const hl_report report = {.size = sizeof report, .write = keep_bytes};
+    FILE *file = open_memstream(&markup, &count);
+    if (!file) return;
+    html page = {.report = &report, .file = (hl_file *)file, .status = HL_OK, .error = &error};
     html_raw(&page, "<b title=\"");
     html_text(&page, text);
     html_raw(&page, "\">");
     html_text(&page, text);
     html_raw(&page, "</b>");
-    fclose(page.file);
+    fclose(file);
     if (page.status != HL_OK || utf8_check("page", 1, markup, count, &error) != HL_OK) abort();
     check_page(markup, count, text);
     free(markup);
@@ -77,22 +81,29 @@ static void check_snippet(const char *yaml) {
     yaml_close(file);
 }
 
+/* {"plugin": "heat", "options": {"texts": [TEXT]}}, and as an item {"text": TEXT}. */
+static hl_status make_trees(const char *text, tree **analysis, tree **item) {
+    hl_error error;
+    hl_status status = tree_open(analysis, &error);
+    if (status == HL_OK) status = tree_open(item, &error);
+    if (status != HL_OK) return status;
+    item_text(tree_root(*analysis), "plugin", "heat");
+    item_text(item_list(item_map(tree_root(*analysis), "options"), "texts", HL_LIST), NULL, text);
+    item_text(tree_root(*item), "text", text);
+    status = tree_check(*analysis, &error);
+    return status == HL_OK ? tree_check(*item, &error) : status;
+}
+
 static void write_snippet(const char *text) {
-    char *clean = utf8_rewrite(text, UTF8_BYTE, NULL);
-    cJSON *analysis = cJSON_Parse("{\"plugin\": \"heat\", \"options\": {}}"), *item = cJSON_CreateObject();
-    cJSON *texts = cJSON_AddArrayToObject(cJSON_GetObjectItem(analysis, "options"), "texts");
-    if (clean && texts && item) {
-        cJSON_AddItemToArray(texts, cJSON_CreateString(clean));
-        cJSON_AddStringToObject(item, "text", clean);
-        char *yaml;
-        hl_error error;
-        if (snippet_make("headlight: 1\n", analysis, item, &yaml, &error) != HL_OK) abort();
-        check_snippet(yaml);
-        free(yaml);
-    }
-    cJSON_Delete(analysis);
-    cJSON_Delete(item);
-    free(clean);
+    tree *analysis = NULL, *item = NULL;
+    char *yaml;
+    hl_error error;
+    if (make_trees(text, &analysis, &item) != HL_OK) abort();
+    if (snippet_make("headlight: 1\n", tree_node(analysis), tree_node(item), &yaml, &error) != HL_OK) abort();
+    check_snippet(yaml);
+    free(yaml);
+    tree_close(analysis);
+    tree_close(item);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {

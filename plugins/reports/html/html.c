@@ -5,13 +5,13 @@
 #include <unictype.h>
 #include <unistr.h>
 
-static void write_bytes(html *page, const void *bytes, size_t count) {
+static void put_bytes(html *page, const void *bytes, size_t count) {
     if (page->status != HL_OK || !count) return;
     page->status = page->report->write(page->report, page->file, bytes, count, page->error);
 }
 
 void html_raw(html *page, const char *markup) {
-    write_bytes(page, markup, strlen(markup));
+    put_bytes(page, markup, strlen(markup));
 }
 
 /* ---- text ---- */
@@ -57,13 +57,13 @@ void html_text(html *page, const char *text) {
         int length = u8_mbtouc(&character, at, (size_t)(end - at)); /* U+FFFD for what is ill-formed */
         bool wrong = is_ill_formed(character, at, (size_t)(end - at));
         const char *instead = wrong ? NULL : markup_of(character);
-        if (wrong || instead) write_bytes(page, kept, (size_t)(at - kept));
+        if (wrong || instead) put_bytes(page, kept, (size_t)(at - kept));
         for (int i = 0; wrong && i < length; i++) html_format(page, "\\x%02x", at[i]);
         if (instead) html_raw(page, instead);
         at += length;
         if (wrong || instead) kept = at;
     }
-    write_bytes(page, kept, (size_t)(end - kept));
+    put_bytes(page, kept, (size_t)(end - kept));
 }
 
 void html_isolated(html *page, const char *text) {
@@ -131,7 +131,7 @@ static void base64(html *page, const uint8_t *bytes, size_t count) {
         encode_group(bytes + i, count - i, letters + used);
         used += 4;
         if (used == sizeof letters || i + 3 >= count) {
-            write_bytes(page, letters, used);
+            put_bytes(page, letters, used);
             used = 0;
         }
     }

@@ -157,7 +157,7 @@ static void skipped(page *self, const hl_node *list, const char *whose) {
     html *out = &self->html;
     if (!list || !list->count) return;
     html_format(out, "<details><summary>%u image%s of the %s skipped</summary>\n<ul>\n", list->count,
-                list->count == 1 ? " was" : "s were", whose);
+                list->count == 1 ? "" : "s", whose);
     for (const hl_node *entry = list->first; entry; entry = entry->next) {
         const char *path = hl_get_text(entry, "path");
         html_raw(out, "<li>");
