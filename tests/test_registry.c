@@ -112,18 +112,48 @@ static void environment_comes_after_folders(void **state) {
     remove_folder(far);
 }
 
-static void two_in_one_folder_are_refused(void **state) {
+/* Neither is used, nor one of a folder that is searched later; everything else goes on. */
+static void two_in_one_folder_are_broken(void **state) {
     (void)state;
-    char *folder = make_folder();
+    char *folder = make_folder(), *later = make_folder();
     install(folder, "sample", "a.so");
     install(folder, "sample_twin", "b.so");
+    install(folder, "other_sizes", "c.so");
+    install(later, "sample_twin", "b.so");
     registry *plugins;
     hl_error error;
     warnings seen = {"", 0};
-    assert_int_equal(open_folders((const char *const[]){folder}, 1, &plugins, &seen, &error), HL_USAGE);
-    assert_null(plugins);
+    assert_ok(open_folders((const char *const[]){folder, later}, 2, &plugins, &seen, &error), error);
+    assert_non_null(strstr(registry_broken(plugins, 0), "/a.so: analysis/sample is also in"));
+    assert_non_null(strstr(registry_broken(plugins, 1), "/b.so: analysis/sample is also in"));
+    assert_null(registry_broken(plugins, 2));
+    assert_string_equal(registry_at(plugins, 0)->name, "other-sizes");
+    assert_null(registry_at(plugins, 1));
+    const hl_plugin *found;
+    assert_int_equal(registry_need(plugins, HL_ANALYSIS, "sample", "a.yaml:1:1", &found, &error), HL_USAGE);
+    assert_non_null(strstr(error.message, "a.yaml:1:1: the plugin \"sample\" is broken: "));
     assert_non_null(strstr(error.message, "/a.so"));
-    assert_non_null(strstr(error.message, "/b.so: analysis/sample is also in"));
+    assert_non_null(strstr(error.message, "/b.so"));
+    registry_close(plugins);
+    remove_folder(folder);
+    remove_folder(later);
+}
+
+/* It works, but the contract says one symbol. */
+static void further_symbols_are_named(void **state) {
+    (void)state;
+    char *folder = make_folder();
+    install(folder, "two_symbols", "two.so");
+    registry *plugins;
+    hl_error error;
+    warnings seen = {"", 0};
+    assert_ok(open_folders((const char *const[]){folder}, 1, &plugins, &seen, &error), error);
+    assert_string_equal(registry_at(plugins, 0)->name, "two-symbols");
+    assert_int_equal(seen.count, 1);
+    assert_non_null(strstr(seen.last, "/two.so: exports more than headlight_plugin: "));
+    assert_non_null(strstr(seen.last, "helper"));
+    assert_non_null(strstr(seen.last, "table"));
+    registry_close(plugins);
     remove_folder(folder);
 }
 
@@ -158,7 +188,7 @@ static void unsound_files_are_refused(void **state) {
         {"no_symbol", "bad.so: not a plugin, for it exports no headlight_plugin"},
         {"broken_default", "option \"opacity\": expected a number from 0 to 1, got \"1.5\""},
         {"no_help", "option \"opacity\" has no help"},
-        {"no_function", "its table of functions lacks some"},
+        {"no_function", "its table of functions lacks some that its kind must have: run"},
         {"unknown_kind", "a kind that this headlight does not know"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
@@ -343,7 +373,8 @@ int main(void) {
         cmocka_unit_test_setup(finds_a_plugin, unset_path),
         cmocka_unit_test_setup(first_folder_wins, unset_path),
         cmocka_unit_test_setup(environment_comes_after_folders, unset_path),
-        cmocka_unit_test_setup(two_in_one_folder_are_refused, unset_path),
+        cmocka_unit_test_setup(two_in_one_folder_are_broken, unset_path),
+        cmocka_unit_test_setup(further_symbols_are_named, unset_path),
         cmocka_unit_test_setup(the_same_file_twice_is_once, unset_path),
         cmocka_unit_test_setup(unsound_files_are_refused, unset_path),
         cmocka_unit_test_setup(garbage_is_broken, unset_path),

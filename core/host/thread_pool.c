@@ -4,6 +4,7 @@
 
 #include "core/host/cores.h"
 #include "core/io/call.h"
+#include "core/registry/guard.h"
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -11,6 +12,7 @@
 
 typedef struct loop {
     const hl_call *call; /* that it is part of */
+    guard_place place;   /* whose it is */
     void (*work)(void *argument, size_t index);
     void *argument;
     size_t count;
@@ -33,11 +35,15 @@ static _Thread_local bool inside_loop;
 
 static void take_turns(thread_pool *pool, const loop *todo) {
     const hl_call *before = call_enter(todo->call);
+    guard_place place = guard_current();
+    bool works_for_another = place.plugin != todo->place.plugin;
+    if (works_for_another) guard_set(todo->place);
     inside_loop = true;
     for (size_t index; (index = atomic_fetch_add(&pool->next, 1)) < todo->count;) {
         todo->work(todo->argument, index);
     }
     inside_loop = false;
+    if (works_for_another) guard_set(place);
     call_enter(before);
 }
 
@@ -116,7 +122,7 @@ void thread_pool_run(thread_pool *pool, size_t count, void (*work)(void *argumen
         run_alone(count, work, argument);
         return;
     }
-    loop todo = {call_current(), work, argument, count};
+    loop todo = {call_current(), guard_current(), work, argument, count};
     pthread_mutex_lock(&pool->mutex);
     pool->current = todo;
     atomic_store(&pool->next, 0);

@@ -1,25 +1,23 @@
 /* Finds plugins, loads them and checks what they declare. Knows descriptors, never what a plugin does. */
 #include "core/registry/registry.h"
 
-#include "core/io/input.h"
+#include "core/registry/guard.h"
+#include "core/registry/library_file.h"
 #include "core/registry/options.h"
+#include "core/registry/required.h"
 #include "core/registry/suggest.h"
 #include "core/registry/trust.h"
-#include "headlight/analysis.h"
-#include "headlight/compute.h"
-#include "headlight/extractor.h"
-#include "headlight/model.h"
-#include "headlight/report.h"
 
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
-#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define SYMBOL "headlight_plugin"
 
 enum { MOST_OPTIONS = 1000, LARGEST_ROW = 4096, LARGEST_TABLE = 65536 };
 
@@ -30,38 +28,37 @@ typedef struct loaded_plugin {
     char *file, *real; /* as found, and what it really is */
     size_t folder;     /* number of the folder in the search */
     void *handle;
-    bool hidden; /* by one of the same kind and name that was found first */
+    bool hidden;    /* by one of the same kind and name that was found first */
+    bool contested; /* by one of the same kind and name in the same folder */
 } loaded_plugin;
+
+typedef struct broken_file {
+    char *name; /* of the plugin; NULL: not known */
+    char *why;
+} broken_file;
 
 struct registry {
     registry_settings settings; /* only while folders are searched */
     loaded_plugin **entries;
     size_t count, folders;
-    char **broken; /* of each file that cannot be loaded, what is wrong with it */
+    broken_file *broken;
     size_t broken_count;
     bool
         unguarded; /* the folder that is searched: whoever could write there could replace this library too */
 };
 
-/* What of the table of a kind must be there, and from where on it consists of pointers; what follows is
- * optional. */
-static const struct {
-    const char *name;
-    size_t first, required;
-} kinds[] = {
-    [HL_COMPUTE] = {"compute", sizeof(void *), offsetof(hl_compute_api, layer_norm)},
-    [HL_MODEL] = {"model", sizeof(void *), offsetof(hl_model_api, token_codes) + sizeof(void *)},
-    [HL_EXTRACTOR] = {"extractor", offsetof(hl_extractor_api, labels), offsetof(hl_extractor_api, labels)},
-    [HL_ANALYSIS] = {"analysis", sizeof(void *), offsetof(hl_analysis_api, run) + sizeof(void *)},
-    [HL_REPORT] = {"report", sizeof(void *), offsetof(hl_report_api, files)},
-};
+static const char *const kinds[] = {[HL_COMPUTE] = "compute",
+                                    [HL_MODEL] = "model",
+                                    [HL_EXTRACTOR] = "extractor",
+                                    [HL_ANALYSIS] = "analysis",
+                                    [HL_REPORT] = "report"};
 
 static bool is_kind(uint32_t kind) {
     return kind >= HL_COMPUTE && kind <= HL_REPORT;
 }
 
 const char *kind_name(uint32_t kind) {
-    return is_kind(kind) ? kinds[kind].name : "unknown";
+    return is_kind(kind) ? kinds[kind] : "unknown";
 }
 
 static hl_status no_memory(hl_error *error) {
@@ -131,17 +128,6 @@ static hl_status copy_options(loaded_plugin *entry, hl_error *error) {
     return HL_OK;
 }
 
-static bool has_required_functions(const hl_plugin *plugin) {
-    size_t required = kinds[plugin->kind].required;
-    if (table_size(plugin) < required || table_size(plugin) > LARGEST_TABLE) return false;
-    for (size_t at = kinds[plugin->kind].first; at < required; at += sizeof(void *)) {
-        const void *function;
-        memcpy(&function, (const char *)plugin->api + at, sizeof function);
-        if (!function) return false;
-    }
-    return true;
-}
-
 static bool is_name(const char *name) {
     return name && *name && *name != '-' && !name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-")];
 }
@@ -152,8 +138,19 @@ static const char *flaw_of(const hl_plugin *plugin) {
     if (!plugin->version || !*plugin->version) return "it has no version";
     if (!plugin->summary || !*plugin->summary) return "it has no summary";
     if (!plugin->api) return "it has no table of functions";
-    if (!has_required_functions(plugin)) return "its table of functions lacks some that its kind must have";
+    uint32_t size = table_size(plugin);
+    if (size < sizeof size || size > LARGEST_TABLE) return "its table of functions does not say its size";
     return NULL;
+}
+
+static hl_status check_functions(const loaded_plugin *entry, hl_error *error) {
+    const hl_plugin *plugin = &entry->plugin;
+    char missing[256];
+    required_missing(plugin->kind, plugin->api, table_size(plugin), missing, sizeof missing);
+    if (!*missing) return HL_OK;
+    return hl_fail(error, HL_USAGE,
+                   "%s: not a sound plugin: its table of functions lacks some that its kind must have: %s",
+                   entry->file, missing);
 }
 
 static hl_status check_declaration(loaded_plugin *entry, const hl_plugin *declared, hl_error *error) {
@@ -162,7 +159,8 @@ static hl_status check_declaration(loaded_plugin *entry, const hl_plugin *declar
     if (status != HL_OK) return status;
     const char *flaw = flaw_of(&entry->plugin);
     if (flaw) return hl_fail(error, HL_USAGE, "%s: not a sound plugin: %s", entry->file, flaw);
-    status = copy_options(entry, error);
+    status = check_functions(entry, error);
+    if (status == HL_OK) status = copy_options(entry, error);
     if (status != HL_OK) return status;
     hl_error detail;
     status = options_check(&entry->plugin, &detail);
@@ -173,51 +171,15 @@ static hl_status check_declaration(loaded_plugin *entry, const hl_plugin *declar
 
 static void free_entry(loaded_plugin *entry) {
     if (!entry) return;
-    if (entry->handle) dlclose(entry->handle);
+    if (entry->handle) {
+        guard_enter_file(entry->file);
+        dlclose(entry->handle);
+        guard_leave_file();
+    }
     free(entry->options);
     free(entry->file);
     free(entry->real);
     free(entry);
-}
-
-/* dlerror's text, which as a rule starts with the file that our own message names already. */
-static const char *loader_reason(const char *file) {
-    const char *reason = dlerror();
-    size_t length = strlen(file);
-    if (!reason) return "no reason given";
-    bool repeats = strncmp(reason, file, length) == 0 && strncmp(reason + length, ": ", 2) == 0;
-    return repeats ? reason + length + 2 : reason;
-}
-
-/* Whether segments that the loader would map lie past the end of the file. It takes them on trust, and
- * touching them would end this program by a signal. What is no ELF file at all, the loader itself refuses. */
-static bool is_cut_short(const char *path, int file, uint64_t size) {
-    ElfW(Ehdr) header;
-    ElfW(Phdr) segment;
-    if (size < sizeof header || input_read_at(path, file, 0, &header, sizeof header, NULL) != HL_OK ||
-        memcmp(header.e_ident, ELFMAG, SELFMAG) != 0) {
-        return false;
-    }
-    for (size_t i = 0; i < header.e_phnum; ++i) {
-        uint64_t place = header.e_phoff + i * sizeof segment;
-        if (header.e_phoff > size ||
-            input_read_at(path, file, place, &segment, sizeof segment, NULL) != HL_OK ||
-            segment.p_filesz > size || segment.p_offset > size - segment.p_filesz) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static hl_status check_whole(const char *path, hl_error *error) {
-    int file;
-    uint64_t size;
-    hl_status status = input_open(path, &file, &size, error);
-    if (status != HL_OK) return status;
-    bool cut = is_cut_short(path, file, size);
-    close(file);
-    return cut ? hl_fail(error, HL_USAGE, "%s: cannot be loaded: the file is cut short: copy it again", path)
-               : HL_OK;
 }
 
 /* A plugin runs as whoever runs headlight, so it must not be anybody's to change. */
@@ -235,40 +197,41 @@ static hl_status check_trust(const registry *plugins, const loaded_plugin *entry
     return status;
 }
 
-/* The loader has several words for a lack of memory; it also says of a file that was just read that it cannot
- * be opened or is not there. */
-static bool is_lack_of_memory(int reason, const char *words) {
-    static const char opening[] = "cannot open shared object file";
-    static const char *const others[] = {"emory", "cannot create shared object descriptor",
-                                         "failed to map segment"};
-    bool found = reason == ENOMEM;
-    for (size_t i = 0; i < sizeof others / sizeof *others; ++i) found |= strstr(words, others[i]) != NULL;
-    if (strncmp(words, opening, sizeof opening - 1) != 0) return found;
-    words += sizeof opening - 1;
-    return found || !*words || strcmp(words, ": No such file or directory") == 0;
-}
-
-static hl_status open_library(loaded_plugin *entry, hl_error *error) {
-    errno = 0;
-    entry->handle = dlopen(entry->file, RTLD_NOW | RTLD_LOCAL);
-    if (entry->handle) return HL_OK;
-    int reason = errno;
-    const char *words = loader_reason(entry->file);
-    if (is_lack_of_memory(reason, words)) return hl_no_memory(error, entry->file);
-    return hl_fail(error, HL_USAGE, "%s: cannot be loaded: %s", entry->file, words);
-}
-
-static hl_status load_file(loaded_plugin *entry, hl_error *error) {
-    hl_status status = check_whole(entry->file, error);
-    if (status == HL_OK) status = open_library(entry, error);
+static hl_status open_file(loaded_plugin *entry, hl_error *error) {
+    hl_status status = library_file_check(entry->file, error);
     if (status != HL_OK) return status;
-    const hl_plugin *declared = dlsym(entry->handle, "headlight_plugin");
+    guard_enter_file(entry->file);
+    status = library_file_open(entry->file, &entry->handle, error);
+    guard_leave_file();
+    return status;
+}
+
+static void warn(const registry *plugins, const char *line) {
+    if (plugins->settings.warn) plugins->settings.warn(plugins->settings.user, line);
+}
+
+/* It would work, but whoever links two such plugins into one program would find out. */
+static void warn_of_exports(const registry *plugins, const loaded_plugin *entry) {
+    char names[256], line[1024];
+    library_file_exports(entry->handle, SYMBOL, names, sizeof names);
+    if (!*names) return;
+    hl_format(line, sizeof line, "%s: exports more than " SYMBOL ": %s (build it with -fvisibility=hidden)",
+              entry->file, names);
+    warn(plugins, line);
+}
+
+static hl_status load_file(const registry *plugins, loaded_plugin *entry, hl_error *error) {
+    hl_status status = open_file(entry, error);
+    if (status != HL_OK) return status;
+    const hl_plugin *declared = dlsym(entry->handle, SYMBOL);
     if (!declared) {
         return hl_fail(error, HL_USAGE,
-                       "%s: not a plugin, for it exports no headlight_plugin: remove it from the folder",
+                       "%s: not a plugin, for it exports no " SYMBOL ": remove it from the folder",
                        entry->file);
     }
-    return check_declaration(entry, declared, error);
+    status = check_declaration(entry, declared, error);
+    if (status == HL_OK) warn_of_exports(plugins, entry);
+    return status;
 }
 
 static bool is_known_file(const registry *plugins, const char *real) {
@@ -276,23 +239,6 @@ static bool is_known_file(const registry *plugins, const char *real) {
         if (strcmp(plugins->entries[i]->real, real) == 0) return true;
     }
     return false;
-}
-
-static hl_status settle_duplicate(const registry *plugins, loaded_plugin *fresh, hl_error *error) {
-    const hl_plugin *first = registry_find(plugins, fresh->plugin.kind, fresh->plugin.name);
-    if (!first) return HL_OK;
-    const loaded_plugin *earlier = (const loaded_plugin *)(const void *)first;
-    const char *kind = kind_name(first->kind);
-    if (earlier->folder == fresh->folder) {
-        return hl_fail(error, HL_USAGE, "%s: %s/%s is also in %s: remove one of the two", fresh->file, kind,
-                       first->name, earlier->file);
-    }
-    fresh->hidden = true;
-    char line[1024];
-    hl_format(line, sizeof line, "%s: not used, for %s/%s was found first in %s", fresh->file, kind,
-              first->name, earlier->file);
-    if (plugins->settings.warn) plugins->settings.warn(plugins->settings.user, line);
-    return HL_OK;
 }
 
 /* Takes over `fresh` when all goes well. */
@@ -304,14 +250,58 @@ static hl_status append(registry *plugins, loaded_plugin *fresh, hl_error *error
     return HL_OK;
 }
 
-/* Everything else goes on without it. */
-static hl_status keep_broken(registry *plugins, const char *why, hl_error *error) {
-    char **longer = reallocarray(plugins->broken, plugins->broken_count + 1, sizeof *longer);
+/* Everything else goes on without it. `name`: of the plugin, where that is known. */
+static hl_status keep_broken(registry *plugins, const char *name, const char *why, hl_error *error) {
+    broken_file *longer = reallocarray(plugins->broken, plugins->broken_count + 1, sizeof *longer);
     if (!longer) return no_memory(error);
     plugins->broken = longer;
-    longer[plugins->broken_count] = strdup(why);
-    if (!longer[plugins->broken_count]) return no_memory(error);
+    broken_file *added = &longer[plugins->broken_count];
+    *added = (broken_file){name ? strdup(name) : NULL, strdup(why)};
+    if (!added->why || (name && !added->name)) {
+        free(added->name);
+        free(added->why);
+        return no_memory(error);
+    }
     ++plugins->broken_count;
+    return HL_OK;
+}
+
+/* Of two in one folder neither is used, for nobody could say which is meant. */
+static hl_status contest(registry *plugins, loaded_plugin *earlier, loaded_plugin *fresh, hl_error *error) {
+    loaded_plugin *const both[] = {earlier, fresh};
+    for (size_t i = 0; i < 2; ++i) {
+        loaded_plugin *one = both[i];
+        if (one->contested) continue;
+        hl_error why;
+        hl_fail(&why, HL_USAGE, "%s: %s/%s is also in %s: remove one of the two", one->file,
+                kind_name(one->plugin.kind), one->plugin.name, both[1 - i]->file);
+        hl_status status = keep_broken(plugins, one->plugin.name, why.message, error);
+        if (status != HL_OK) return status;
+        one->contested = true;
+    }
+    return HL_OK;
+}
+
+static loaded_plugin *find_namesake(const registry *plugins, const hl_plugin *plugin) {
+    for (size_t i = 0; i < plugins->count; ++i) {
+        loaded_plugin *entry = plugins->entries[i];
+        if (!entry->hidden && entry->plugin.kind == plugin->kind &&
+            strcmp(entry->plugin.name, plugin->name) == 0) {
+            return entry;
+        }
+    }
+    return NULL;
+}
+
+static hl_status settle_duplicate(registry *plugins, loaded_plugin *fresh, hl_error *error) {
+    loaded_plugin *earlier = find_namesake(plugins, &fresh->plugin);
+    if (!earlier) return HL_OK;
+    if (earlier->folder == fresh->folder) return contest(plugins, earlier, fresh, error);
+    fresh->hidden = true;
+    char line[1024];
+    hl_format(line, sizeof line, "%s: not used, for %s/%s was found first in %s", fresh->file,
+              kind_name(fresh->plugin.kind), fresh->plugin.name, earlier->file);
+    warn(plugins, line);
     return HL_OK;
 }
 
@@ -320,6 +310,11 @@ static hl_status find_real(loaded_plugin *entry, hl_error *error) {
     if (entry->real) return HL_OK;
     if (errno == ENOMEM) return no_memory(error);
     return hl_fail(error, HL_USAGE, "%s: cannot be loaded: %s", entry->file, strerror(errno));
+}
+
+/* NULL: it is not known what a file that cannot be loaded holds. */
+static const char *name_of(const loaded_plugin *entry) {
+    return is_name(entry->plugin.name) ? entry->plugin.name : NULL;
 }
 
 /* Takes over `fresh`. */
@@ -331,10 +326,11 @@ static hl_status add_plugin(registry *plugins, loaded_plugin *fresh, hl_error *e
         return HL_OK;
     }
     hl_status trusted = status == HL_OK ? check_trust(plugins, fresh, error) : HL_OK;
-    if (status == HL_OK && trusted == HL_OK) status = load_file(fresh, &why);
+    if (status == HL_OK && trusted == HL_OK) status = load_file(plugins, fresh, &why);
     if (status == HL_USAGE) {
+        status = keep_broken(plugins, name_of(fresh), why.message, error);
         free_entry(fresh);
-        return keep_broken(plugins, why.message, error);
+        return status;
     }
     if (status != HL_OK) hl_fail(error, status, "%s", why.message);
     if (status == HL_OK) status = trusted;
@@ -424,10 +420,10 @@ static int by_kind_and_name(const void *a, const void *b) {
     return strcmp(first->plugin.name, second->plugin.name);
 }
 
-static void drop_hidden(registry *plugins) {
+static void drop_unused(registry *plugins) {
     size_t kept = 0;
     for (size_t i = 0; i < plugins->count; ++i) {
-        if (plugins->entries[i]->hidden) {
+        if (plugins->entries[i]->hidden || plugins->entries[i]->contested) {
             free_entry(plugins->entries[i]);
         } else {
             plugins->entries[kept++] = plugins->entries[i];
@@ -451,7 +447,7 @@ hl_status registry_open(const registry_settings *settings, registry **out, hl_er
         registry_close(plugins);
         return status;
     }
-    drop_hidden(plugins);
+    drop_unused(plugins);
     if (plugins->count > 0)
         qsort(plugins->entries, plugins->count, sizeof *plugins->entries, by_kind_and_name);
     *out = plugins;
@@ -461,7 +457,10 @@ hl_status registry_open(const registry_settings *settings, registry **out, hl_er
 void registry_close(registry *plugins) {
     if (!plugins) return;
     for (size_t i = 0; i < plugins->count; ++i) free_entry(plugins->entries[i]);
-    for (size_t i = 0; i < plugins->broken_count; ++i) free(plugins->broken[i]);
+    for (size_t i = 0; i < plugins->broken_count; ++i) {
+        free(plugins->broken[i].name);
+        free(plugins->broken[i].why);
+    }
     free(plugins->broken);
     free(plugins->entries);
     free(plugins);
@@ -478,20 +477,23 @@ const char *registry_file(const registry *plugins, size_t index) {
 }
 
 const char *registry_broken(const registry *plugins, size_t index) {
-    return index < plugins->broken_count ? plugins->broken[index] : NULL;
+    return index < plugins->broken_count ? plugins->broken[index].why : NULL;
 }
 
-/* Whether the file that a message begins with is called NAME.so or, as headlight's own are, KIND-NAME.so. */
-static bool is_about(const char *message, const char *name) {
-    const char *end = strstr(message, ".so: ");
+/* Whether it is the plugin of that name, or its file is called NAME.so or, as headlight's own are,
+ * KIND-NAME.so. */
+static bool is_called(const broken_file *broken, const char *name) {
+    if (broken->name && strcmp(broken->name, name) == 0) return true;
+    const char *end = strstr(broken->why, ".so: ");
     size_t length = strlen(name);
-    if (!end || (size_t)(end - message) <= length || strncmp(end - length, name, length) != 0) return false;
+    if (!end || (size_t)(end - broken->why) <= length || strncmp(end - length, name, length) != 0)
+        return false;
     return end[-(ptrdiff_t)length - 1] == '/' || end[-(ptrdiff_t)length - 1] == '-';
 }
 
 const char *registry_broken_called(const registry *plugins, const char *name) {
     for (size_t i = 0; i < plugins->broken_count; ++i) {
-        if (is_about(plugins->broken[i], name)) return plugins->broken[i];
+        if (is_called(&plugins->broken[i], name)) return plugins->broken[i].why;
     }
     return NULL;
 }
@@ -499,7 +501,7 @@ const char *registry_broken_called(const registry *plugins, const char *name) {
 const hl_plugin *registry_find(const registry *plugins, hl_kind kind, const char *name) {
     for (size_t i = 0; i < plugins->count; ++i) {
         const loaded_plugin *entry = plugins->entries[i];
-        if (entry->hidden || entry->plugin.kind != kind) continue;
+        if (entry->plugin.kind != kind) continue;
         if (strcmp(entry->plugin.name, name) == 0) return &entry->plugin;
     }
     return NULL;

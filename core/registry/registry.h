@@ -14,8 +14,8 @@ typedef struct registry_settings {
     void (*warn)(void *user, const char *line); /* may be NULL */
 } registry_settings;
 
-/* A file that cannot be loaded is kept as broken. HL_USAGE for one that everybody may write to, and for two
- * in one folder that share kind and name. */
+/* A file that cannot be loaded is kept as broken, and so are two in one folder that share kind and name.
+ * HL_USAGE for one that everybody may write to. */
 hl_status registry_open(const registry_settings *settings, registry **out, hl_error *error);
 void registry_close(registry *plugins); /* accepts NULL */
 

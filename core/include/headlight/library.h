@@ -44,9 +44,9 @@ typedef struct hl_call {
     void (*log)(void *user, hl_log_level level, const char *line); /* NULL: the library's [any thread] */
 } hl_call;
 
-/* Finds and loads all plugins. *library is the caller's until `hl_library_close`. HL_USAGE when two
- * in one folder share kind and name, or everybody may write to one; one that cannot be loaded is broken
- * (below). Settings are copied, strings included. */
+/* Finds and loads all plugins. *library is the caller's until `hl_library_close`. HL_USAGE when everybody may
+ * write to one; one that cannot be loaded is broken (below), and so are two in one folder that share kind and
+ * name. Settings are copied, strings included. */
 HL_EXPORT hl_status hl_library_open(const hl_library_settings *settings, hl_library **library,
                                     hl_error *error);
 HL_EXPORT void hl_library_close(hl_library *library); /* accepts NULL */

@@ -9,8 +9,9 @@
  * Where plugins are looked for, in this order: `--plugin-dir`, HEADLIGHT_PLUGIN_PATH (folders separated by
  * ':'), the folder `headlight` beside libheadlight.so (in a build and when installed). A plugin is opened
  * with RTLD_NOW | RTLD_LOCAL. Of two plugins of one kind and name the first found wins, with a warning that
- * names both files; two in one folder are an error. No path that only an experiment names is ever loaded,
- * and no file that everybody may write to, or replace in a folder on its way.
+ * names both files; of two in one folder neither is used, and both are listed as broken. No path that only an
+ * experiment names is ever loaded, and no file that everybody may write to, or replace in a folder on its
+ * way.
  *
  * How the ABI grows: the major must be equal, the minor at most the host's. Structs grow at their end only:
  * those that plugins or programs fill, tables of functions and requests start with their size
