@@ -13,15 +13,17 @@ typedef struct gallery_image {
     const char *path; /* relative to the gallery's folder; what results show */
     const char *file; /* to open */
     int64_t bytes,
-        modified; /* of the file; modified in nanoseconds since 1970; -1 where the file cannot be found */
+        modified;   /* of the file; modified in nanoseconds since 1970; -1 where the file cannot be found */
+    identity which; /* of the file, where it can be found */
     const hl_node *facts; /* gallery.json's object: caption, mask and further keys; NULL when there is none */
+    bool looked_at;       /* the file has been: bytes, modified and which say what was seen */
 } gallery_image;
 
 typedef struct gallery {
     char *folder;
     gallery_image *images; /* in the byte order of their paths, each path once */
     size_t count;
-    tree *document;    /* behind `facts` */
+    tree *document;    /* the gallery.json behind `facts`; NULL: there is none */
     left_out left_out; /* of a folder */
 } gallery;
 

@@ -1,10 +1,7 @@
 /* See left_out.h. */
 #include "core/atlas/left_out.h"
 
-#include "core/io/identity.h"
-#include "core/io/input.h"
 #include "core/io/output_list.h"
-#include "core/tree/tree.h"
 #include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,44 +70,25 @@ static hl_status add_picture(void *context, const char *name, hl_error *error) {
     return add(context, name, false, error);
 }
 
-static hl_status add_masks(const lesson *from, const hl_node *document, hl_error *error) {
+hl_status left_out_learn_masks(left_out *self, const char *folder, const hl_node *document, hl_error *error) {
+    lesson from = {self, folder};
     hl_status status = HL_OK;
     for (const hl_node *item = document->first; item && status == HL_OK; item = item->next) {
         const char *mask = hl_get_text(item, "mask");
-        if (*mask) status = add(from, mask, true, error);
+        if (*mask) status = add(&from, mask, true, error);
     }
     return status;
 }
 
-static hl_status learn_masks(const lesson *from, hl_error *error) {
-    enum { LARGEST_FILE = 1 << 30 };
-    char *path;
-    uint8_t *bytes = NULL;
-    size_t count;
-    tree *document = NULL;
-    if (asprintf(&path, "%s/gallery.json", from->folder) < 0) return hl_no_memory(error, from->folder);
-    hl_status status = input_read(path, LARGEST_FILE, &bytes, &count, error);
-    if (status == HL_OK) status = tree_read_json(path, bytes, count, NULL, &document, error);
-    free(bytes);
-    free(path);
-    if (status == HL_NO_MEMORY) return status;
-    status =
-        document && hl_is_list(tree_node(document)) ? add_masks(from, tree_node(document), error) : HL_OK;
-    tree_close(document);
-    return status;
-}
-
-hl_status left_out_learn(left_out *self, const char *folder, hl_error *error) {
+hl_status left_out_learn_pictures(left_out *self, const char *folder, hl_error *error) {
     lesson from = {self, folder};
-    hl_status status = output_list_read(folder, OUTPUT_RUN_LIST, add_picture, &from, error);
-    return status == HL_OK ? learn_masks(&from, error) : status;
+    return output_list_read(folder, OUTPUT_RUN_LIST, add_picture, &from, error);
 }
 
 /* ---- asking ---- */
 
-bool left_out_file(left_out *self, const struct stat *file, bool named) {
-    identity key = identity_of(file);
-    known_file **found = tfind(&key, &self->files, compare_identities);
+bool left_out_file(left_out *self, const identity *file, bool named) {
+    known_file **found = tfind(file, &self->files, compare_identities);
     if (!found || ((*found)->is_mask && named)) return false;
     ++*((*found)->is_mask ? &self->masks : &self->pictures);
     return true;

@@ -8,9 +8,9 @@
 #include "core/host/library.h"
 #include "core/io/call.h"
 #include "core/io/input.h"
+#include "core/io/lines.h"
 #include "core/io/npy.h"
 #include "core/io/picture.h"
-#include "core/io/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -113,31 +113,18 @@ static hl_status add_text(decompose *self, const char *text, size_t length, hl_e
     return HL_OK;
 }
 
-/* Of the file of texts, whose first line may begin with a byte order mark. */
-static hl_status add_line(decompose *self, size_t number, const char *line, size_t length, hl_error *error) {
-    const char *path = self->request->text_file;
-    hl_status status = utf8_check(path, number, line, length, error);
-    if (status != HL_OK) return status;
-    if (memchr(line, '\0', length)) {
-        return hl_fail(error, HL_FAILED, "%s:%zu: holds a NUL byte; expected UTF-8 text", path, number);
-    }
-    size_t mark = number == 1 ? utf8_mark(line, length) : 0;
-    return add_text(self, line + mark, length - mark, error);
-}
-
 static hl_status read_text_file(decompose *self, hl_error *error) {
     uint8_t *bytes;
-    size_t count, number = 0;
+    size_t count;
     hl_status status =
         input_read_piped(self->request->text_file, LARGEST_TEXT_FILE, &bytes, &count, NULL, error);
     if (status != HL_OK) return status;
-    const char *line = (const char *)bytes, *end = line + count;
-    while (status == HL_OK && line < end) {
-        const char *newline = memchr(line, '\n', (size_t)(end - line)), *stop = newline ? newline : end;
-        size_t length = (size_t)(stop - line);
-        while (length > 0 && line[length - 1] == '\r') --length;
-        status = add_line(self, ++number, line, length, error);
-        line = newline ? newline + 1 : end;
+    lines all = lines_of(self->request->text_file, bytes, count);
+    line one;
+    status = lines_next(&all, &one, error);
+    for (; status == HL_OK && one.text; status = lines_next(&all, &one, error)) {
+        status = add_text(self, one.text, one.length, error);
+        if (status != HL_OK) break;
     }
     free(bytes);
     return status;

@@ -5,14 +5,13 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
 
-typedef hl_status parser(const char *name, const uint8_t *bytes, size_t count, gallery *list,
-                         hl_error *error);
-
 static void read_with(parser *parse, const uint8_t *bytes, size_t count) {
     hl_error error;
     gallery *list = calloc(1, sizeof *list);
     if (!list || !(list->folder = strdup("."))) abort();
-    if (parse("fuzz", bytes, count, list, &error) == HL_OK && list->count > 0) {
+    hl_status status = parse("fuzz", bytes, count, list, &error);
+    if (status == HL_OK && list->document) status = add_described("fuzz", list->document, list, &error);
+    if (status == HL_OK && list->count > 0) {
         qsort(list->images, list->count, sizeof *list->images, compare_paths);
         drop_repeated(list);
         for (size_t i = 0; i < list->count; ++i) {
