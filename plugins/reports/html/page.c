@@ -60,7 +60,7 @@ static void fields(page *self, const hl_node *item) {
         bool shown = hl_is_list(field) || field->type == HL_GRID; /* as a picture, or a row of them */
         if (names_item(field->key) || shown) continue;
         page_fact(self, field->key);
-        page_field(self, field);
+        page_value(self, field);
         page_end_fact(self);
     }
     html_raw(&self->html, "</dl>\n");

@@ -36,14 +36,12 @@ const char *page_file(const char *path);
 /* A value, as short as it goes: "a red star, snow"; a table or a picture where it is one. */
 void page_value(page *self, const hl_node *value);
 
-/* The entry of a map: as `page_value`, but files go by their short names; the whole path can be opened. */
-void page_field(page *self, const hl_node *entry);
-
 /* A name and its value; the caller writes between the two. */
 void page_fact(page *self, const char *name);
 void page_end_fact(page *self);
 
-/* Maps, from `row` up to `end`, as a table with a column for each key; their schema has none. */
+/* Maps, from `row` up to `end`, as a table with a column for each key; their schema has none. Files go by
+ * their short names; the whole path can be opened. */
 void page_rows(page *self, const hl_node *row, const hl_node *end);
 
 /* Items that no other part can draw: rows of a table, or, where they hold tables and pictures, one after the

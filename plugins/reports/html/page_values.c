@@ -60,7 +60,7 @@ static void map(page *self, const hl_node *of) {
     html_raw(&self->html, "<dl class=\"facts\">");
     for (const hl_node *entry = of->first; entry; entry = entry->next) {
         page_fact(self, entry->key);
-        page_field(self, entry);
+        page_value(self, entry);
         page_end_fact(self);
     }
     html_raw(&self->html, "</dl>");
@@ -123,28 +123,32 @@ void page_value(page *self, const hl_node *value) {
     }
 }
 
-/* ---- files ---- */
+/* ---- cells ---- */
 
 static bool names_file(const hl_node *entry) {
     static const char *const keys[] = {"image", "path", "file", "query"};
-    for (size_t i = 0; entry->key && i < sizeof keys / sizeof *keys; i++) {
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         if (strcmp(entry->key, keys[i]) == 0) return true;
     }
     return false;
 }
 
-void page_field(page *self, const hl_node *entry) {
+/* A file goes by its short name; the whole path can be opened. */
+static void cell(page *self, const hl_node *entry) {
     html *out = &self->html;
-    bool is_file = entry->type == HL_TEXT && names_file(entry) && strchr(entry->text, '/');
-    if (!is_file) {
+    if (entry->type != HL_TEXT) {
         page_value(self, entry);
-        return;
+    } else if (strcmp(entry->key, "head") == 0) {
+        page_head(self, entry->text);
+    } else if (!names_file(entry) || !strchr(entry->text, '/')) {
+        html_text(out, entry->text);
+    } else {
+        html_raw(out, "<details class=\"path\"><summary>");
+        html_text(out, page_file(entry->text));
+        html_raw(out, "</summary>");
+        html_text(out, entry->text);
+        html_raw(out, "</details>");
     }
-    html_raw(out, "<details class=\"path\"><summary>");
-    html_text(out, page_file(entry->text));
-    html_raw(out, "</summary>");
-    html_text(out, entry->text);
-    html_raw(out, "</details>");
 }
 
 /* ---- tables ---- */
@@ -198,7 +202,7 @@ static void cells(page *self, const columns *of, const hl_node *row) {
     for (size_t i = 0; i < of->count; i++) {
         const hl_node *field = hl_get(row, of->keys[i]);
         html_raw(&self->html, "<td>");
-        if (field) page_field(self, field);
+        if (field) cell(self, field);
         html_raw(&self->html, "</td>");
     }
     html_raw(&self->html, "</tr>\n");
@@ -236,7 +240,7 @@ static void block(page *self, const hl_node *item) {
     for (const hl_node *field = page_first(item); field; field = field->next) {
         if (is_large(field) || strcmp(field->key, "schema") == 0) continue;
         page_fact(self, field->key);
-        page_field(self, field);
+        page_value(self, field);
         page_end_fact(self);
     }
     html_raw(out, "</dl>\n");
