@@ -29,6 +29,8 @@ static int open_setting(void **state) {
     made.folder = make_folder();
     install(made.plugins_folder, "sample");
     install(made.plugins_folder, "sample_labels");
+    install(made.plugins_folder, "sample_spans");
+    install(made.plugins_folder, "sample_naming");
     char *model = text("%s/model", made.folder), *image = text("%s/a.jpg", made.folder);
     assert_int_equal(mkdir(model, 0700), 0);
     write_text(image, "only its existence is looked at");
@@ -72,6 +74,7 @@ static hl_status open_text(setting *made, const char *content, experiment **plan
 }
 
 #define HEAD   "headlight: 1\nmodel: {path: model}\n"
+#define CHAIN  HEAD "gallery: {images: .}\n"
 #define SAMPLE HEAD "analyses:\n  - {plugin: sample"
 
 static const hl_value *value_of(const experiment *plan, const char *name) {
@@ -153,6 +156,49 @@ static void values_are_read(void **state) {
     free(file);
     free(image);
     close_plan(*state, plan);
+}
+
+/* As the core schema of YAML 1.2 has them. */
+static void scalars_are_those_of_yaml(void **state) {
+    static const struct {
+        const char *options;
+        bool flag;
+        int64_t count;
+        double opacity;
+    } cases[] = {
+        {"flag: True, count: +1, opacity: .5", true, 1, 0.5},
+        {"flag: TRUE, count: 007, opacity: 1e-3", true, 7, 1e-3},
+        {"flag: False, count: 64, opacity: +.25", false, 64, 0.25},
+        {"flag: FALSE, count: 2, opacity: 1.", false, 2, 1},
+        {"flag: false, count: 2, opacity: 5E-1, note: ~, parts: Null, file: NULL", false, 2, 0.5},
+        {"flag: &x true, count: 2, opacity: 0, note: *x", true, 2, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
+        char *content = text(SAMPLE ", %s}\n", cases[i].options);
+        experiment *plan;
+        hl_error error;
+        assert_ok(open_text(*state, content, &plan, &error), error);
+        assert_int_equal(value_of(plan, "flag")->boolean, cases[i].flag);
+        assert_int_equal(value_of(plan, "count")->integer, cases[i].count);
+        assert_true(fabs(value_of(plan, "opacity")->real - cases[i].opacity) < 1e-15);
+        assert_int_equal(value_of(plan, "note")->given, i == 5);
+        free(content);
+        close_plan(*state, plan);
+    }
+}
+
+static void lists_may_be_empty_where_that_is_said(void **state) {
+    experiment *plan;
+    hl_error error;
+    assert_ok(open_text(*state, SAMPLE ", extras: []}\n", &plan, &error), error);
+    assert_true(value_of(plan, "extras")->given);
+    assert_int_equal(value_of(plan, "extras")->count, 0);
+    close_plan(*state, plan);
+    assert_ok(open_text(*state, SAMPLE ", extras: [a, b]}\n", &plan, &error), error);
+    assert_int_equal(value_of(plan, "extras")->count, 2);
+    close_plan(*state, plan);
+    assert_int_equal(open_text(*state, SAMPLE ", extras: [a]}\n", &plan, &error), HL_USAGE);
+    assert_non_null(strstr(error.message, "expected a list of 2 to 3 texts, got a list of 1"));
 }
 
 static void sets_change_an_experiment(void **state) {
@@ -296,6 +342,60 @@ static void mistakes_are_named(void **state) {
         {SAMPLE ", heads: [L99999999999]}\n", "4:30: option \"heads\": expected a list of heads"},
         {SAMPLE ", single-heads: [L1, aggregate]}\n",
          "4:41: option \"single-heads\": \"aggregate\" makes sense for heat only"},
+        {SAMPLE ", heads: [L1-L0]}\n", "4:30: option \"heads\": L1-L0 goes backwards; write L0-L1"},
+        {SAMPLE ", heads: [L0.MLP]}\n", "4:30: option \"heads\": \"L0.MLP\" goes beyond heads"},
+        {SAMPLE ", heads: [input]}\n", "4:30: option \"heads\": \"input\" goes beyond heads"},
+        {SAMPLE ", heads: [embedding]}\n", "4:30: option \"heads\": \"embedding\" goes beyond heads"},
+        {SAMPLE ", heads: [L1 - L0]}\n", "4:30: option \"heads\": takes heads one by one, no sums"},
+        {SAMPLE ", parts: [aggregate]}\n", "4:30: option \"parts\": \"aggregate\" makes sense for heat only"},
+        {SAMPLE ", parts: [L1.mlp]}\n", "4:30: option \"parts\": expected a list of heads (L3.H5, L3, "
+                                        "L8-L11, all, L3.MLP, input, embedding or "
+                                        "a sum such as 0.7*L3.H5 + L2.H1), got \"L1.mlp\""},
+        {SAMPLE ", parts: [L1 + inputs]}\n", "4:30: option \"parts\": in the sum \"L1 + inputs\": expected "
+                                             "L3.H5, L3, L8-L11, all, L3.MLP or input"},
+        {SAMPLE ", opacity: .inf}\n",
+         "4:31: option \"opacity\": expected a number from 0 to 1, got \".inf\""},
+        {SAMPLE ", opacity: 1e}\n", "4:31: option \"opacity\": expected a number from 0 to 1, got \"1e\""},
+        {SAMPLE ", count: 1e1}\n",
+         "4:29: option \"count\": expected a whole number from 1 to 64, got \"1e1\""},
+        {SAMPLE ", <<: {count: 1}}\n", "4:22: <<, which merges another mapping in"},
+        {HEAD "on-error: sotp\n",
+         "3:11: option \"on-error\": unknown value \"sotp\"; did you mean \"stop\"?"},
+        /* extractors */
+        {HEAD "extractors: {a: 1}\n", "3:13: extractors: expected a list of steps"},
+        {HEAD "extractors: []\n", "1:1: the section \"analyses\" is missing"},
+        {HEAD "extractors: [{plugin: sample-spans}]\n",
+         "3:14: extractor: option \"name\" is missing: expected a text"},
+        {HEAD "extractors: [{name: a, plugin: sample-spams}]\n",
+         "3:32: unknown extractor plugin \"sample-spams\"; did you mean \"sample-spans\"?"},
+        {HEAD "extractors: [{name: a, plugin: sample-spans, haeds: all}]\n",
+         "3:46: sample-spans: unknown option \"haeds\"; did you mean \"heads\"?"},
+        {HEAD "extractors: [{name: a, plugin: sample-spans}]\n",
+         "3:14: sample-spans asks about a gallery: add gallery: {images: FOLDER}"},
+        {CHAIN "extractors: [{name: a, plugin: sample-spans}, {name: a, plugin: sample-spans}]\n",
+         "4:54: another step is called \"a\" already"},
+        {CHAIN "extractors: [{name: a, plugin: sample-naming}]\n",
+         "4:14: sample-naming builds on descriptions of an earlier step: add from: NAME"},
+        {CHAIN "extractors: [{name: a, plugin: sample-naming, from: b}, {name: b, plugin: sample-spans}]\n",
+         "4:53: unknown step \"b\"; no extractor is named before it"},
+        {CHAIN
+         "extractors: [{name: spans, plugin: sample-spans}, {name: b, plugin: sample-naming, from: span}]\n",
+         "4:90: unknown step \"span\"; did you mean \"spans\"?"},
+        {CHAIN "extractors: [{name: l, plugin: sample-labels, path: x, from: l}]\n",
+         "4:62: unknown step \"l\""},
+        {CHAIN "extractors: [{name: s, plugin: sample-spans}, {name: l, plugin: sample-labels, path: x, "
+               "from: s}]\n",
+         "4:95: sample-labels builds on no other step: take `from` away"},
+        {CHAIN "extractors: [{name: l, plugin: sample-labels, path: x}, {name: n, plugin: sample-naming, "
+               "from: l}]\n",
+         "4:96: sample-naming builds on descriptions, and the step \"l\" gives labels"},
+        {CHAIN "extractors: [{name: spans, plugin: sample-spans}]\nproperties: spams\n",
+         "5:13: unknown step \"spams\"; did you mean \"spans\"?"},
+        {CHAIN "extractors: [{name: spans, plugin: sample-spans}]\nproperties: spans\n",
+         "5:13: sample-spans gives descriptions, and `properties` needs labels"},
+        {CHAIN "properties: {extractor: sample-naming}\n",
+         "4:13: sample-naming builds on descriptions of an earlier step"},
+        {CHAIN "properties: ~\n", "4:13: properties: expected a mapping of options"},
         /* YAML itself */
         {HEAD "analyses:\n\t- {plugin: sample}\n", "4:1: a tab: YAML indents with blanks"},
         {HEAD "model: {path: model}\n", "3:1: the key \"model\" is given twice, first at line 2"},
@@ -319,7 +419,7 @@ static void mistakes_are_named(void **state) {
 
 /* ---- Binding to a model ---- */
 
-enum { LAYERS = 2, HEADS = 3, COMPONENTS = LAYERS * (HEADS + 1) };
+enum { LAYERS = 2, HEADS = 3, COMPONENTS = LAYERS * (HEADS + 1) + 1 };
 
 static const hl_model_info *small_model(void) {
     static hl_component components[COMPONENTS];
@@ -335,6 +435,7 @@ static const hl_model_info *small_model(void) {
                                             .index = is_head ? head : -1};
         }
     }
+    components[COMPONENTS - 1] = (hl_component){.name = "input", .kind = HL_INPUT, .layer = -1, .index = -1};
     info.components = components;
     info.component_size = sizeof *components;
     return &info;
@@ -365,6 +466,54 @@ static void heads_become_selections(void **state) {
     close_plan(*state, plan);
 }
 
+/* MLPs, the input and the embedding; ranges, alone and in sums; weights of both signs. */
+static void all_components_become_selections(void **state) {
+    static const struct {
+        const char *name;
+        uint32_t kind;
+        size_t count;
+        uint32_t components[6];
+        double weights[6]; /* all 0: none */
+    } expected[] = {
+        {"L0.MLP", HL_COMPONENTS, 1, {3}, {0}},
+        {"input", HL_COMPONENTS, 1, {8}, {0}},
+        {"embedding", HL_EMBEDDING, 0, {0}, {0}},
+        {"L0.H0", HL_COMPONENTS, 1, {0}, {0}},
+        {"L0.H1", HL_COMPONENTS, 1, {1}, {0}},
+        {"L0.H2", HL_COMPONENTS, 1, {2}, {0}},
+        {"L1.H0", HL_COMPONENTS, 1, {4}, {0}},
+        {"L1.H1", HL_COMPONENTS, 1, {5}, {0}},
+        {"L1.H2", HL_COMPONENTS, 1, {6}, {0}},
+        {"L0-L1 - 0.5*L1.MLP", HL_COMPONENTS, 7, {0, 1, 2, 4, 5, 6}, {1, 1, 1, 1, 1, 1}},
+        {"-L1.H2", HL_COMPONENTS, 1, {6}, {-1}},
+        {"-2e0*L0.H0-L1.H2 + -0.5 * input", HL_COMPONENTS, 3, {0, 6, 8}, {-2, -1, -0.5}},
+        {"L1.H0 - L1.H1", HL_COMPONENTS, 2, {4, 5}, {1, -1}},
+    };
+    experiment *plan;
+    hl_error error;
+    const char *content =
+        SAMPLE ", parts: [L0.MLP, input, embedding, L0-L1, L1-L1, L0-L1 - 0.5*L1.MLP, -L1.H2, embedding,"
+               " '-2e0*L0.H0-L1.H2  + -0.5 * input', L1.H0 - L1.H1, -1*L1.H1 + L1.H0]}\n";
+    assert_ok(open_text(*state, content, &plan, &error), error);
+    assert_ok(options_bind_heads(plan->analyses[0].values, small_model(), &error), error);
+    const hl_value *parts = value_of(plan, "parts");
+    assert_int_equal(parts->count, sizeof expected / sizeof *expected);
+    for (size_t i = 0; i < parts->count; ++i) {
+        const hl_selection *got = parts->selections[i];
+        assert_string_equal(got->name, expected[i].name);
+        assert_int_equal(got->kind, expected[i].kind);
+        assert_int_equal(got->count, expected[i].count);
+        bool weighted = fabs(expected[i].weights[0]) > 0;
+        assert_int_equal(got->weights != NULL, weighted);
+        for (size_t j = 0; j < got->count && j < 6; ++j) {
+            assert_int_equal(got->components[j], expected[i].components[j]);
+            if (weighted) assert_true(fabs(got->weights[j] - expected[i].weights[j]) < 1e-15);
+        }
+    }
+    assert_true(fabs(parts->selections[9]->weights[6] + 0.5) < 1e-15);
+    close_plan(*state, plan);
+}
+
 static void absent_heads_are_named(void **state) {
     static const struct {
         const char *heads, *message;
@@ -372,6 +521,10 @@ static void absent_heads_are_named(void **state) {
         {"[L0.H0, L9.H3]", "4:37: sample: the model has no head L9.H3; its heads are L0.H0 to L1.H2"},
         {"L2", "4:29: sample: the model has no heads L2; its heads are L0.H0 to L1.H2"},
         {"[L0.H3]", "4:30: sample: the model has no head L0.H3; its heads are L0.H0 to L1.H2"},
+        {"[L1-L2]", "4:30: sample: the model has no heads L2; its heads are L0.H0 to L1.H2"},
+        {"[all], parts: [L2.MLP]", "4:44: sample: the model has no L2.MLP; its MLPs are L0.MLP to L1.MLP"},
+        {"[all], parts: [L0 - L0.MLP - 2*L0.MLP]", "4:44: sample: L0.MLP is twice in the sum \"L0 - L0.MLP - "
+                                                   "2*L0.MLP\"; name it once, with its weight"},
     };
     setting *made = *state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
@@ -450,18 +603,115 @@ static void a_table_becomes_a_page(void **state) {
     free(page);
 }
 
+/* ---- the chain of extractors ---- */
+
+static void extractors_are_a_chain(void **state) {
+    experiment *plan;
+    hl_error error;
+    const char *content =
+        CHAIN "extractors:\n"
+              "  - {name: spans, plugin: sample-spans, heads: [L1], texts: [{name: x, text: y}]}\n"
+              "  - {name: labels, plugin: sample-naming, from: spans}\n"
+              "properties: labels\nanalyses: []\n";
+    assert_ok(open_text(*state, content, &plan, &error), error);
+    assert_int_equal(plan->analysis_count, 0);
+    assert_int_equal(plan->extractor_count, 2);
+    assert_string_equal(plan->extractors[0].name, "spans");
+    assert_null(plan->extractors[0].from);
+    assert_ptr_equal(plan->extractors[1].from, &plan->extractors[0]);
+    assert_ptr_equal(plan->properties, &plan->extractors[1]);
+    /* its options are bound like an analysis's */
+    assert_ok(options_bind_heads(plan->extractors[0].values, small_model(), &error), error);
+    const hl_value *const *values = options_values(plan->extractors[0].values);
+    assert_int_equal(values[0]->count, HEADS);
+    assert_string_equal(values[1]->directions[0]->name, "x");
+    close_plan(*state, plan);
+
+    /* the short form builds on a named step as well */
+    assert_ok(open_text(*state,
+                        CHAIN "extractors: [{name: spans, plugin: sample-spans}]\n"
+                              "properties: {extractor: sample-naming, from: spans}\n",
+                        &plan, &error),
+              error);
+    assert_int_equal(plan->extractor_count, 2);
+    assert_null(plan->extractors[1].name);
+    assert_ptr_equal(plan->properties->from, &plan->extractors[0]);
+    close_plan(*state, plan);
+}
+
+/* ---- tables that make no sense ---- */
+
+static void senseless_rows_are_named(void **state) {
+    (void)state;
+    static const char *const none[] = {NULL};
+#define ROW(NAME, FALLBACK, ...)                                                                             \
+    { .name = (NAME), .help = "h", .fallback = (FALLBACK), __VA_ARGS__ }
+    static const struct {
+        uint32_t kind;
+        hl_option row;
+        const char *message;
+    } cases[] = {
+        {HL_COMPUTE, ROW("x", "~", .type = HL_HEADS),
+         "option \"x\" is of type HL_HEADS, which makes no sense for a plugin of kind compute"},
+        {HL_COMPUTE, ROW("x", "~", .type = HL_DIRECTIONS),
+         "type HL_DIRECTIONS, which makes no sense for a plugin of kind compute"},
+        {HL_MODEL, ROW("x", "~", .type = HL_IMAGES),
+         "type HL_IMAGES, which makes no sense for a plugin of kind model"},
+        {HL_REPORT, ROW("x", "~", .type = HL_PROPERTIES),
+         "type HL_PROPERTIES, which makes no sense for a plugin of kind report"},
+        {HL_EXTRACTOR, ROW("x", "~", .type = HL_PROPERTIES),
+         "type HL_PROPERTIES, which makes no sense for a plugin of kind extractor"},
+        {HL_COMPUTE, ROW("threads", "~", .type = HL_INT),
+         "option \"threads\" has a name that the section of a plugin of kind compute has taken"},
+        {HL_EXTRACTOR, ROW("from", "~", .type = HL_INT), "option \"from\" has a name"},
+        {HL_ANALYSIS, ROW("title", "~", .type = HL_STRING), "option \"title\" has a name"},
+        {HL_MODEL, ROW("path", "~", .type = HL_PATH), "option \"path\" has a name"},
+        {HL_ANALYSIS, ROW("x", "~", .type = HL_INT, .flags = HL_OPTION_SETS),
+         "option \"x\" has a flag that means nothing for its type"},
+        {HL_ANALYSIS, ROW("x", "~", .type = HL_IMAGES, .flags = HL_OPTION_AGGREGATE),
+         "option \"x\" has a flag that means nothing for its type"},
+        {HL_ANALYSIS, ROW("x", "~", .type = HL_STRINGS, .flags = 1u << 9),
+         "option \"x\" has a flag that means nothing for its type"},
+        {HL_ANALYSIS, ROW("x", "~", .type = HL_STRINGS, .min = -1, .max = 2),
+         "option \"x\" has a length below 0 among its bounds"},
+        {HL_ANALYSIS, ROW("x", "~", .type = HL_CHOICE, .choices = none), "option \"x\" has no choices"},
+        {HL_ANALYSIS, ROW("X", "~", .type = HL_INT), "option 0 has no name of lower case letters"},
+        {HL_ANALYSIS, ROW("x", "[L1.MLP]", .type = HL_HEADS), "\"L1.MLP\" goes beyond heads"},
+        {HL_ANALYSIS, ROW("x", "[]", .type = HL_HEADS), "got a list of 0"},
+        {HL_ANALYSIS, ROW("x", "[]", .type = HL_HEADS, .flags = HL_OPTION_MAY_BE_EMPTY), NULL},
+        {HL_ANALYSIS, ROW("x", "~", .type = HL_PROPERTIES), NULL},
+        {HL_EXTRACTOR, ROW("title", "~", .type = HL_IMAGES), NULL},
+        {HL_COMPUTE, ROW("path", "~", .type = HL_PATH), NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
+        hl_plugin plugin = {.kind = cases[i].kind, .name = "p", .options = &cases[i].row, .option_count = 1};
+        hl_error error;
+        hl_status status = options_check(&plugin, &error);
+        if (!cases[i].message) {
+            assert_ok(status, error);
+        } else if (status != HL_USAGE || !strstr(error.message, cases[i].message)) {
+            fail_msg("case %zu: status %d: %s\nexpected: %s", i, status, error.message, cases[i].message);
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_are_filled_in),
         cmocka_unit_test(values_are_read),
+        cmocka_unit_test(scalars_are_those_of_yaml),
+        cmocka_unit_test(lists_may_be_empty_where_that_is_said),
         cmocka_unit_test(sets_change_an_experiment),
         cmocka_unit_test(sections_are_written_out),
         cmocka_unit_test(mistakes_are_named),
         cmocka_unit_test(heads_become_selections),
+        cmocka_unit_test(all_components_become_selections),
         cmocka_unit_test(absent_heads_are_named),
         cmocka_unit_test(directions_get_vectors),
         cmocka_unit_test(values_are_shown_as_they_were_written),
         cmocka_unit_test(a_table_becomes_a_page),
+        cmocka_unit_test(extractors_are_a_chain),
+        cmocka_unit_test(senseless_rows_are_named),
     };
     return cmocka_run_group_tests(tests, open_setting, close_setting);
 }
