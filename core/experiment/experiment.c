@@ -3,12 +3,11 @@
 #include "core/experiment/experiment.h"
 
 #include "core/engine/engine.h"
+#include "core/experiment/query_images.h"
 #include "core/experiment/section.h"
 #include "headlight/analysis.h"
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 static const char *const error_ways[] = {"stop", "skip", NULL};
 static const hl_option root_options[] = {
@@ -213,50 +212,6 @@ static hl_status read_sections(const section_reader *reader) {
     return status;
 }
 
-/* ---- query images ---- */
-
-static hl_status remember_skipped(experiment *plan, const char *name, const char *reason, hl_error *error) {
-    for (size_t i = 0; i < plan->skipped_count; ++i) {
-        if (strcmp(plan->skipped[i].name, name) == 0) return HL_OK;
-    }
-    experiment_skipped *longer = reallocarray(plan->skipped, plan->skipped_count + 1, sizeof *longer);
-    if (!longer) return hl_no_memory(error, "an experiment");
-    plan->skipped = longer;
-    experiment_skipped *added = &longer[plan->skipped_count++];
-    *added = (experiment_skipped){strdup(name), strdup(reason)};
-    return added->name && added->reason ? HL_OK : hl_no_memory(error, "an experiment");
-}
-
-hl_status experiment_unreadable(experiment *plan, const hl_option *option, const hl_image *image,
-                                const yaml_node *place, const char *reason, bool *keep, hl_error *error) {
-    if (plan->skip_unreadable) {
-        *keep = false;
-        return remember_skipped(plan, image->name, reason, error);
-    }
-    if (!place) return hl_fail(error, HL_USAGE, "option \"%s\": %s", option->name, reason);
-    return yaml_fail(place, error, "option \"%s\": %s", option->name, reason);
-}
-
-static hl_status judge_image(void *user, const hl_option *option, const hl_image *image,
-                             const yaml_node *place, bool *keep, hl_error *error) {
-    struct stat status;
-    if (stat(image->path, &status) == 0) return HL_OK;
-    char reason[512];
-    hl_format(reason, sizeof reason, "the image %s cannot be read: %s", image->path, strerror(errno));
-    return experiment_unreadable(user, option, image, place, reason, keep, error);
-}
-
-static hl_status find_images(experiment *plan, hl_error *error) {
-    hl_status status = HL_OK;
-    for (size_t i = 0; i < plan->extractor_count && status == HL_OK; ++i) {
-        status = options_sift_images(plan->extractors[i].values, judge_image, plan, error);
-    }
-    for (size_t i = 0; i < plan->analysis_count && status == HL_OK; ++i) {
-        status = options_sift_images(plan->analyses[i].values, judge_image, plan, error);
-    }
-    return status;
-}
-
 /* ---- one reading ---- */
 
 hl_status experiment_read(const char *path, const char *const *sets, size_t set_count, experiment_source *out,
@@ -287,7 +242,7 @@ hl_status experiment_open(const registry *plugins, const experiment_source *sour
     hl_status status = HL_OK;
     if (variant) status = variant_apply(variant, source->file, &plan->root, error);
     if (status == HL_OK) status = read_sections(&(section_reader){plugins, plan, error});
-    if (status == HL_OK) status = find_images(plan, error);
+    if (status == HL_OK) status = query_images_find(plan, error);
     if (status != HL_OK) {
         experiment_close(plan);
         return status;

@@ -70,11 +70,6 @@ hl_status experiment_open(const registry *plugins, const experiment_source *sour
                           const experiment_variant *variant, experiment **out, hl_error *error);
 void experiment_close(experiment *experiment); /* accepts NULL */
 
-/* What becomes of a query image that cannot be read: it is left out (*keep becomes false) and remembered, or
- * it is an error at its place, as `on-error` says. */
-hl_status experiment_unreadable(experiment *plan, const hl_option *option, const hl_image *image,
-                                const yaml_node *place, const char *reason, bool *keep, hl_error *error);
-
 /* All of it but the analyses and variants, as YAML that ends in a newline; free() it. */
 hl_status experiment_sections(const experiment *plan, char **out, hl_error *error);
 

@@ -157,6 +157,10 @@ static hl_status run_and_write(const runs *self, const char *folder, char **repo
     hl_status status = output_open_listed(folder, OUTPUT_RUN_LIST, &files, error);
     if (status == HL_OK) output_heed_call(files);
     if (status == HL_OK) status = check_places(self, files, error);
+    if (status == HL_OK && self->request->check_only) {
+        output_abandon(files);
+        return HL_OK;
+    }
     if (status == HL_OK) status = execute_runs(self, files, error);
     if (status == HL_OK && report) status = find_report(folder, report, error);
     if (status != HL_OK) {
@@ -182,7 +186,7 @@ static hl_status run_experiment(hl_library *library, const hl_run_request *reque
     const char *folder = NULL;
     if (status == HL_OK) status = find_output(&all, &folder, error);
     if (status == HL_OK) status = open_runs(&all, library, error);
-    if (status == HL_OK && !request->check_only) status = run_and_write(&all, folder, report, error);
+    if (status == HL_OK) status = run_and_write(&all, folder, report, error);
     close_runs(&all);
     experiment_close(plan);
     experiment_forget(&all.source);

@@ -66,10 +66,56 @@ hl_status describe_properties(const properties *known, const char *extractor, hl
     return properties_describe(known, heads, error);
 }
 
+static void add_node(hl_item *item, const char *key, const yaml_node *node) {
+    int64_t whole;
+    double real;
+    if (node->type == YAML_LIST) {
+        hl_item *list = item_list(item, key, HL_LIST);
+        for (size_t i = 0; i < node->count; ++i) add_node(list, NULL, node->items[i]);
+    } else if (node->type == YAML_MAP) {
+        hl_item *map = item_map(item, key);
+        for (size_t i = 0; i < node->count; ++i) add_node(map, node->keys[i]->text, node->items[i]);
+    } else if (yaml_whole(node, &whole)) {
+        item_whole(item, key, whole);
+    } else if (yaml_real(node, &real)) {
+        item_double(item, key, real);
+    } else {
+        item_text(item, key, node->text);
+    }
+}
+
+/* A direction that is no text: as it was written, with the name by which results go. */
+static void add_form(hl_item *list, const char *name, const yaml_node *form) {
+    hl_item *map = item_map(list, NULL);
+    item_text(map, "name", name);
+    for (size_t i = 0; i < form->count; ++i) {
+        if (strcmp(form->keys[i]->text, "name") != 0) add_node(map, form->keys[i]->text, form->items[i]);
+    }
+}
+
+typedef struct options_description {
+    const option_values *values;
+    hl_item *item;
+} options_description;
+
+static void add_entries(const options_description *self, const hl_option *option, const char *const *written,
+                        size_t count) {
+    hl_item *list = item_list(self->item, option->name, HL_LIST);
+    for (size_t i = 0; i < count; ++i) {
+        const yaml_node *form = options_form(self->values, option, i);
+        if (form) {
+            add_form(list, written[i], form);
+        } else {
+            item_text(list, NULL, written[i]);
+        }
+    }
+}
+
 /* An option's value as results.json shows it. */
 static hl_status add_option(void *user, const hl_option *option, const hl_value *value,
                             const char *const *written, size_t written_count, hl_error *error) {
-    hl_item *options = user, *list;
+    const options_description *self = user;
+    hl_item *options = self->item;
     (void)error;
     if (!value->given) {
         item_nothing(options, option->name);
@@ -91,14 +137,14 @@ static hl_status add_option(void *user, const hl_option *option, const hl_value 
         item_text(options, option->name, written_count ? written[0] : "");
         break;
     default:
-        list = item_list(options, option->name, HL_LIST);
-        for (size_t i = 0; i < written_count; ++i) item_text(list, NULL, written[i]);
+        add_entries(self, option, written, written_count);
     }
     return HL_OK;
 }
 
 hl_status describe_options(const option_values *values, hl_item *analysis, hl_error *error) {
-    return options_visit(values, add_option, item_map(analysis, "options"), error);
+    options_description self = {values, item_map(analysis, "options")};
+    return options_visit(values, add_option, &self, error);
 }
 
 /* The experiment as it was written, for the page, and what the command line changed. free() it. */

@@ -5,6 +5,7 @@
 #include "core/asking/context.h"
 #include "core/engine/cut_texts.h"
 #include "core/experiment/properties.h"
+#include "core/experiment/query_images.h"
 #include "core/experiment/run_description.h"
 #include "core/report/write.h"
 
@@ -96,6 +97,18 @@ static hl_status open_properties(single_run *self, hl_error *error) {
                            &self->properties, error);
 }
 
+/* Nothing that is named is passed over in silence. */
+static hl_status refuse_idle_steps(const single_run *self, hl_error *error) {
+    const experiment *plan = self->plan;
+    for (size_t i = 0; i < plan->extractor_count; ++i) {
+        const experiment_step *step = &plan->extractors[i];
+        if (step == plan->properties && !step->from) continue;
+        return yaml_fail(step->place, error, "%s: only a step of labels that builds on no other is run yet",
+                         step->plugin->name);
+    }
+    return HL_OK;
+}
+
 static hl_status find_property(const void *user, const char *name, const hl_selection **out,
                                hl_error *error) {
     return properties_find(user, name, out, error);
@@ -109,13 +122,24 @@ static hl_status check_gallery(const single_run *self, hl_error *error) {
                      strerror(errno));
 }
 
+/* A run finds out when it decodes them, each once; unless they would be left out, which is to be known before
+ * anything asks about them. */
+static hl_status check_images(single_run *self, hl_error *error) {
+    if (!self->request->check_only && !self->plan->skip_unreadable) return HL_OK;
+    hl_status status = query_images_look(self->plan, error);
+    if (status == HL_OK) query_images_warn(self->plan, self->model->interface);
+    return status;
+}
+
 /* Everything that can be wrong with the experiment and is known without the weights. */
 static hl_status check(single_run *self, hl_error *error) {
     hl_status status = open_model(self, error);
+    if (status == HL_OK) status = check_images(self, error);
     if (status == HL_OK) status = check_gallery(self, error);
     for (size_t i = 0; i < self->plan->extractor_count && status == HL_OK; ++i) {
         status = bind_step(self, &self->plan->extractors[i], error);
     }
+    if (status == HL_OK) status = refuse_idle_steps(self, error);
     if (status == HL_OK) status = open_properties(self, error);
     options_find_property *find = self->properties ? find_property : NULL;
     for (size_t i = 0; i < self->plan->analysis_count && status == HL_OK; ++i) {
@@ -203,6 +227,7 @@ static hl_status describe(single_run *self, hl_error *error) {
     hl_status status = describe_engine(self->model, root, error);
     if (status != HL_OK) return status;
     describe_cut_texts(&self->cut, self->model->info->context, root);
+    query_images_describe(self->plan, root);
     return describe_properties(self->properties, extractor ? extractor->name : NULL, root, error);
 }
 

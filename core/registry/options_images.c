@@ -71,11 +71,14 @@ static hl_status add_below(image_list *list, const yaml_node *entry, const char 
     return status;
 }
 
-static hl_status add_folder(image_list *list, const yaml_node *entry, const char *name, const char *path) {
+/* `some`: there must be images in it. */
+static hl_status add_folder(image_list *list, const yaml_node *entry, const char *name, const char *path,
+                            bool some) {
     gallery *found;
     hl_error why;
     hl_status status = gallery_open(path, &found, &why);
     if (status == HL_NO_MEMORY) return options_no_memory(list->reader->error);
+    if (status == HL_USAGE && !some) return HL_OK;
     if (status != HL_OK) return fail_entry(list, entry, why.message);
     for (size_t i = 0; i < found->count && status == HL_OK; ++i) {
         status = add_below(list, entry, name, &found->images[i]);
@@ -111,7 +114,7 @@ static hl_status add_matches(image_list *list, const yaml_node *entry, char **ma
     for (size_t i = 0; i < count && status == HL_OK; ++i) {
         const char *name = matches[i] + folder;
         if (is_folder(matches[i])) {
-            status = add_folder(list, entry, name, matches[i]);
+            status = add_folder(list, entry, name, matches[i], false);
         } else if (gallery_is_image_name(name)) {
             status = add(list, entry, name, matches[i]);
         }
@@ -145,11 +148,10 @@ static hl_status add_entry(image_list *list, const yaml_node *entry) {
     size_t before = list->count;
     if (!there && !is_pattern(entry->text)) return add(list, entry, entry->text, path);
     if (there && !S_ISDIR(status.st_mode)) return add(list, entry, entry->text, path);
-    hl_status result = there ? add_folder(list, entry, entry->text, path) : add_pattern(list, entry, path);
+    hl_status result =
+        there ? add_folder(list, entry, entry->text, path, true) : add_pattern(list, entry, path);
     if (result != HL_OK || list->count > before) return result;
-    return fail_entry(list, entry,
-                      there ? "no image lies in this folder"
-                            : "no image matches this pattern, and no file is called so");
+    return fail_entry(list, entry, "no image matches this pattern, and no file is called so");
 }
 
 static hl_status fail_count(const option_reader *reader, const yaml_node *node, size_t count) {
