@@ -52,7 +52,7 @@ static void finds_a_plugin(void **state) {
     assert_ptr_equal(plugin, registry_at(plugins, 0));
     assert_null(registry_at(plugins, 1));
     assert_string_equal(plugin->version, "1.0.0");
-    assert_int_equal(plugin->option_count, 11);
+    assert_int_equal(plugin->option_count, 13);
     char *file = text("%s/sample.so", folder);
     assert_string_equal(registry_file(plugins, 0), file);
     assert_null(registry_find(plugins, HL_MODEL, "sample"));
