@@ -17,13 +17,16 @@ typedef struct image_file {
     bool known;
 } image_file;
 
-struct nearest {
+struct hl_gallery {
     engine *model;
-    nearest_settings settings;
-    gallery *gallery;       /* NULL before the first query */
-    atlas *atlas;           /* the same */
-    image_file *identities; /* of the atlas's images */
-    bool *absent;           /* by image of the atlas: the gallery lacks it, or has it otherwise */
+    nearest_settings settings; /* the strings are its own */
+    pthread_mutex_t mutex;     /* held while the gallery is opened */
+    gallery *gallery;          /* NULL before the first query */
+    atlas *atlas;              /* the same */
+    image_file *identities;    /* of the atlas's image_store */
+    bool *absent;              /* by image of the atlas: the gallery lacks it, or has it otherwise */
+    size_t *order;             /* the others, in the order of their paths */
+    size_t count;              /* of these */
 };
 
 hl_status nearest_open(engine *model, const nearest_settings *settings, nearest **out, hl_error *error) {
@@ -31,7 +34,13 @@ hl_status nearest_open(engine *model, const nearest_settings *settings, nearest 
     if (!self) return hl_no_memory(error, "a gallery");
     self->model = model;
     self->settings = *settings;
-    return HL_OK;
+    self->settings.gallery = strdup(settings->gallery);
+    self->settings.atlas = strdup(settings->atlas);
+    pthread_mutex_init(&self->mutex, NULL);
+    if (self->settings.gallery && self->settings.atlas) return HL_OK;
+    nearest_close(self);
+    *out = NULL;
+    return hl_no_memory(error, "a gallery");
 }
 
 static void close_gallery(nearest *self) {
@@ -39,16 +48,30 @@ static void close_gallery(nearest *self) {
     atlas_close(self->atlas);
     free(self->identities);
     free(self->absent);
+    free(self->order);
     self->gallery = NULL;
     self->atlas = NULL;
     self->identities = NULL;
     self->absent = NULL;
+    self->order = NULL;
+    self->count = 0;
 }
 
 void nearest_close(nearest *self) {
     if (!self) return;
     close_gallery(self);
+    pthread_mutex_destroy(&self->mutex);
+    free((char *)(uintptr_t)self->settings.gallery);
+    free((char *)(uintptr_t)self->settings.atlas);
     free(self);
+}
+
+const hl_host *nearest_host(const nearest *self) {
+    return self->model->interface;
+}
+
+const nearest_settings *nearest_settings_of(const nearest *self) {
+    return &self->settings;
 }
 
 const gallery_image *nearest_image(const nearest *self, const char *path) {
@@ -75,29 +98,37 @@ static bool stands_for(const atlas *self, size_t index, const gallery_image *ima
     return image && (image->bytes < 0 || (image->bytes == bytes && image->modified == modified));
 }
 
+static int compare_paths(const void *a, const void *b, void *images) {
+    return strcmp(atlas_path(images, *(const size_t *)a), atlas_path(images, *(const size_t *)b));
+}
+
 static hl_status identify_images(nearest *self, hl_error *error) {
-    size_t found = 0, count = atlas_count(self->atlas);
+    size_t count = atlas_count(self->atlas);
     self->identities = calloc(count + 1, sizeof *self->identities);
     self->absent = calloc(count + 1, sizeof *self->absent);
-    if (!self->identities || !self->absent) return hl_no_memory(error, "a gallery");
+    self->order = calloc(count + 1, sizeof *self->order);
+    if (!self->identities || !self->absent || !self->order) return hl_no_memory(error, "a gallery");
     for (size_t i = 0; i < count; ++i) {
         const gallery_image *image = gallery_find(self->gallery, atlas_path(self->atlas, i));
         self->absent[i] = !stands_for(self->atlas, i, image);
         if (self->absent[i]) continue;
         self->identities[i] = (image_file){image->which, image->bytes >= 0};
-        ++found;
+        self->order[self->count++] = i;
     }
-    if (found > 0) return HL_OK;
+    qsort_r(self->order, self->count, sizeof *self->order, compare_paths, self->atlas);
+    if (self->count > 0) return HL_OK;
     return hl_fail(error, HL_FAILED,
                    "%s: none of the images that %s names can be read, and the atlas has none of them",
                    self->settings.atlas, self->settings.gallery);
 }
 
 /* An atlas may hold more than this gallery; what took days to make is not dropped for a question. */
-static hl_status open_gallery(nearest *self, hl_error *error) {
-    if (self->atlas) return HL_OK;
-    index_settings settings = {
-        .atlas = self->settings.atlas, .dtype = self->settings.dtype, .keep_others = true};
+static hl_status open_atlas(nearest *self, hl_error *error) {
+    const edit_list *changed = self->settings.changed;
+    index_settings settings = {.atlas = self->settings.atlas,
+                               .dtype = self->settings.dtype,
+                               .keep_others = true,
+                               .edits = changed ? &changed->list : NULL};
     hl_status status = gallery_open(self->settings.gallery, &self->gallery, error);
     if (status == HL_OK) status = index_gallery(self->model, self->gallery, &settings, error);
     if (status == HL_OK) status = atlas_open(settings.atlas, &self->atlas, error);
@@ -105,6 +136,25 @@ static hl_status open_gallery(nearest *self, hl_error *error) {
     if (status == HL_OK) status = identify_images(self, error);
     if (status != HL_OK) close_gallery(self);
     return status;
+}
+
+hl_status nearest_prepare(nearest *self, hl_error *error) {
+    pthread_mutex_lock(&self->mutex);
+    hl_status status = self->atlas ? HL_OK : open_atlas(self, error);
+    pthread_mutex_unlock(&self->mutex);
+    return status;
+}
+
+const atlas *nearest_atlas(const nearest *self) {
+    return self->atlas;
+}
+
+size_t nearest_count(const nearest *self) {
+    return self->count;
+}
+
+size_t nearest_at(const nearest *self, size_t index) {
+    return self->order[index];
 }
 
 /* ---- from a query to a search ---- */
@@ -192,8 +242,7 @@ static double length_of(const float *vector, size_t width) {
     return sqrt(sum);
 }
 
-/* The head as the atlas holds it. */
-static hl_status find_head(const nearest *self, const hl_component *component, size_t *out, hl_error *error) {
+hl_status nearest_head(const nearest *self, const hl_component *component, size_t *out, hl_error *error) {
     const atlas_layout *layout = atlas_layout_of(self->atlas);
     *out = atlas_find_head(self->atlas, component->name);
     if (*out == SIZE_MAX) {
@@ -220,7 +269,7 @@ static hl_status make_parts(question *self, hl_error *error) {
         const hl_component *component = engine_component(model, index);
         search_part *part = &self->parts[i];
         part->query = query;
-        status = find_head(self->searched, component, &part->head, error);
+        status = nearest_head(self->searched, component, &part->head, error);
         if (status == HL_OK) status = engine_query(model, index, self->direction, query, error);
         if (status == HL_OK) status = engine_basis(model, component->basis, &part->basis, error);
         query += engine_code_width(component);
@@ -287,7 +336,7 @@ hl_status nearest_find(nearest *self, const hl_ask *ask, const hl_query *query, 
                        size_t *found, hl_error *error) {
     *found = 0;
     hl_status status = check_query(self, query, error);
-    if (status == HL_OK) status = open_gallery(self, error);
+    if (status == HL_OK) status = nearest_prepare(self, error);
     if (status != HL_OK) return status;
     question asked = {.searched = self, .query = query};
     status = allocate(&asked) ? HL_OK : hl_no_memory(error, "a query");

@@ -1,26 +1,39 @@
-/* The experiment's gallery, searched: how a query of an analysis becomes a search of the atlas.
+/* A gallery that can be searched: how a query becomes a search of the atlas.
  *
- * The atlas is brought up to date and verified when the first query comes, so that an experiment which asks
- * for no neighbours pays nothing. */
+ * The atlas is brought up to date and verified when the first query comes, so that whoever asks for no
+ * neighbours pays nothing. */
 #ifndef NEAREST_H
 #define NEAREST_H
 
+#include "core/asking/edits.h"
+#include "core/atlas/atlas.h"
 #include "core/atlas/gallery.h"
 #include "core/engine/engine.h"
 #include "core/tree/tree.h"
 #include "headlight/weights.h"
 
-typedef struct nearest nearest;
+typedef struct hl_gallery nearest;
 
 typedef struct nearest_settings {
-    const char *gallery; /* a folder, a list or a gallery.json; outlives *out, as does `atlas` */
+    const char *gallery; /* a folder, a list or a gallery.json; copied, as is `atlas` */
     const char *atlas;
     hl_dtype dtype;
+    const edit_list *changed; /* in the passes over its images; NULL: none */
 } nearest_settings;
 
-/* Opens nothing yet. */
+/* Opens nothing yet. Any number of threads may then ask. */
 hl_status nearest_open(engine *model, const nearest_settings *settings, nearest **out, hl_error *error);
 void nearest_close(nearest *self); /* accepts NULL */
+
+/* Brings its atlas up to date and opens it, once; `nearest_find` does so itself. What follows is there then:
+ * the images that can be searched, in the order of their paths, as numbers of the atlas's images. */
+hl_status nearest_prepare(nearest *self, hl_error *error);
+const atlas *nearest_atlas(const nearest *self);
+size_t nearest_count(const nearest *self);
+size_t nearest_at(const nearest *self, size_t index);
+
+/* A component as the atlas holds it. HL_USAGE when it does not. */
+hl_status nearest_head(const nearest *self, const hl_component *component, size_t *head, hl_error *error);
 
 /* See hl_ask.nearest. Asks `ask` for the contributions of a query image. */
 hl_status nearest_find(nearest *self, const hl_ask *ask, const hl_query *query, hl_neighbor *neighbors,
@@ -33,6 +46,9 @@ hl_status nearest_check(const nearest *self, hl_error *error);
  * 8, "missing": 1, "skipped": [{"path": ..., "reason": ...}]}. `missing` files cannot be found at the moment;
  * codes that the atlas has of them were searched. Nothing before the first query. */
 hl_status nearest_describe(const nearest *self, hl_item *root, hl_error *error);
+
+const nearest_settings *nearest_settings_of(const nearest *self);
+const hl_host *nearest_host(const nearest *self);
 
 /* The gallery's image behind a neighbour's path, as the search or as results call it; NULL before the first
  * query and when there is none. */

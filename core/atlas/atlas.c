@@ -109,6 +109,11 @@ const double *atlas_moments(const atlas *self, size_t shard, size_t head) {
     return self->shards[shard].data[self->layout.moments + head];
 }
 
+const void *atlas_embeddings(const atlas *self, size_t shard) {
+    size_t tensor = self->layout.embedding;
+    return tensor == SIZE_MAX ? NULL : self->shards[shard].data[tensor];
+}
+
 size_t atlas_find_head(const atlas *self, const char *name) {
     const atlas_layout *layout = atlas_layout_of(self);
     for (size_t i = 0; i < layout->head_count; ++i) {

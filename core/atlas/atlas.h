@@ -72,6 +72,10 @@ const float *atlas_scalars(const atlas *self, size_t shard, size_t head);
  */
 const double *atlas_moments(const atlas *self, size_t shard, size_t head);
 
+/* Embeddings of a shard's images, count x embed_dim numbers of the layout's dtype; NULL without the column.
+ */
+const void *atlas_embeddings(const atlas *self, size_t shard);
+
 /* Index of a head by name; SIZE_MAX when the atlas does not hold it. */
 size_t atlas_find_head(const atlas *self, const char *name);
 

@@ -359,7 +359,8 @@ static hl_status do_pass(decompose *self, size_t first, size_t count, float *pix
         status = get_pixels(self, first + i, pixels + i * elements, error);
     }
     if (status == HL_OK) status = write(self, &self->pixels, pixels, count * elements, error);
-    if (status == HL_OK) status = engine_encode_images(self->model, pixels, count, detail, traces, error);
+    if (status == HL_OK)
+        status = engine_encode_images(self->model, pixels, count, detail, NULL, traces, error);
     for (size_t i = 0; i < count && status == HL_OK; ++i) status = write_image(self, traces[i], error);
     for (size_t i = 0; i < count; ++i) {
         if (traces[i]) self->model->api.release(traces[i]);

@@ -158,7 +158,9 @@ static hl_status encode(const encoder *self, worker *own, place *of, hl_error *e
     if (status != HL_OK || readable == 0) return status;
     status = self->model->api.encode_images(own->session, own->pixels, readable, self->settings->request,
                                             of->traces, error);
-    if (status == HL_OK) of->batch.readable = readable;
+    if (status != HL_OK) return status;
+    of->batch.readable = readable;
+    engine_count_images(self->model, readable);
     return status;
 }
 

@@ -143,11 +143,14 @@ hl_status engine_open(host *host_, const registry *plugins, const engine_setting
     self->host = host_;
     self->interface = &host_->interface;
     self->plugins = plugins;
+    pthread_mutex_init(&self->passing, NULL);
+    pthread_mutex_init(&self->making, NULL);
+    self->counts = calloc(1, sizeof *self->counts);
     self->model_plugin = settings->model_plugin;
     self->compute_plugin = settings->compute_plugin;
     self->compute_values = settings->compute_values;
     self->batch = settings->batch ? settings->batch : 1;
-    hl_status status = open_model(self, settings, error);
+    hl_status status = self->counts ? open_model(self, settings, error) : hl_no_memory(error, "the engine");
     if (status != HL_OK) {
         engine_close(self);
         return status;
@@ -186,11 +189,34 @@ static hl_status open_backend(engine *self, hl_error *error) {
                         &self->compute, error);
 }
 
+/* Once. Whoever comes first does it for all, so that this caller's wish to stop is not theirs; a failure is
+ * everybody's too, for a model is not loaded a second time. */
+static hl_status load_weights(engine *self) {
+    const hl_call *current = call_current();
+    hl_call patient = current ? *current : (hl_call){.size = sizeof patient};
+    patient.cancelled = NULL;
+    call_enter(&patient);
+    hl_status status = self->api.load(self->model, &self->compute, &self->load_error);
+    call_enter(current);
+    self->load_status = status;
+    return status;
+}
+
+static hl_status load(engine *self, hl_error *error) {
+    if (!self->loaded) {
+        hl_status status = open_backend(self, error);
+        if (status != HL_OK) return status;
+        load_weights(self);
+        self->loaded = true;
+    }
+    if (self->load_status != HL_OK && error) *error = self->load_error;
+    return self->load_status;
+}
+
 hl_status engine_load(engine *self, hl_error *error) {
-    if (self->loaded) return HL_OK;
-    hl_status status = open_backend(self, error);
-    if (status == HL_OK) status = self->api.load(self->model, &self->compute, error);
-    self->loaded = status == HL_OK;
+    pthread_mutex_lock(&self->passing);
+    hl_status status = load(self, error);
+    pthread_mutex_unlock(&self->passing);
     return status;
 }
 
@@ -214,14 +240,21 @@ void engine_close(engine *self) {
     free(self->others);
     options_free(self->model_defaults);
     options_free(self->compute_defaults);
+    pthread_mutex_destroy(&self->passing);
+    pthread_mutex_destroy(&self->making);
+    free(self->counts);
     free(self);
 }
 
 hl_status engine_digest(engine *self, const char **out, hl_error *error) {
+    hl_status status = HL_OK;
     *out = self->digest;
-    if (self->digest[0] || !self->api.digest) return HL_OK;
-    hl_status status = self->api.digest(self->model, self->digest, error);
-    self->digest[status == HL_OK ? sizeof self->digest - 1 : 0] = '\0';
+    pthread_mutex_lock(&self->making);
+    if (!self->digest[0] && self->api.digest) {
+        status = self->api.digest(self->model, self->digest, error);
+        self->digest[status == HL_OK ? sizeof self->digest - 1 : 0] = '\0';
+    }
+    pthread_mutex_unlock(&self->making);
     return status;
 }
 
@@ -233,7 +266,11 @@ static hl_status encode_text_batch(engine *self, const char *const *texts, size_
     for (size_t i = 0; i < count && status == HL_OK; ++i) {
         status = self->api.tokenize(self->model, texts[i], ids + i * self->info->context, error);
     }
-    return status == HL_OK ? self->api.encode_texts(session, ids, count, out, error) : status;
+    if (status == HL_OK) status = self->api.encode_texts(session, ids, count, out, error);
+    if (status != HL_OK) return status;
+    atomic_fetch_add(&self->counts->text_passes, 1);
+    atomic_fetch_add(&self->counts->texts, count);
+    return HL_OK;
 }
 
 hl_status engine_encode_texts(engine *self, const char *const *texts, size_t count, float *out, int32_t *ids,
@@ -247,26 +284,45 @@ hl_status engine_encode_texts(engine *self, const char *const *texts, size_t cou
     for (size_t first = 0; first < count && status == HL_OK; first += self->batch) {
         size_t now = count - first < self->batch ? count - first : self->batch;
         int32_t *batch_ids = ids ? ids + first * context : scratch;
+        pthread_mutex_lock(&self->passing);
         status = encode_text_batch(self, texts + first, now, out + first * self->info->embed_dim, batch_ids,
                                    error);
+        pthread_mutex_unlock(&self->passing);
         call_progress("encoding texts", "text", first + now, count);
     }
     free(scratch);
     return status;
 }
 
-hl_status engine_encode_images(engine *self, const float *pixels, size_t count, hl_detail detail,
-                               hl_trace **traces, hl_error *error) {
+void engine_count_images(const engine *self, size_t images) {
+    if (!self->counts) return;
+    atomic_fetch_add(&self->counts->image_passes, 1);
+    atomic_fetch_add(&self->counts->images, images);
+}
+
+static hl_status pass(engine *self, const float *pixels, size_t count, const hl_request *request,
+                      hl_trace **traces, hl_error *error) {
     hl_session *session;
+    pthread_mutex_lock(&self->passing);
     hl_status status = call_check(error);
     if (status == HL_OK) status = engine_session(self, &session, error);
-    if (status != HL_OK) return status;
+    if (status == HL_OK) status = self->api.encode_images(session, pixels, count, request, traces, error);
+    pthread_mutex_unlock(&self->passing);
+    if (status == HL_OK) engine_count_images(self, count);
+    return status;
+}
+
+hl_status engine_encode_images(engine *self, const float *pixels, size_t count, hl_detail detail,
+                               const engine_edits *edits, hl_trace **traces, hl_error *error) {
     hl_capture heads = {HL_SITE_HEAD, HL_ROWS_POOLED, (uint32_t)detail, NULL, 0};
     hl_capture others = {HL_SITE_MLP, HL_ROWS_POOLED, HL_DETAIL_CODES, NULL, 0};
     const hl_capture *captures[] = {&heads, &others};
-    hl_request request = {
-        .size = sizeof request, .captures = captures, .capture_count = self->other_count ? 2 : 1};
-    return self->api.encode_images(session, pixels, count, &request, traces, error);
+    hl_request request = {.size = sizeof request,
+                          .captures = captures,
+                          .capture_count = self->other_count ? 2 : 1,
+                          .edits = edits ? edits->all : NULL,
+                          .edit_count = edits ? edits->count : 0};
+    return pass(self, pixels, count, &request, traces, error);
 }
 
 /* Rows of a basis: the code width of any component that uses it. */
@@ -278,18 +334,25 @@ static size_t basis_rows(const engine *self, uint32_t basis) {
     return 0;
 }
 
-hl_status engine_basis(engine *self, uint32_t basis, const float **out, hl_error *error) {
-    *out = self->bases[basis];
-    if (*out) return HL_OK;
+static hl_status make_basis(engine *self, uint32_t basis, hl_error *error) {
     float *made = calloc(basis_rows(self, basis) * self->info->embed_dim + 1, sizeof *made);
     if (!made) return hl_no_memory(error, "a basis");
     hl_status status = self->api.basis(self->model, basis, made, error);
-    if (status != HL_OK) {
+    if (status == HL_OK) {
+        self->bases[basis] = made;
+    } else {
         free(made);
-        return status;
     }
-    *out = self->bases[basis] = made;
-    return HL_OK;
+    return status;
+}
+
+hl_status engine_basis(engine *self, uint32_t basis, const float **out, hl_error *error) {
+    hl_status status = HL_OK;
+    pthread_mutex_lock(&self->making);
+    if (!self->bases[basis]) status = make_basis(self, basis, error);
+    *out = self->bases[basis];
+    pthread_mutex_unlock(&self->making);
+    return status;
 }
 
 hl_status engine_query(engine *self, uint32_t component, const float *direction, float *out,

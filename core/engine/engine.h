@@ -1,5 +1,6 @@
 /* One loaded model on one backend, and the questions that everything above asks of it: texts, images, codes,
- * bases, heat. The only place that knows how codes and bases become contributions; knows no model and no
+ * bases, heat. Any number of threads may ask an opened one; passes of its own session come one at a time. The
+ * only place that knows how codes and bases become contributions; knows no model and no
  * backend. */
 #ifndef ENGINE_H
 #define ENGINE_H
@@ -10,6 +11,13 @@
 #include "core/registry/registry.h"
 #include "headlight/analysis.h"
 #include "headlight/model.h"
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* What the model has done since it was opened. */
+typedef struct engine_counts {
+    atomic_size_t image_passes, images, text_passes, texts;
+} engine_counts;
 
 typedef struct engine {
     host *host;
@@ -24,13 +32,18 @@ typedef struct engine {
     hl_model *model;
     hl_model_info description;
     const hl_model_info *info; /* that: complete, however short the plugin's own is */
-    char digest[33];           /* empty before it is asked for */
-    bool loaded;
+    engine_counts *counts;
+    pthread_mutex_t passing; /* guards `loaded` and the session, during a pass too */
+    bool loaded;             /* or tried to: `load_status` says how that ended */
+    hl_status load_status;
+    hl_error load_error;
     hl_session *session;           /* opened when first asked for */
     size_t batch;                  /* of the session */
     uint32_t *heads, head_count;   /* indices of the components of kind HL_HEAD, in the table's order */
     uint32_t *others, other_count; /* and of all others: the input first, then in the table's order */
+    pthread_mutex_t making;        /* guards what follows */
     float **bases;                 /* by number; made when first asked for */
+    char digest[33];               /* empty before it is asked for */
 } engine;
 
 typedef struct engine_settings {
@@ -56,10 +69,10 @@ hl_status engine_start(hl_library *library, const char *backend, unsigned thread
 /* Opens the backend and prepares the weights, once. */
 hl_status engine_load(engine *self, hl_error *error);
 /* What tells the model's weights from any others (hl_model_api.digest), read once; empty when the plugin
- * cannot say. Owned by the engine. [the thread that opened the engine] */
+ * cannot say. Owned by the engine. */
 hl_status engine_digest(engine *self, const char **out, hl_error *error);
 
-/* The engine's own session, for `batch` images or texts at once. [the thread that opened the engine] */
+/* The engine's own session, for `batch` images or texts at once. [while nobody else uses the engine] */
 hl_status engine_session(engine *self, hl_session **out, hl_error *error);
 void engine_close(engine *self); /* accepts NULL */
 
@@ -75,10 +88,20 @@ size_t engine_tokens(const engine *self);
 hl_status engine_encode_texts(engine *self, const char *const *texts, size_t count, float *out, int32_t *ids,
                               hl_error *error);
 
+/* What is changed in a pass; NULL or without any: nothing. */
+typedef struct engine_edits {
+    const hl_edit *const *all;
+    size_t count;
+    const char *name; /* tells what they do from what others do, the same in every process */
+} engine_edits;
+
 /* At most `batch` images, see hl_model_api.encode_images; codes of all components, and their tokens if asked.
  */
 hl_status engine_encode_images(engine *self, const float *pixels, size_t count, hl_detail detail,
-                               hl_trace **traces, hl_error *error);
+                               const engine_edits *edits, hl_trace **traces, hl_error *error);
+
+/* Adds a pass over images to the counts. [any thread] */
+void engine_count_images(const engine *self, size_t images);
 
 /* A basis, owned by the engine. */
 hl_status engine_basis(engine *self, uint32_t basis, const float **out, hl_error *error);

@@ -2,11 +2,12 @@
  * results -> files. */
 #include "core/experiment/single_run.h"
 
-#include "core/asking/context.h"
+#include "core/asking/asker.h"
 #include "core/engine/cut_texts.h"
 #include "core/experiment/properties.h"
 #include "core/experiment/query_images.h"
 #include "core/experiment/run_description.h"
+#include "core/experiment/shown.h"
 #include "core/report/write.h"
 
 #include <errno.h>
@@ -29,7 +30,9 @@ struct single_run {
     const hl_image **images; /* all that the analyses name */
     size_t image_count;
     cut_texts cut; /* of the analyses' texts */
-    context *context;
+    asked_model *asked;
+    asker *asker;
+    shown shown;
     tree *results;
 };
 
@@ -181,7 +184,7 @@ static hl_status encode_texts(void *user, const char *const *texts, size_t count
 
 static hl_status encode_image(void *user, const hl_image *image, float *out, hl_error *error) {
     const single_run *self = user;
-    const hl_ask *ask = context_interface(self->context);
+    const hl_ask *ask = asker_interface(self->asker);
     return ask->embedding(ask, image, out, error);
 }
 
@@ -210,13 +213,21 @@ static hl_status open_gallery(single_run *self, hl_error *error) {
     return nearest_open(self->model, &settings, &self->gallery, error);
 }
 
+static hl_status open_asker(single_run *self, hl_error *error) {
+    hl_status status = asked_model_open(self->model, 0, &self->asked, error);
+    if (status != HL_OK) return status;
+    self->shown = (shown){.store = asked_model_images(self->asked),
+                          .list = self->images,
+                          .count = self->image_count,
+                          .gallery = self->gallery};
+    status = images_join(self->shown.store, self->images, self->image_count, error);
+    return status == HL_OK ? asker_open(self->asked, self->gallery, NULL, &self->asker, error) : status;
+}
+
 static hl_status load(single_run *self, hl_error *error) {
     hl_status status = engine_load(self->model, error);
     if (status == HL_OK) status = open_gallery(self, error);
-    if (status == HL_OK) {
-        status =
-            context_open(self->model, self->images, self->image_count, self->gallery, &self->context, error);
-    }
+    if (status == HL_OK) status = open_asker(self, error);
     return status == HL_OK ? bind_directions(self, self->plan->analyses, self->plan->analysis_count, error)
                            : status;
 }
@@ -250,15 +261,25 @@ static hl_status analyse(single_run *self, const experiment_step *step, hl_error
     if (status != HL_OK) return status;
     sink items;
     sink_open(&items, list, step->plugin->name);
-    status = api.run(context_interface(self->context), options_values(step->values), &items.functions, error);
+    status = api.run(asker_interface(self->asker), options_values(step->values), &items.functions, error);
     return status == HL_OK ? sink_finish(&items, self->results, error) : status;
+}
+
+static hl_status load_picture(void *user, const char *name, picture *out, hl_error *error) {
+    size_t original[2];
+    return shown_image(user, name, 0, out, original, error);
+}
+
+static hl_status load_neighbor(void *user, const char *path, picture *out, hl_error *error) {
+    size_t original[2];
+    return shown_neighbor(user, path, 0, out, original, error);
 }
 
 static hl_status write_results(single_run *self, output *files, hl_error *error) {
     const hl_model_info *info = self->model->info;
-    results_images images = {.user = self->context,
-                             .load = context_load_picture,
-                             .load_neighbor = context_load_neighbor,
+    results_images images = {.user = &self->shown,
+                             .load = load_picture,
+                             .load_neighbor = load_neighbor,
                              .preprocess = info->preprocess,
                              .grid_rows = info->grid_rows,
                              .grid_cols = info->grid_cols,
@@ -276,12 +297,14 @@ static hl_status write_results(single_run *self, output *files, hl_error *error)
 
 /* Everything but the plan and the results. */
 static void unload(single_run *self) {
-    context_close(self->context);
+    asker_close(self->asker);
+    asked_model_close(self->asked);
     nearest_close(self->gallery);
     properties_close(self->properties);
     engine_close(self->model);
     host_close(self->host);
-    self->context = NULL;
+    self->asker = NULL;
+    self->asked = NULL;
     self->gallery = NULL;
     self->properties = NULL;
     self->model = NULL;
@@ -291,7 +314,7 @@ static void unload(single_run *self) {
 hl_status single_run_execute(single_run *self, output *files, tree **out, hl_error *error) {
     hl_status status = load(self, error);
     if (status == HL_OK) status = results_open(&self->results, error);
-    if (status == HL_OK) tree_set_facts(self->results, context_facts, self->context);
+    if (status == HL_OK) tree_set_facts(self->results, shown_facts, &self->shown);
     if (status == HL_OK) status = describe(self, error);
     for (size_t i = 0; i < self->plan->analysis_count && status == HL_OK; ++i) {
         status = analyse(self, &self->plan->analyses[i], error);

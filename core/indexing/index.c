@@ -380,8 +380,12 @@ static hl_status run_encoder(const indexing *self, shard_filler *filler, hl_erro
                         layout->head_count};
     hl_capture others = {HL_SITE_MLP, HL_ROWS_POOLED, HL_DETAIL_CODES, self->model->others, layout->mlps};
     const hl_capture *const captures[] = {&heads, &others};
-    hl_request request = {
-        .size = sizeof request, .captures = captures, .capture_count = layout->columns & ATLAS_MLPS ? 2 : 1};
+    const engine_edits *edits = self->settings->edits;
+    hl_request request = {.size = sizeof request,
+                          .captures = captures,
+                          .capture_count = layout->columns & ATLAS_MLPS ? 2 : 1,
+                          .edits = edits ? edits->all : NULL,
+                          .edit_count = edits ? edits->count : 0};
     encoder_settings settings = {.images = self->pending,
                                  .count = self->pending_count,
                                  .group = (size_t)atlas_writer_manifest(self->writer)->shard_size,

@@ -18,6 +18,7 @@ typedef struct index_settings {
     bool shared;        /* other processes share `atlas`: this one writes its part of it, see parts.h */
     bool keep_others;   /* nothing is dropped but for newer codes of the same image */
     bool prune;         /* also drop more than half of what the atlas holds */
+    const engine_edits *edits; /* in every pass, and so in the fingerprint; NULL: none */
 } index_settings;
 
 /* Needs an engine that is open; loads it only when there is something to encode. Afterwards the atlas holds

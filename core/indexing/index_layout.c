@@ -38,7 +38,8 @@ static void add_preprocess(checksum *sum, const hl_preprocess *preprocess) {
 }
 
 /* 32 hex digits and NUL over everything that codes depend on. */
-static hl_status make_fingerprint(engine *model, hl_dtype dtype, char out[33], hl_error *error) {
+static hl_status make_fingerprint(engine *model, hl_dtype dtype, const engine_edits *edits, char out[33],
+                                  hl_error *error) {
     const char *weights;
     hl_status status = engine_digest(model, &weights, error);
     if (status != HL_OK) return status;
@@ -57,7 +58,11 @@ static hl_status make_fingerprint(engine *model, hl_dtype dtype, char out[33], h
         add_component(sum, engine_component(model, i));
     add_preprocess(sum, &model->info->preprocess);
     add_line(sum, "dtype %s", dtype == HL_F16 ? "f16" : "f32");
-    add_line(sum, "no edits");
+    if (edits && edits->count > 0) {
+        add_line(sum, "edits %s", edits->name);
+    } else {
+        add_line(sum, "no edits");
+    }
     checksum_end(sum, out);
     return HL_OK;
 }
@@ -177,7 +182,9 @@ static hl_status fill(engine *model, const index_settings *settings, const atlas
     if (found && (found->columns | settings->columns) == found->columns) out->atlas.columns = found->columns;
     hl_status status = choose_heads(model, settings->layers, found, out, error);
     if (status == HL_OK && out->atlas.columns & ATLAS_MLPS) status = add_others(model, out, error);
-    return status == HL_OK ? make_fingerprint(model, out->atlas.dtype, out->fingerprint, error) : status;
+    return status == HL_OK
+               ? make_fingerprint(model, out->atlas.dtype, settings->edits, out->fingerprint, error)
+               : status;
 }
 
 /* The manifest of an atlas that is already there, or of the first part of one, or NULL. */

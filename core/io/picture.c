@@ -6,6 +6,7 @@
 #include "core/io/resize.h"
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 enum { CHANNELS = 3, LEVELS = 256, LARGEST_MODEL_SIZE = 1 << 13 };
@@ -79,6 +80,39 @@ hl_status picture_resize(const picture *in, size_t width, size_t height, picture
     } else {
         free(rgb);
     }
+    return status;
+}
+
+static hl_status copy_picture(const picture *in, picture *out, hl_error *error) {
+    size_t bytes = in->width * in->height * CHANNELS;
+    *out = *in;
+    out->rgb = malloc(bytes);
+    if (!out->rgb) return hl_no_memory(error, "a picture");
+    memcpy(out->rgb, in->rgb, bytes);
+    return HL_OK;
+}
+
+hl_status picture_within(const picture *in, size_t side, picture *out, hl_error *error) {
+    size_t longer = in->width > in->height ? in->width : in->height;
+    if (side == 0 || side >= longer) return copy_picture(in, out, error);
+    size_t width = (in->width * side + longer / 2) / longer;
+    size_t height = (in->height * side + longer / 2) / longer;
+    return picture_resize(in, width ? width : 1, height ? height : 1, out, error);
+}
+
+hl_status picture_load_within(const char *path, size_t side, picture *out, size_t original[2],
+                              hl_error *error) {
+    picture decoded = {0, 0, NULL};
+    *out = decoded;
+    hl_status status = picture_load(path, &decoded, error);
+    original[0] = decoded.width;
+    original[1] = decoded.height;
+    if (status == HL_OK && side > 0) status = picture_within(&decoded, side, out, error);
+    if (status == HL_OK && side == 0) {
+        *out = decoded;
+        return HL_OK;
+    }
+    picture_free(&decoded);
     return status;
 }
 

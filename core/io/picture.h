@@ -27,6 +27,12 @@ typedef struct picture_frame {
 hl_status picture_load(const char *path, picture *out, hl_error *error);
 hl_status picture_decode(const char *name, const uint8_t *bytes, size_t count, picture *out, hl_error *error);
 
+/* The same, made smaller where its longer side is more than `side` pixels (0: never); `original` gets the
+ * image's own width and height. picture_within is for one that is decoded already. */
+hl_status picture_load_within(const char *path, size_t side, picture *out, size_t original[2],
+                              hl_error *error);
+hl_status picture_within(const picture *in, size_t side, picture *out, hl_error *error);
+
 /* Only width and height, from the header. */
 hl_status picture_size(const char *path, size_t *width, size_t *height, hl_error *error);
 

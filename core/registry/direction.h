@@ -10,9 +10,9 @@
 
 typedef struct direction_form direction_form;
 struct direction_form {
-    hl_direction shown; /* first: what plugins get */
-    const yaml_node *place;
-    const char **texts; /* whose embeddings' mean it is: one, or one for each template */
+    hl_direction shown;     /* first: what plugins get */
+    const yaml_node *place; /* NULL: it comes from a program */
+    const char **texts;     /* whose embeddings' mean it is: one, or one for each template */
     size_t text_count;
     const hl_image *image; /* whose embedding it is */
     const float *row;      /* `width` numbers, taken as they are */

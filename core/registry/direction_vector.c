@@ -83,8 +83,9 @@ static hl_status settle(const vector_maker *self, const direction_form *made, bo
         vanishes |= !isfinite(out[i]);
     }
     if (!vanishes) return HL_OK;
-    return yaml_fail(made->place, self->error, "\"%.200s\" is no direction: it is 0, or not finite",
-                     made->shown.name);
+    static const char words[] = "\"%.200s\" is no direction: it is 0, or not finite";
+    return made->place ? yaml_fail(made->place, self->error, words, made->shown.name)
+                       : hl_fail(self->error, HL_USAGE, words, made->shown.name);
 }
 
 static void add_scaled(const vector_maker *self, double weight, const float *vector) {

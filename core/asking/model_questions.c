@@ -1,0 +1,47 @@
+/* Questions about texts and the model itself. */
+#include "core/asking/asker_inside.h"
+
+#include <string.h>
+
+hl_status asker_load(const asker *self, hl_error *error) {
+    return engine_load(self->shared->model, error);
+}
+
+hl_status asker_encode_texts(asker *self, const char *const *texts, size_t count, float *out,
+                             hl_error *error) {
+    hl_status status = asker_load(self, error);
+    return status == HL_OK ? engine_encode_texts(self->shared->model, texts, count, out, NULL, error)
+                           : status;
+}
+
+hl_status asker_basis(asker *self, uint32_t component, float *out, hl_error *error) {
+    engine *model = self->shared->model;
+    if (component >= model->info->component_count) {
+        return hl_fail(error, HL_USAGE, "asked about component %u of %u", component,
+                       model->info->component_count);
+    }
+    const hl_component *row = engine_component(model, component);
+    const float *basis;
+    hl_status status = asker_load(self, error);
+    if (status == HL_OK) status = engine_basis(model, row->basis, &basis, error);
+    if (status != HL_OK) return status;
+    memcpy(out, basis, engine_code_width(row) * model->info->embed_dim * sizeof *out);
+    return HL_OK;
+}
+
+hl_status asker_product(asker *self, bool transpose_a, bool transpose_b, const size_t sizes[3],
+                        const double *a, size_t lda, const double *b, size_t ldb, double *c, size_t ldc,
+                        hl_error *error) {
+    hl_status status = asker_load(self, error);
+    if (status != HL_OK) return status;
+    const hl_compute *compute = &self->shared->model->compute;
+    return compute->api->product_f64(compute->backend, transpose_a, transpose_b, sizes[0], sizes[1], sizes[2],
+                                     a, lda, b, ldb, c, ldc, error);
+}
+
+hl_status asker_eigen(asker *self, size_t n, double *a, double *eigenvalues, hl_error *error) {
+    hl_status status = asker_load(self, error);
+    if (status != HL_OK) return status;
+    const hl_compute *compute = &self->shared->model->compute;
+    return compute->api->symmetric_eigen_f64(compute->backend, n, a, eigenvalues, error);
+}

@@ -1,0 +1,27 @@
+/* The pictures that a run's results name, and what the gallery says of its images. */
+#ifndef SHOWN_H
+#define SHOWN_H
+
+#include "core/asking/images.h"
+#include "core/asking/nearest.h"
+
+typedef struct shown {
+    image_store *store;
+    const hl_image *const *list; /* all that the experiment names */
+    size_t count;
+    nearest *gallery; /* NULL: there is none */
+    size_t blanks;    /* pictures of neighbours that could not be read */
+} shown;
+
+/* The image that results call `name`, and the neighbour at `path`: the longer side at most `side` (0: as it
+ * is), and its own size in `original`, width first. HL_UNAVAILABLE for a neighbour's file that cannot be read
+ * any more, which is logged once. */
+hl_status shown_image(shown *self, const char *name, size_t side, picture *out, size_t original[2],
+                      hl_error *error);
+hl_status shown_neighbor(shown *self, const char *path, size_t side, picture *out, size_t original[2],
+                         hl_error *error);
+
+/* What the gallery says of an image; NULL: nothing. `user` is a shown. */
+const hl_node *shown_facts(void *user, const char *path);
+
+#endif
