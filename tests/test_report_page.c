@@ -452,7 +452,8 @@ static void test_tables_and_pictures_of_plugins_are_shown(void **state) {
                                                                        "H2\",\"share\":0.25,"
                                                                        "\"table\":[{\"a\":1,\"b\":\"<x>\"},{"
                                                                        "\"a\":2,\"b\":\"y\"}],"
-                                                                       "\"picture\":[700,1400],\"more\":{"
+                                                                       "\"picture\":[700,1400],\"grid\":[[0,"
+                                                                       "1,2],[0.5,1.5,-1]],\"more\":{"
                                                                        "\"path\":\"p/q.txt\"},"
                                                                        "\"words\":[\"s\",\"t\"],"
                                                                        "\"neighbors\":[{\"path\":\"x/1.jpg\","
@@ -470,7 +471,10 @@ static void test_tables_and_pictures_of_plugins_are_shown(void **state) {
     need(it.page, "<dt>path</dt> <dd>p/q.txt</dd>");
     need(it.page, "<dt>words</dt> <dd><bdi>s</bdi>, <bdi>t</bdi></dd>");
     assert_int_equal(count_words(it.page, "<image id="), 1);
-    assert_int_equal(need_pictures(it.page, 512), 2);
+    need(it.page, "<p>2 x 3 numbers</p>\n<div class=\"grid\"><img width=\"3\" height=\"2\"");
+    need(it.page, "<div class=\"scale\">\xe2\x88\x92"
+                  "1.0<i></i>2.0</div>");
+    assert_int_equal(need_pictures(it.page, 512), 3);
     drop(&it);
 }
 

@@ -22,6 +22,15 @@ void page_start_group(page *self, const char *title) {
     html_raw(&self->html, "</h3>");
 }
 
+void page_scale(page *self, double low, double high) {
+    html *out = &self->html;
+    html_raw(out, "<div class=\"scale\">");
+    html_number(out, low, 2);
+    html_raw(out, "<i></i>");
+    html_number(out, high, 2);
+    html_raw(out, "</div>");
+}
+
 void page_image(page *self, const char *name) {
     html *out = &self->html;
     const hl_picture *image = NULL;

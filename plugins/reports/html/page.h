@@ -60,6 +60,9 @@ void page_property(page *self, const char *property);
 /* A group: <article><div> with its title; the caller ends both. */
 void page_start_group(page *self, const char *title);
 
+/* The colours of heat: low end, colours, high end. */
+void page_scale(page *self, double low, double high);
+
 /* An image of the experiment. */
 void page_image(page *self, const char *name);
 

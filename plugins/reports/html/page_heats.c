@@ -17,16 +17,6 @@ static void texts(page *self, const hl_node *item) {
     page_cut_mark(self, hl_get_text(item, "minus"));
 }
 
-/* Low end, colours, high end. */
-static void scale(page *self, double low, double high) {
-    html *out = &self->html;
-    html_raw(out, "<div class=\"scale\">");
-    html_number(out, low, 2);
-    html_raw(out, "<i></i>");
-    html_number(out, high, 2);
-    html_raw(out, "</div>");
-}
-
 /* One end of a difference: whose it is, and its number. */
 static void end_of_difference(page *self, const char *text, double end) {
     html *out = &self->html;
@@ -73,7 +63,7 @@ static void figure(page *self, const hl_node *analysis, const hl_node *item) {
     if (canvas_is_difference(item)) {
         scale_of_difference(self, item, high);
     } else {
-        scale(self, low, high);
+        page_scale(self, low, high);
     }
     page_details(self);
     page_head(self, hl_get_text(item, "head"));

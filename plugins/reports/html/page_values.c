@@ -56,6 +56,37 @@ static void picture(page *self, const hl_node *value) {
     report->release(report, &small);
 }
 
+/* Colours every cell of a grid with a pixel. */
+static void color_cells(const page *self, const hl_node *value, double low, double high, drawing *out) {
+    double range = high - low;
+    for (size_t i = 0; i < out->width * out->height; i++) {
+        double place = range > 0 ? ((double)value->grid[i] - low) / range : 0;
+        memcpy(out->rgb + 3 * i, colormap_at(&self->pictures.map, place), 3);
+    }
+}
+
+/* Numbers that no schema says more about: their shape, and as colours where they are not too many. */
+static void grid(page *self, const hl_node *value) {
+    html *out = &self->html;
+    drawing cells = {0};
+    double low = INFINITY, high = -INFINITY;
+    html_format(out, "<p>%u x %u numbers</p>\n", value->rows, value->cols);
+    if (value->rows > self->pictures.side || value->cols > self->pictures.side) return;
+    for (size_t i = 0; i < (size_t)value->rows * value->cols; i++) {
+        low = fmin(low, (double)value->grid[i]);
+        high = fmax(high, (double)value->grid[i]);
+    }
+    if (out->status == HL_OK) out->status = drawing_make(value->cols, value->rows, &cells, out->error);
+    if (out->status != HL_OK) return;
+    color_cells(self, value, low, high, &cells);
+    hl_picture picture_of = drawing_picture(&cells);
+    html_raw(out, "<div class=\"grid\">");
+    html_picture(out, &picture_of, HL_PNG, value->key ? value->key : "");
+    page_scale(self, low, high);
+    html_raw(out, "</div>\n");
+    drawing_free(&cells);
+}
+
 static void map(page *self, const hl_node *of) {
     html_raw(&self->html, "<dl class=\"facts\">");
     for (const hl_node *entry = of->first; entry; entry = entry->next) {
@@ -112,7 +143,7 @@ void page_value(page *self, const hl_node *value) {
         }
         break;
     case HL_GRID:
-        html_format(out, "grid of %u x %u", value->rows, value->cols);
+        grid(self, value);
         break;
     case HL_PICTURE:
         picture(self, value);
@@ -133,15 +164,20 @@ static bool names_file(const hl_node *entry) {
     return false;
 }
 
+/* A head is shown with its property. */
+static void named(page *self, const hl_node *entry) {
+    if (entry->type == HL_TEXT && strcmp(entry->key, "head") == 0) {
+        page_head(self, entry->text);
+    } else {
+        page_value(self, entry);
+    }
+}
+
 /* A file goes by its short name; the whole path can be opened. */
 static void cell(page *self, const hl_node *entry) {
     html *out = &self->html;
-    if (entry->type != HL_TEXT) {
-        page_value(self, entry);
-    } else if (strcmp(entry->key, "head") == 0) {
-        page_head(self, entry->text);
-    } else if (!names_file(entry) || !strchr(entry->text, '/')) {
-        html_text(out, entry->text);
+    if (entry->type != HL_TEXT || !names_file(entry) || !strchr(entry->text, '/')) {
+        named(self, entry);
     } else {
         html_raw(out, "<details class=\"path\"><summary>");
         html_text(out, page_file(entry->text));
@@ -224,7 +260,7 @@ void page_rows(page *self, const hl_node *row, const hl_node *end) {
 /* More than fits into the cell of a table. */
 static bool is_large(const hl_node *value) {
     bool nested = value->type == HL_MAP || (hl_is_list(value) && holds_rows(value));
-    return nested || value->type == HL_NEIGHBORS || value->type == HL_PICTURE;
+    return nested || value->type == HL_NEIGHBORS || value->type == HL_GRID || value->type == HL_PICTURE;
 }
 
 static bool has_large(const hl_node *item) {
@@ -240,7 +276,7 @@ static void block(page *self, const hl_node *item) {
     for (const hl_node *field = page_first(item); field; field = field->next) {
         if (is_large(field) || strcmp(field->key, "schema") == 0) continue;
         page_fact(self, field->key);
-        page_value(self, field);
+        named(self, field);
         page_end_fact(self);
     }
     html_raw(out, "</dl>\n");

@@ -103,6 +103,8 @@ const char page_style[] =
     ".item .table{margin-top:0}\n"
     ".item img,td img{width:auto;max-width:100%}\n"
     "td img{max-width:12rem}\n"
+    ".grid{width:min(24rem,100%)}\n"
+    ".grid img{width:100%;image-rendering:pixelated;margin:.35rem 0 .5rem}\n"
     ".ranks{padding-left:1.4rem}\n"
     ".ranks li{padding:0 0 0 .2rem}\n"
     ".words{min-width:14rem;max-width:40rem}\n"
