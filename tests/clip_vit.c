@@ -120,8 +120,8 @@ hl_request make_request(const hl_capture *const *captures, size_t capture_count,
     return (hl_request){sizeof(hl_request), captures, capture_count, edits, edit_count};
 }
 
-static const hl_capture head_tokens = {HL_SITE_HEAD, HL_ROWS_POOLED, HL_DETAIL_TOKENS, NULL, 0};
-static const hl_capture mlp_codes = {HL_SITE_MLP, HL_ROWS_POOLED, HL_DETAIL_CODES, NULL, 0};
+static const hl_capture head_tokens = {sizeof(hl_capture), HL_SITE_HEAD, HL_DETAIL_TOKENS, NULL, 0};
+static const hl_capture mlp_codes = {sizeof(hl_capture), HL_SITE_MLP, HL_DETAIL_CODES, NULL, 0};
 
 void encode(const opened_model *m, const npy_array *pixels, const hl_edit *const *edits, size_t edit_count,
             hl_trace **traces) {

@@ -4,6 +4,11 @@
 
 #include "tests/operation.h"
 
+/* Any operation with operands of these dimensions and with its numbers (batch, scale ...). `absent`: a bit
+ * for each operand that is not there, `in_place`: what may be the same matrix is. */
+test_scene scene_of(operation_number number, const size_t dimensions[DIMENSIONS], any_operation numbers,
+                    unsigned absent, bool in_place);
+
 typedef enum residual_place { NO_RESIDUAL, APART, IN_PLACE } residual_place;
 
 typedef struct linear_case {

@@ -46,10 +46,6 @@ size_t element_count(const scene_operand *operand, placement layout) {
     return layout.before + operand->rows * (operand->cols + layout.gap) + layout.after;
 }
 
-static placement layout_of(const scene_operand *operand, placement wanted) {
-    return operand->is_tensor ? (placement){0, 0, wanted.after} : wanted;
-}
-
 float random_number(uint32_t *state) {
     *state = *state * 1664525u + 1013904223u;
     return (float)(*state >> 8) / 8388608.0f - 1.0f;
@@ -101,7 +97,7 @@ hl_status attempt(const hl_compute *compute, const test_scene *scene, placement 
     hl_status status = HL_OK;
     for (size_t i = 0; i < OPERANDS && status == HL_OK; ++i) {
         if (!scene->operands[i].access) continue;
-        status = make_operand(compute, scene, i, layout_of(&scene->operands[i], wanted), &m[i], error);
+        status = make_operand(compute, scene, i, wanted, &m[i], error);
     }
     if (status == HL_OK && scene->weight.out) {
         status = api->prepare(compute->backend, &scene->weight, &weight, error);
@@ -110,7 +106,7 @@ hl_status attempt(const hl_compute *compute, const test_scene *scene, placement 
     for (size_t i = 0; i < OPERANDS; ++i) {
         memory[i] = NULL;
         if (!m[i].tensor || status != HL_OK) continue;
-        size_t count = element_count(&scene->operands[i], layout_of(&scene->operands[i], wanted));
+        size_t count = element_count(&scene->operands[i], wanted);
         memory[i] = malloc((count + 1) * sizeof(float));
         assert_non_null(memory[i]);
         status =
@@ -165,9 +161,8 @@ void compare_with(const char *what, const hl_compute *compute, const test_scene 
         assert_ok(attempt(compute, scene, layouts[l], second, &error), error);
         for (size_t i = 0; i < OPERANDS; ++i) {
             if (!first[i]) continue;
-            placement layout = layout_of(&scene->operands[i], layouts[l]);
-            size_t bytes = element_count(&scene->operands[i], layout) * sizeof(float);
-            judge(what, scene, i, layout, first[i], expected[i], tolerance);
+            size_t bytes = element_count(&scene->operands[i], layouts[l]) * sizeof(float);
+            judge(what, scene, i, layouts[l], first[i], expected[i], tolerance);
             assert_memory_equal(first[i], second[i], bytes);
         }
         forget_operands(first);

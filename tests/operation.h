@@ -3,6 +3,7 @@
 #ifndef TESTS_OPERATION_H
 #define TESTS_OPERATION_H
 
+#include "core/host/operations.h"
 #include "tests/plugins.h"
 
 /* The yardstick for all other backends; opened with them. */
@@ -12,14 +13,11 @@ extern hl_compute reference;
 int set_up_backends(void **state);
 int tear_down_backends(void **state);
 
-enum { OPERANDS = 5 };
-
 typedef enum access { ABSENT, READ, WRITE, UPDATE } access;
 
 typedef struct scene_operand {
     access access;
     size_t rows, cols;
-    bool is_tensor;     /* handed over as a tensor, so it starts at its first element and has no gaps */
     const float *given; /* its elements; NULL: random around `centre` */
     float centre;
 } scene_operand;
@@ -28,7 +26,9 @@ typedef struct test_scene test_scene;
 struct test_scene {
     scene_operand operands[OPERANDS];
     hl_weight_source weight; /* out == 0: none */
-    const void *detail;      /* the row of the table that the scene was made from */
+    const operation_rule *rule;
+    any_operation numbers; /* the operation without its operands */
+    bool in_place;         /* what may be the same matrix is */
     hl_status (*run)(const hl_compute *compute, const test_scene *scene, const hl_matrix *m,
                      const hl_weight *weight, hl_error *error);
 };

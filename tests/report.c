@@ -48,11 +48,13 @@ static hl_status load_picture(void *user, const char *name, picture *out, hl_err
     return HL_OK;
 }
 
-const results_images test_images = {.load = load_picture,
-                                    .preprocess = {.resize = HL_RESIZE_SHORT_SIDE, .size = 20},
-                                    .grid_rows = 2,
-                                    .grid_cols = 2,
-                                    .patch = 10};
+const results_images test_images = {
+    .load = load_picture,
+    .preprocess = {.resize = HL_RESIZE_COVER, .interpolation = HL_BICUBIC, .height = 20, .width = 20},
+    .grid_rows = 2,
+    .grid_cols = 2,
+    .patch_height = 10,
+    .patch_width = 10};
 
 size_t count_words(const char *in, const char *word) {
     size_t count = 0;

@@ -67,7 +67,7 @@ static void take_back(const hl_report *report, hl_picture *lent) {
 }
 
 static void find_crop(const hl_report *report, uint32_t width, uint32_t height, double frame[4]) {
-    picture_frame crop = picture_crop_frame(width, height, &report->model->preprocess);
+    picture_frame crop = picture_crop_frame(width, height, report->model->preprocess);
     frame[0] = crop.left, frame[1] = crop.top, frame[2] = crop.width, frame[3] = crop.height;
 }
 
@@ -113,13 +113,19 @@ static hl_status finish_file(const hl_report *report, hl_file *file, hl_error *e
 
 void open_reporting(reporting *self, const hl_node *root) {
     *self = (reporting){0};
+    self->preprocess = (hl_preprocess){.size = sizeof self->preprocess,
+                                       .resize = HL_RESIZE_COVER,
+                                       .interpolation = HL_BICUBIC,
+                                       .height = 20,
+                                       .width = 20};
     self->model = (hl_model_info){.size = sizeof self->model,
                                   .name = "made-up",
                                   .summary = "",
-                                  .preprocess = {.resize = HL_RESIZE_SHORT_SIDE, .size = 20},
+                                  .preprocess = &self->preprocess,
                                   .grid_rows = 2,
                                   .grid_cols = 2,
-                                  .patch = 10};
+                                  .patch_height = 10,
+                                  .patch_width = 10};
     self->report = (hl_report){.size = sizeof self->report,
                                .host = &the_host->interface,
                                .results = root,

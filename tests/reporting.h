@@ -11,6 +11,7 @@
  * name says "large" is 3000 x 2000. A grid is 2 x 2 patches of 10 pixels in a crop of 20. */
 typedef struct reporting {
     hl_report report; /* first, so that the one can be cast to the other */
+    hl_preprocess preprocess;
     hl_model_info model;
     char *page; /* what was written, with a NUL after it */
     size_t bytes;

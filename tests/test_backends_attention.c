@@ -36,8 +36,14 @@ static hl_status run_packed_attention(const hl_compute *compute, const test_scen
         parts[i].cols /= 3;
         parts[i].offset += i * parts[i].cols;
     }
-    const hl_attention operation = {
-        .q = parts[0], .k = parts[1], .v = parts[2], .out = m[3], .batch = 2, .heads = 2, .scale = 0.3f};
+    const hl_attention operation = {.size = sizeof operation,
+                                    .q = parts[0],
+                                    .k = parts[1],
+                                    .v = parts[2],
+                                    .out = m[3],
+                                    .batch = 2,
+                                    .heads = 2,
+                                    .scale = 0.3f};
     return compute->api->attention(compute->backend, &operation, error);
 }
 

@@ -27,9 +27,13 @@ static void test_golden_linear(void **state) {
     static const linear_case cases[] = {{5, 7, 21, HL_IDENTITY, false, NO_RESIDUAL},
                                         {5, 7, 21, HL_IDENTITY, true, APART},
                                         {5, 7, 21, HL_GELU, true, NO_RESIDUAL},
-                                        {5, 7, 21, HL_QUICK_GELU, true, APART}};
-    static const char *const expected[] = {"linear_plain", "linear_biased", "linear_gelu",
-                                           "linear_quick_gelu"};
+                                        {5, 7, 21, HL_QUICK_GELU, true, APART},
+                                        {5, 7, 21, HL_GELU_TANH, true, APART},
+                                        {5, 7, 21, HL_SILU, true, NO_RESIDUAL},
+                                        {5, 7, 21, HL_RELU, true, APART}};
+    static const char *const expected[] = {"linear_plain",      "linear_biased",    "linear_gelu",
+                                           "linear_quick_gelu", "linear_gelu_tanh", "linear_silu",
+                                           "linear_relu"};
     for (size_t i = 0; i < COUNT(cases); ++i) {
         golden_set set = {.count = 0};
         test_scene scene =

@@ -23,6 +23,10 @@ static void test_linear(void **state) {
         {34, 40, 65, HL_QUICK_GELU, true, APART},
         {100, 48, 480, HL_QUICK_GELU, true, NO_RESIDUAL}, /* wide: cut by columns */
         {403, 70, 66, HL_GELU, true, IN_PLACE},           /* tall: cut by rows */
+        {34, 40, 65, HL_GELU_TANH, true, NO_RESIDUAL},
+        {7, 19, 33, HL_GELU_TANH, false, IN_PLACE},
+        {34, 40, 65, HL_SILU, true, APART},
+        {34, 40, 65, HL_RELU, true, IN_PLACE},
         {150, 260, 131, HL_IDENTITY, true, IN_PLACE},
     };
     for (size_t i = 0; i < COUNT(cases); ++i) {
@@ -37,24 +41,45 @@ static void test_linear(void **state) {
     }
 }
 
+static double activated(hl_activation activation, double x) {
+    const double tanh_argument = sqrt(2 / M_PI) * (x + 0.044715 * x * x * x);
+    switch (activation) {
+    case HL_GELU:
+        return x * erfc(-x / sqrt(2)) / 2;
+    case HL_QUICK_GELU:
+        return x / (1 + exp(-1.702 * x));
+    case HL_GELU_TANH:
+        return x / (1 + exp(-2 * tanh_argument));
+    case HL_SILU:
+        return x / (1 + exp(-x));
+    default:
+        return x > 0 ? x : 0;
+    }
+}
+
+/* For gelu the absolute error of the error function counts; for the others the relative one, which grows with
+ * exp's argument in f32; of gelu's tanh form that is a cube, so that the far tail, which is as good as 0,
+ * counts as far as it is seen beside x. */
+static double activation_error(hl_activation activation, double x, double wanted) {
+    if (activation == HL_GELU || activation == HL_GELU_TANH) return 3e-7 * fmax(1, fabs(x));
+    return activation == HL_RELU ? 0 : 2e-7 * (2 + fabs(x)) * fabs(wanted);
+}
+
 static void check_activation(const char *name, hl_activation activation, float x, float got) {
-    double at = (double)x, gelu = at * erfc(-at / sqrt(2)) / 2, quick = at / (1 + exp(-1.702 * at));
-    double wanted = activation == HL_GELU ? gelu : quick;
-    double allowed = activation == HL_GELU ? 3e-7 * fmax(1, fabs(at)) : 2e-7 * (2 + fabs(at)) * fabs(quick);
+    double at = (double)x, wanted = activated(activation, at),
+           allowed = activation_error(activation, at, wanted);
     if (fabs((double)got - wanted) <= allowed) return;
     fail_msg("compute/%s: activation %d of %g is %g, not %g", name, (int)activation, at, (double)got, wanted);
 }
 
-/* The activations themselves, over all that matters of the line: the only weight is 1. For gelu the absolute
- * error of the error function counts, for quick_gelu the relative error, which grows with exp's argument in
- * f32. */
+/* The activations themselves, over all that matters of the line: the only weight is 1. */
 static void test_activations(void **state) {
     (void)state;
     enum { POINTS = 4001 };
     static const float one = 1;
     float x[POINTS];
     for (size_t i = 0; i < POINTS; ++i) x[i] = ((float)i - 2000) / 100;
-    for (hl_activation activation = HL_GELU; activation <= HL_QUICK_GELU; ++activation) {
+    for (hl_activation activation = HL_GELU; activation <= HL_RELU; ++activation) {
         const linear_case row = {POINTS, 1, 1, activation, false, NO_RESIDUAL};
         test_scene scene = linear_scene(&row, &one, NULL);
         scene.operands[0].given = x;

@@ -44,7 +44,11 @@ static void run_linear(const hl_compute *compute, size_t index, const float *dat
     hl_matrix from = {tensors[0], 0, rows, in, in}, to = {tensors[1], 0, rows, width, width};
     assert_ok(with->upload(compute->backend, x, from, &error), error);
     if (cases[index].residual) assert_ok(with->upload(compute->backend, out, to, &error), error);
-    hl_linear operation = {from, {NULL, 0, rows, width, width}, to, weight, cases[index].activation};
+    hl_linear operation = {.size = sizeof operation,
+                           .x = from,
+                           .out = to,
+                           .weight = weight,
+                           .activation = cases[index].activation};
     if (cases[index].residual) operation.residual = to;
     assert_ok(with->linear(compute->backend, &operation, &error), error);
     assert_ok(with->download(compute->backend, to, out, &error), error);
@@ -152,8 +156,17 @@ static float *embed(const hl_compute *compute, const float *data, const float *p
     hl_matrix to = {tensors[2], 0, batch * TOKENS, WIDTH, WIDTH};
     assert_ok(with->upload(compute->backend, pixels, from, &error), error);
     assert_ok(with->upload(compute->backend, data, position, &error), error);
-    const hl_patch_embedding operation = {tensors[0], batch,  3,      SIDE,     SIDE,
-                                          PATCH,      weight, prefix, position, to};
+    const hl_patch_embedding operation = {.size = sizeof operation,
+                                          .pixels = from,
+                                          .prefix = prefix,
+                                          .position = position,
+                                          .out = to,
+                                          .weight = weight,
+                                          .batch = batch,
+                                          .channels = 3,
+                                          .height = SIDE,
+                                          .width = SIDE,
+                                          .patch = PATCH};
     assert_ok(with->patch_embedding(compute->backend, &operation, &error), error);
     float *out = random_numbers(batch * TOKENS * WIDTH, 1, 0);
     assert_ok(with->download(compute->backend, to, out, &error), error);

@@ -1,22 +1,15 @@
 /* Tensors of every compute plugin, and of the fixture `opaque`: made, filled, copied, read. */
-#include "tests/operation.h"
+#include "tests/layers.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static hl_status run_copy(const hl_compute *compute, const test_scene *scene, const hl_matrix *m,
-                          const hl_weight *weight, hl_error *error) {
-    (void)scene, (void)weight;
-    return compute->api->copy(compute->backend, m[0], m[1], error);
-}
 
 static void test_copy(void **state) {
     (void)state;
     static const size_t shapes[][2] = {{1, 1}, {1, 9}, {5, 1}, {6, 17}, {40, 64}};
     for (size_t i = 0; i < COUNT(shapes); ++i) {
-        const test_scene scene = {.operands = {{READ, .rows = shapes[i][0], .cols = shapes[i][1]},
-                                               {WRITE, .rows = shapes[i][0], .cols = shapes[i][1]}},
-                                  .run = run_copy};
+        const size_t dimensions[DIMENSIONS] = {[DIM_ROWS] = shapes[i][0], [DIM_COLS] = shapes[i][1]};
+        const test_scene scene = scene_of(OPERATION_COPY, dimensions, (any_operation){.size = 0}, 0, false);
         float *values = initial(&scene, 0, plain), *expected[OPERANDS] = {NULL, values};
         for (size_t b = 0; b < backend_count; ++b)
             compare_with("copy", &backends[b].compute, &scene, expected, 0);

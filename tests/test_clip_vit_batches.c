@@ -75,7 +75,7 @@ static void assert_same_trace(const opened_model *m, size_t shape, const hl_trac
 }
 
 static void check_images(const opened_model *m, size_t shape) {
-    npy_array pixels = noise(shapes[shape].images, m->info->preprocess.size);
+    npy_array pixels = noise(shapes[shape].images, m->info->preprocess->height);
     hl_trace *all[MOST], *some[MOST];
     encode(m, &pixels, NULL, 0, all);
     for (size_t w = 0; w < COUNT(ways); ++w) {

@@ -369,14 +369,15 @@ static void info_says_what_the_configuration_says(void **state) {
     assert_string_equal(m.info->summary, "ViT, 4 layers x 4 heads of width 24, patch 12, 48 pixels");
     assert_int_equal(m.info->embed_dim, 40);
     assert_int_equal(m.info->context, 24);
-    assert_int_equal(m.info->patch, 12);
+    assert_int_equal(m.info->patch_height, 12);
     assert_int_equal(m.info->grid_rows * 10 + m.info->grid_cols, 44);
     assert_int_equal(m.info->component_count, 1 + 4 * 5);
     assert_int_equal(m.info->basis_count, 17);
     assert_int_equal(m.info->fact_count, 1);
     assert_string_equal(m.info->facts->name, "activation");
     assert_string_equal(m.info->facts->value, "gelu");
-    assert_true(m.info->preprocess.mean[2] == 0.40821073F && m.info->preprocess.deviation[0] == 0.26862954F);
+    assert_true(m.info->preprocess->mean[2] == 0.40821073F &&
+                m.info->preprocess->deviation[0] == 0.26862954F);
     static const char *const names[] = {"input", "L0.H0", "L0.H1", "L0.H2", "L0.H3", "L0.MLP", "L1.H0"};
     for (uint32_t i = 0; i < COUNT(names); ++i) assert_string_equal(component(&m, i)->name, names[i]);
     const hl_component *head = component(&m, find_component(&m, "L3.H2")),

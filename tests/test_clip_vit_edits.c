@@ -53,7 +53,11 @@ static npy_array edited(const opened_model *m, const npy_array *pixels, const hl
 }
 
 static hl_edit scale(uint32_t index, float factor) {
-    return (hl_edit){.site = HL_SITE_HEAD, .action = HL_EDIT_SCALE, .component = index, .factor = factor};
+    return (hl_edit){.size = sizeof(hl_edit),
+                     .site = HL_SITE_HEAD,
+                     .action = HL_EDIT_SCALE,
+                     .component = index,
+                     .factor = factor};
 }
 
 static void ablating_a_head_is_a_model_without_it(void **state) {
@@ -138,7 +142,8 @@ static void replaced_heads_write_the_values(void **state) {
         for (size_t layer = 0; layer < 3; ++layer) {
             char *name = text("L%zu.H1", layer);
             uint32_t index = find_component(&m, name);
-            const hl_edit replace = {HL_SITE_HEAD, HL_EDIT_REPLACE, index, NULL, 0, 0, values};
+            const hl_edit replace = {sizeof(hl_edit), HL_SITE_HEAD, HL_EDIT_REPLACE, index, NULL, 0, 0,
+                                     values};
             const hl_edit half = scale(index, 0.5F), *const edits[] = {&replace, &half};
             hl_trace *traces[32];
             encode(&m, &pixels, edits, 2, traces);

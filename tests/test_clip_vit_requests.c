@@ -28,29 +28,26 @@ static void what_cannot_be_is_refused_by_name(void **state) {
         hl_capture capture;
         const char *named;
     } captures[] = {
-        {{HL_SITE_HEAD, HL_ROWS_ALL, HL_DETAIL_CODES, NULL, 0}, "HL_ROWS_ALL"},
-        {{HL_SITE_HEAD, 77, HL_DETAIL_CODES, NULL, 0}, "rows 77"},
-        {{7, HL_ROWS_POOLED, HL_DETAIL_CODES, NULL, 0}, "site 7"},
-        {{HL_SITE_HEAD, HL_ROWS_POOLED, 9, NULL, 0}, "detail 9"},
-        {{HL_SITE_MLP, HL_ROWS_POOLED, HL_DETAIL_TOKENS, NULL, 0}, "HL_DETAIL_TOKENS"},
-        {{HL_SITE_HEAD, HL_ROWS_POOLED, HL_DETAIL_CODES, &mlp, 1}, "L1.MLP"},
-        {{HL_SITE_HEAD, HL_ROWS_POOLED, HL_DETAIL_CODES, &input, 1}, "input"},
-        {{HL_SITE_MLP, HL_ROWS_POOLED, HL_DETAIL_CODES, &head, 1}, "L1.H1"},
-        {{HL_SITE_HEAD, HL_ROWS_POOLED, HL_DETAIL_CODES, &beyond, 1}, "component 13"},
+        {{sizeof(hl_capture), 7, HL_DETAIL_CODES, NULL, 0}, "site 7"},
+        {{sizeof(hl_capture), HL_SITE_HEAD, 9, NULL, 0}, "detail 9"},
+        {{sizeof(hl_capture), HL_SITE_MLP, HL_DETAIL_TOKENS, NULL, 0}, "HL_DETAIL_TOKENS"},
+        {{sizeof(hl_capture), HL_SITE_HEAD, HL_DETAIL_CODES, &mlp, 1}, "L1.MLP"},
+        {{sizeof(hl_capture), HL_SITE_HEAD, HL_DETAIL_CODES, &input, 1}, "input"},
+        {{sizeof(hl_capture), HL_SITE_MLP, HL_DETAIL_CODES, &head, 1}, "L1.H1"},
+        {{sizeof(hl_capture), HL_SITE_HEAD, HL_DETAIL_CODES, &beyond, 1}, "component 13"},
     };
     const struct {
         hl_edit edit;
         const char *named;
     } edits[] = {
-        {{HL_SITE_HEAD, HL_EDIT_ADD, head, NULL, 0, 1, values}, "HL_EDIT_ADD"},
-        {{HL_SITE_HEAD, 9, head, NULL, 0, 1, values}, "action 9"},
-        {{HL_SITE_MLP, HL_EDIT_SCALE, mlp, NULL, 0, 0, NULL}, "HL_SITE_MLP"},
-        {{5, HL_EDIT_SCALE, head, NULL, 0, 0, NULL}, "site 5"},
-        {{HL_SITE_HEAD, HL_EDIT_SCALE, mlp, NULL, 0, 0, NULL}, "L1.MLP"},
-        {{HL_SITE_HEAD, HL_EDIT_SCALE, beyond, NULL, 0, 0, NULL}, "component 13"},
-        {{HL_SITE_HEAD, HL_EDIT_REPLACE, head, NULL, 0, 0, NULL}, "L1.H1"},
-        {{HL_SITE_HEAD, HL_EDIT_SCALE, head, &row, 1, 0, NULL}, "query row 17"},
-        {{HL_SITE_HEAD, HL_EDIT_SCALE, head, NULL, 0, NAN, NULL}, "L1.H1"},
+        {{sizeof(hl_edit), HL_SITE_HEAD, 9, head, NULL, 0, 1, values}, "action 9"},
+        {{sizeof(hl_edit), HL_SITE_MLP, HL_EDIT_SCALE, mlp, NULL, 0, 0, NULL}, "HL_SITE_MLP"},
+        {{sizeof(hl_edit), 5, HL_EDIT_SCALE, head, NULL, 0, 0, NULL}, "site 5"},
+        {{sizeof(hl_edit), HL_SITE_HEAD, HL_EDIT_SCALE, mlp, NULL, 0, 0, NULL}, "L1.MLP"},
+        {{sizeof(hl_edit), HL_SITE_HEAD, HL_EDIT_SCALE, beyond, NULL, 0, 0, NULL}, "component 13"},
+        {{sizeof(hl_edit), HL_SITE_HEAD, HL_EDIT_REPLACE, head, NULL, 0, 0, NULL}, "L1.H1"},
+        {{sizeof(hl_edit), HL_SITE_HEAD, HL_EDIT_SCALE, head, &row, 1, 0, NULL}, "query row 17"},
+        {{sizeof(hl_edit), HL_SITE_HEAD, HL_EDIT_SCALE, head, NULL, 0, NAN, NULL}, "L1.H1"},
     };
     for (size_t i = 0; i < COUNT(captures); ++i)
         assert_refused(&m, &captures[i].capture, NULL, captures[i].named);
@@ -80,8 +77,8 @@ static void counts_and_ids_are_checked(void **state) {
     close_model(&m);
 }
 
-static const hl_capture head_codes = {HL_SITE_HEAD, HL_ROWS_POOLED, HL_DETAIL_CODES, NULL, 0};
-static const hl_capture mlp_codes = {HL_SITE_MLP, HL_ROWS_POOLED, HL_DETAIL_CODES, NULL, 0};
+static const hl_capture head_codes = {sizeof(hl_capture), HL_SITE_HEAD, HL_DETAIL_CODES, NULL, 0};
+static const hl_capture mlp_codes = {sizeof(hl_capture), HL_SITE_MLP, HL_DETAIL_CODES, NULL, 0};
 
 /* What a pass over the first image leaves. */
 static hl_trace *first_trace(const opened_model *m, const npy_array *pixels,
@@ -100,9 +97,9 @@ static void traces_tell_only_what_was_captured(void **state) {
     opened_model m = open_folder(TINY_A, &backends[0], 1);
     const uint32_t heads[] = {find_component(&m, "L1.H1"), find_component(&m, "L2.H0")},
                    mlp = find_component(&m, "L0.MLP");
-    const hl_capture some = {HL_SITE_HEAD, HL_ROWS_POOLED, HL_DETAIL_TOKENS, heads, 1};
-    const hl_capture other = {HL_SITE_HEAD, HL_ROWS_POOLED, HL_DETAIL_CODES, heads + 1, 1};
-    const hl_capture one_mlp = {HL_SITE_MLP, HL_ROWS_POOLED, HL_DETAIL_CODES, &mlp, 1};
+    const hl_capture some = {sizeof(hl_capture), HL_SITE_HEAD, HL_DETAIL_TOKENS, heads, 1};
+    const hl_capture other = {sizeof(hl_capture), HL_SITE_HEAD, HL_DETAIL_CODES, heads + 1, 1};
+    const hl_capture one_mlp = {sizeof(hl_capture), HL_SITE_MLP, HL_DETAIL_CODES, &mlp, 1};
     const hl_capture *const captures[] = {&some, &other, &one_mlp}, *const all_codes[] = {&head_codes,
                                                                                           &mlp_codes};
     float code[64], expected[64], parts[17 * 19];

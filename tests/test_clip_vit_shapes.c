@@ -24,7 +24,7 @@ static void contributions_sum_up(void **state) {
         char *folder = text("%s/configs/shapes/%s", TEST_SOURCE, shapes[i]);
         hl_model_source source = {.path = folder, .random_weights = true, .seed = 7};
         opened_model m = open_source(source, fastest_backend(), 2);
-        npy_array pixels = noise(2, m.info->preprocess.size);
+        npy_array pixels = noise(2, m.info->preprocess->height);
         assert_sums_up(&m, &pixels);
         free(pixels.data);
         close_model(&m);

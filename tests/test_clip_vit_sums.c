@@ -21,7 +21,7 @@ static npy_array random_embedding(const char *folder, uint64_t seed) {
     hl_error error;
     opened_model m =
         open_source((hl_model_source){.path = folder, .random_weights = true, .seed = seed}, &backends[0], 1);
-    npy_array pixels = noise(1, m.info->preprocess.size), out = SHAPED(2, m.dim);
+    npy_array pixels = noise(1, m.info->preprocess->height), out = SHAPED(2, m.dim);
     int32_t ids[77] = {2046, 5, 2047};
     hl_trace *trace;
     assert_ok(api.encode_images(m.session, pixels.data, 1, NULL, &trace, &error), error);
@@ -112,7 +112,7 @@ static void pixels_beyond_the_grid_do_not_count(void **state) {
     for (size_t b = 0; b < backend_count; ++b) {
         opened_model exact = open_folder(TINY_A, &backends[b], 2),
                      margin = open_folder(folder, &backends[b], 2);
-        assert_int_equal(margin.info->preprocess.size, 37);
+        assert_int_equal(margin.info->preprocess->height, 37);
         assert_int_equal(margin.info->grid_rows, 4);
         hl_trace *traces[4];
         assert_ok(api.encode_images(exact.session, pixels.data, 2, NULL, traces, &error), error);

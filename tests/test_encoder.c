@@ -107,8 +107,9 @@ static bool is_cancelled(void *user) {
 }
 
 static hl_status run(unsigned threads, kept *self, hl_error *error) {
-    static const hl_model_info info = {.size = sizeof info,
-                                       .preprocess = {HL_RESIZE_SHORT_SIDE, SIDE, {0}, {1, 1, 1}}};
+    static const hl_preprocess prepared = {sizeof prepared, HL_RESIZE_COVER, HL_BICUBIC, SIDE, SIDE, {0},
+                                           {1, 1, 1}};
+    static const hl_model_info info = {.size = sizeof info, .preprocess = &prepared};
     gallery_image images[IMAGES];
     const gallery_image *list[IMAGES];
     for (size_t i = 0; i < IMAGES; ++i) {

@@ -12,7 +12,8 @@
 #include <unistd.h>
 #include <zlib.h>
 
-static const hl_preprocess CLIP = {.resize = HL_RESIZE_SHORT_SIDE,
+static const hl_preprocess CLIP = {.resize = HL_RESIZE_COVER,
+                                   .interpolation = HL_BICUBIC,
                                    .mean = {0.48145466f, 0.4578275f, 0.40821073f},
                                    .deviation = {0.26862954f, 0.26130258f, 0.27577711f}};
 
@@ -42,7 +43,7 @@ static void assert_pixels(const char *name, const float *got, const float *expec
 static void assert_golden_pixels(const char *model) {
     npy_array expected = golden(model, "pixels");
     hl_preprocess preprocess = CLIP;
-    preprocess.size = (uint32_t)expected.shape[3];
+    preprocess.height = preprocess.width = (uint32_t)expected.shape[3];
     size_t each = 3 * expected.shape[2] * expected.shape[3], images = 0;
     float *pixels = malloc(each * sizeof *pixels);
     assert_non_null(pixels);
@@ -76,7 +77,7 @@ static void long_strips_cost_little(void **state) {
     assert_non_null(strip.rgb);
     memset(strip.rgb, 51, 3 << 18);
     hl_preprocess preprocess = CLIP;
-    preprocess.size = 64;
+    preprocess.height = preprocess.width = 64;
     float *pixels = malloc(3 * 64 * 64 * sizeof *pixels);
     assert_non_null(pixels);
     hl_error error;
@@ -95,16 +96,16 @@ static void refuses_unknown_preprocessing(void **state) {
     float pixels[3];
     hl_error error;
     assert_int_equal(picture_preprocess(&image, &preprocess, pixels, &error), HL_FAILED); /* size 0 */
-    preprocess.size = 1;
+    preprocess.height = preprocess.width = 1;
     assert_ok(picture_preprocess(&image, &preprocess, pixels, &error), error);
-    preprocess.resize = 2;
+    preprocess.resize = 3;
     assert_int_equal(picture_preprocess(&image, &preprocess, pixels, &error), HL_FAILED);
     picture_free(&image);
 }
 
 static void assert_frame(size_t width, size_t height, double left, double top, double wide, double high) {
     hl_preprocess preprocess = CLIP;
-    preprocess.size = 100;
+    preprocess.height = preprocess.width = 100;
     picture_frame frame = picture_crop_frame(width, height, &preprocess);
     assert_true(fabs(frame.left - left) < 1e-9 && fabs(frame.top - top) < 1e-9);
     assert_true(fabs(frame.width - wide) < 1e-9 && fabs(frame.height - high) < 1e-9);

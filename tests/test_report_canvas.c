@@ -65,7 +65,8 @@ static void test_heat_lies_where_the_grid_does(void **state) {
     (void)state;
     easel it;
     set_up(&it, HEAT("", "[[1,2,3],[4,5,6]]"), 0, 1);
-    it.by.model.preprocess.size = 30, it.by.model.grid_cols = 3, it.by.model.patch = 8;
+    it.by.preprocess.height = it.by.preprocess.width = 30, it.by.model.grid_cols = 3;
+    it.by.model.patch_height = it.by.model.patch_width = 8;
     drawing drawn = draw_heat(&it);
     picture image = make_picture(90, 60);
     for (size_t y = 0; y < 60; y++) {

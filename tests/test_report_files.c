@@ -163,7 +163,8 @@ static void test_results_have_the_shape(void **state) {
 static void test_heat_lies_where_the_grid_does(void **state) {
     (void)state;
     results_images images = test_images;
-    images.preprocess.size = 30, images.grid_cols = 3, images.patch = 8;
+    images.preprocess.height = images.preprocess.width = 30, images.grid_cols = 3;
+    images.patch_height = images.patch_width = 8;
     char *folder = make_folder();
     hl_error error;
     assert_ok(write_files(folder, "a.jpg", 3, &images, &error), error);

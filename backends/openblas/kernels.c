@@ -59,6 +59,16 @@ INLINED float quick_gelu(float x) {
     return x / (1.0f + exp_f32(-1.702f * x));
 }
 
+/* x / (1 + exp(-2 y)) is x / 2 (1 + tanh(y)). */
+INLINED float gelu_tanh(float x) {
+    float y = 0.797884561f * (x + 0.044715f * x * x * x); /* root of 2 / pi */
+    return x / (1.0f + exp_f32(-2.0f * y));
+}
+
+INLINED float silu(float x) {
+    return x / (1.0f + exp_f32(-x));
+}
+
 VECTORISED static void gelu_row(float *x, size_t count) {
     for (size_t i = 0; i < count; ++i) x[i] = gelu(x[i]);
 }
@@ -67,9 +77,25 @@ VECTORISED static void quick_gelu_row(float *x, size_t count) {
     for (size_t i = 0; i < count; ++i) x[i] = quick_gelu(x[i]);
 }
 
+VECTORISED static void gelu_tanh_row(float *x, size_t count) {
+    for (size_t i = 0; i < count; ++i) x[i] = gelu_tanh(x[i]);
+}
+
+VECTORISED static void silu_row(float *x, size_t count) {
+    for (size_t i = 0; i < count; ++i) x[i] = silu(x[i]);
+}
+
+VECTORISED static void relu_row(float *x, size_t count) {
+    for (size_t i = 0; i < count; ++i) x[i] = x[i] < 0.0f ? 0.0f : x[i];
+}
+
 void activate_row(hl_activation activation, float *x, size_t count) {
-    if (activation == HL_GELU) gelu_row(x, count);
-    if (activation == HL_QUICK_GELU) quick_gelu_row(x, count);
+    static void (*const rows[])(float *x, size_t count) = {[HL_GELU] = gelu_row,
+                                                           [HL_QUICK_GELU] = quick_gelu_row,
+                                                           [HL_GELU_TANH] = gelu_tanh_row,
+                                                           [HL_SILU] = silu_row,
+                                                           [HL_RELU] = relu_row};
+    if (activation != HL_IDENTITY) rows[activation](x, count);
 }
 
 VECTORISED static void add_rows(const float *a, const float *b, float *out, size_t count) {

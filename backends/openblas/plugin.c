@@ -62,6 +62,11 @@ static const char *precision(const hl_backend *backend) {
     return "f32";
 }
 
+static double tolerance(const hl_backend *backend) {
+    (void)backend;
+    return 1e-4;
+}
+
 static void free_tensor(hl_backend *backend, hl_tensor *tensor) {
     if (tensor) backend->host->release(backend->host, tensor->data);
     backend->host->release(backend->host, tensor);
@@ -76,8 +81,9 @@ static hl_status new_tensor(hl_backend *backend, size_t count, hl_tensor **out, 
     return hl_no_memory(error, "a tensor");
 }
 
-static hl_status copy(hl_backend *backend, hl_matrix from, hl_matrix to, hl_error *error) {
+static hl_status copy(hl_backend *backend, const hl_copy *operation, hl_error *error) {
     (void)backend, (void)error;
+    hl_matrix from = operation->from, to = operation->to;
     for (size_t r = 0; r < from.rows; ++r) {
         memcpy(row_of(view(to), r), row_of(view(from), r), from.cols * sizeof(float));
     }
@@ -232,6 +238,7 @@ static const hl_compute_api api = {
     .symmetric_eigen_f64 = symmetric_eigen_f64,
     .kernel = kernel,
     .precision = precision,
+    .tolerance = tolerance,
 };
 
 HL_EXPORT const hl_plugin headlight_plugin = {

@@ -221,6 +221,10 @@ static hl_status multiply(product_job *job, hl_error *error) {
 
 /* out (rows, out) = act(x (rows, in) W^T (in, out) + bias (out)) + residual (rows, out) */
 hl_status run_linear(hl_backend *backend, const hl_linear *operation, hl_error *error) {
+    if (operation->activation > HL_RELU) {
+        return hl_fail(error, HL_USAGE, "compute/openblas does not know activation %d",
+                       (int)operation->activation);
+    }
     product_job job = {.backend = backend,
                        .weight = operation->weight,
                        .x = view(operation->x),
@@ -245,7 +249,7 @@ hl_status run_linear(hl_backend *backend, const hl_linear *operation, hl_error *
 typedef struct patch_job {
     const hl_patch_embedding *shape;
     const hl_weight *weight;
-    matrix prefix, position, out;
+    matrix pixels, prefix, position, out;
     size_t before, tokens; /* prefix tokens, all tokens of an image */
     float *patches;        /* (batch * tokens, in); zeros for prefix tokens */
 } patch_job;
@@ -264,7 +268,7 @@ static void gather_patch(const hl_patch_embedding *shape, const float *image, si
 static void gather_image(void *argument, size_t b) {
     const patch_job *job = argument;
     const hl_patch_embedding *shape = job->shape;
-    const float *image = shape->pixels->data + b * shape->channels * shape->height * shape->width;
+    const float *image = row_of(job->pixels, b);
     for (size_t token = 0; token < job->tokens; ++token) {
         bool is_prefix = token < job->before;
         size_t row = b * job->tokens + token;
@@ -280,6 +284,7 @@ hl_status run_patch_embedding(hl_backend *backend, const hl_patch_embedding *ope
     const hl_host *host = backend->host;
     patch_job job = {.shape = operation,
                      .weight = operation->weight,
+                     .pixels = view(operation->pixels),
                      .prefix = view(operation->prefix),
                      .position = view(operation->position),
                      .out = view(operation->out)};

@@ -52,6 +52,12 @@ static double activate(hl_activation activation, double x) {
         return 0.5 * x * (1.0 + erf(x / sqrt(2.0)));
     case HL_QUICK_GELU:
         return x / (1.0 + exp(-1.702 * x));
+    case HL_GELU_TANH:
+        return 0.5 * x * (1.0 + tanh(sqrt(2.0 / M_PI) * (x + 0.044715 * x * x * x)));
+    case HL_SILU:
+        return x / (1.0 + exp(-x));
+    case HL_RELU:
+        return fmax(x, 0.0);
     default:
         return x;
     }
@@ -151,7 +157,7 @@ static matrix rows_of(matrix of, size_t first, size_t count) {
 }
 
 /* out (batch * (prefix + patches), width): W patch + bias + position, prefix + position */
-hl_status patch_embedding(const hl_host *host, const hl_patch_embedding *shape, const float *pixels,
+hl_status patch_embedding(const hl_host *host, const hl_patch_embedding *shape, matrix pixels,
                           const packed_weight *weight, matrix prefix, matrix position, matrix out,
                           hl_error *error) {
     size_t before = prefix.data ? prefix.rows : 0;
@@ -162,7 +168,7 @@ hl_status patch_embedding(const hl_host *host, const hl_patch_embedding *shape, 
     matrix x = {gathered, patches, weight->in, weight->in};
     for (size_t b = 0; b < shape->batch; ++b) {
         matrix rows = rows_of(out, b * (before + patches), before + patches);
-        gather_patches(shape, pixels + b * image, gathered);
+        gather_patches(shape, rows_of(pixels, b, 1).data, gathered);
         linear(host, x, weight, HL_IDENTITY, rows_of(position, before, patches),
                rows_of(rows, before, patches));
         if (before) add_prefix(prefix, position, rows);

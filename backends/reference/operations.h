@@ -28,7 +28,7 @@ void linear(const hl_host *host, matrix x, const packed_weight *weight, hl_activ
             matrix residual, matrix out);
 
 /* `shape` gives the numbers; the matrices and tensors in it are not read. */
-hl_status patch_embedding(const hl_host *host, const hl_patch_embedding *shape, const float *pixels,
+hl_status patch_embedding(const hl_host *host, const hl_patch_embedding *shape, matrix pixels,
                           const packed_weight *weight, matrix prefix, matrix position, matrix out,
                           hl_error *error);
 

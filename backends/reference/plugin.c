@@ -57,6 +57,11 @@ static const char *precision(const hl_backend *backend) {
     return "f32, sums in f64";
 }
 
+static double tolerance(const hl_backend *backend) {
+    (void)backend;
+    return 2e-5;
+}
+
 static void free_tensor(hl_backend *backend, hl_tensor *tensor) {
     if (tensor) backend->host->release(backend->host, tensor->data);
     backend->host->release(backend->host, tensor);
@@ -102,7 +107,10 @@ static void free_weight(hl_backend *backend, hl_weight *weight) {
 }
 
 static hl_status run_linear(hl_backend *backend, const hl_linear *operation, hl_error *error) {
-    (void)error;
+    if (operation->activation > HL_RELU) {
+        return hl_fail(error, HL_USAGE, "compute/reference does not know activation %d",
+                       (int)operation->activation);
+    }
     linear(backend->host, view(operation->x), &operation->weight->packed, operation->activation,
            view(operation->residual), view(operation->out));
     return HL_OK;
@@ -110,7 +118,7 @@ static hl_status run_linear(hl_backend *backend, const hl_linear *operation, hl_
 
 static hl_status run_patch_embedding(hl_backend *backend, const hl_patch_embedding *operation,
                                      hl_error *error) {
-    return patch_embedding(backend->host, operation, operation->pixels->data, &operation->weight->packed,
+    return patch_embedding(backend->host, operation, view(operation->pixels), &operation->weight->packed,
                            view(operation->prefix), view(operation->position), view(operation->out), error);
 }
 
@@ -126,9 +134,9 @@ static hl_status run_attention(hl_backend *backend, const hl_attention *operatio
                      view(operation->out), view(operation->probabilities), error);
 }
 
-static hl_status run_copy(hl_backend *backend, hl_matrix from, hl_matrix to, hl_error *error) {
+static hl_status run_copy(hl_backend *backend, const hl_copy *operation, hl_error *error) {
     (void)backend, (void)error;
-    copy_matrix(view(from), view(to));
+    copy_matrix(view(operation->from), view(operation->to));
     return HL_OK;
 }
 
@@ -166,6 +174,7 @@ static const hl_compute_api api = {
     .symmetric_eigen_f64 = run_symmetric_eigen_f64,
     .kernel = kernel,
     .precision = precision,
+    .tolerance = tolerance,
 };
 
 HL_EXPORT const hl_plugin headlight_plugin = {

@@ -1,6 +1,7 @@
 /* See edits.h. */
 #include "core/asking/edits.h"
 
+#include "core/io/sized.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +17,7 @@ static hl_status check(const engine *model, const hl_edit *edit, hl_error *error
                        model->info->component_count);
     }
     const hl_component *component = engine_component(model, edit->component);
-    if (edit->action != HL_EDIT_SCALE && edit->action != HL_EDIT_REPLACE && edit->action != HL_EDIT_ADD) {
+    if (edit->action != HL_EDIT_SCALE && edit->action != HL_EDIT_REPLACE) {
         return hl_fail(error, HL_USAGE, "an edit of %s asks for action %u, which there is not",
                        component->name, edit->action);
     }
@@ -34,7 +35,7 @@ static hl_edit *copy(const engine *model, const hl_edit *edit) {
     own_edit *made = malloc(sizeof *made + values + tokens + 1);
     if (!made) return NULL;
     char *memory = (char *)made->memory;
-    made->edit = *edit;
+    sized_copy(&made->edit, sizeof made->edit, edit);
     made->edit.token_count = edit->tokens ? edit->token_count : 0;
     if (edit->values) made->edit.values = memcpy(memory, edit->values, values);
     if (edit->tokens) made->edit.tokens = memcpy(memory + values, edit->tokens, tokens);

@@ -178,12 +178,12 @@ static hl_status check_source(const hl_image_source *source, hl_error *error) {
 }
 
 static bool fill_record(const image_store *self, const hl_image_source *source, record *out) {
-    size_t side = self->model->info->preprocess.size;
     const char *name = source->name ? source->name : source->path ? source->path : "image";
-    bool complete = copy_text(name, &out->shown.name) && copy_text(source->path, &out->shown.path) &&
-                    copy_bytes(source->bytes, source->byte_count, &out->bytes) &&
-                    copy_bytes(source->rgb, (size_t)source->width * source->height * 3, &out->given.rgb) &&
-                    copy_bytes(source->pixels, 3 * side * side * sizeof *out->pixels, &out->pixels);
+    bool complete =
+        copy_text(name, &out->shown.name) && copy_text(source->path, &out->shown.path) &&
+        copy_bytes(source->bytes, source->byte_count, &out->bytes) &&
+        copy_bytes(source->rgb, (size_t)source->width * source->height * 3, &out->given.rgb) &&
+        copy_bytes(source->pixels, engine_pixels(self->model) * sizeof *out->pixels, &out->pixels);
     out->path = out->shown.path;
     out->byte_count = source->byte_count;
     out->given.width = source->width;
@@ -345,10 +345,9 @@ static void keep_shrunk(image_store *self, record *of, const picture *decoded) {
 }
 
 static hl_status make_pixels(image_store *self, record *of, float *pixels, hl_error *error) {
-    const hl_preprocess *preprocess = &self->model->info->preprocess;
-    size_t count = 3 * (size_t)preprocess->size * preprocess->size;
+    const hl_preprocess *preprocess = self->model->info->preprocess;
     if (of->pixels) {
-        memcpy(pixels, of->pixels, count * sizeof *pixels);
+        memcpy(pixels, of->pixels, engine_pixels(self->model) * sizeof *pixels);
         return HL_OK;
     }
     if (of->given.rgb) return picture_preprocess(&of->given, preprocess, pixels, error);
@@ -373,14 +372,9 @@ typedef struct batch {
     hl_trace **traces;
 } batch;
 
-static size_t pixel_count(const batch *of) {
-    size_t side = of->self->model->info->preprocess.size;
-    return 3 * side * side;
-}
-
 static void decode_one(void *argument, size_t index) {
     batch *of = argument;
-    float *pixels = of->pixels + index * pixel_count(of);
+    float *pixels = of->pixels + index * engine_pixels(of->self->model);
     of->statuses[index] = make_pixels(of->self, of->records[index], pixels, &of->errors[index]);
 }
 
@@ -391,7 +385,7 @@ static hl_status decode_all(batch *of, hl_error *error) {
     interface->parallel(interface, of->count, decode_one, of);
     if (of->statuses[0] != HL_OK && error) *error = of->errors[0];
     if (of->statuses[0] != HL_OK) return of->statuses[0];
-    size_t numbers = pixel_count(of);
+    size_t numbers = engine_pixels(of->self->model);
     for (size_t i = of->count - 1; i > 0; --i) {
         if (of->statuses[i] == HL_OK) continue;
         record *failed = of->records[i];
@@ -405,7 +399,7 @@ static hl_status decode_all(batch *of, hl_error *error) {
 
 static hl_status allocate_batch(batch *of, size_t most, hl_error *error) {
     of->records = calloc(most, sizeof(record *));
-    of->pixels = calloc(most * pixel_count(of), sizeof *of->pixels);
+    of->pixels = calloc(most * engine_pixels(of->self->model), sizeof *of->pixels);
     of->statuses = calloc(most, sizeof *of->statuses);
     of->errors = calloc(most, sizeof *of->errors);
     of->traces = calloc(most, sizeof *of->traces);

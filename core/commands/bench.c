@@ -34,11 +34,6 @@ typedef struct measurement {
 
 /* ---- one pass ---- */
 
-static size_t pixel_count(const engine *model) {
-    size_t side = model->info->preprocess.size;
-    return 3 * side * side;
-}
-
 static size_t largest_code(const engine *model) {
     size_t most = 1;
     for (uint32_t i = 0; i < model->head_count; ++i) {
@@ -51,7 +46,7 @@ static size_t largest_code(const engine *model) {
 /* The tower, and the codes of all heads. */
 static hl_status run_pass(bench *self, size_t batch, hl_error *error) {
     engine *model = self->model;
-    const hl_capture heads = {HL_SITE_HEAD, HL_ROWS_POOLED, HL_DETAIL_CODES, NULL, 0};
+    const hl_capture heads = {.size = sizeof heads, .site = HL_SITE_HEAD, .detail = HL_DETAIL_CODES};
     const hl_capture *const captures[] = {&heads};
     const hl_request request = {.size = sizeof request, .captures = captures, .capture_count = 1};
     if (self->host->interface.cancelled(&self->host->interface))
@@ -164,7 +159,7 @@ static hl_status open_engine(bench *self, hl_library *library, unsigned threads,
 
 static hl_status make_buffers(bench *self, hl_error *error) {
     const hl_host *memory = &self->host->interface;
-    size_t count = pixel_count(self->model);
+    size_t count = engine_pixels(self->model);
     self->pixels = memory->allocate(memory, self->largest_batch, count * sizeof *self->pixels);
     self->code = memory->allocate(memory, largest_code(self->model), sizeof *self->code);
     self->traces = memory->allocate(memory, self->largest_batch, sizeof *self->traces);

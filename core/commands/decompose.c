@@ -30,7 +30,8 @@ typedef struct decompose {
     engine *model;
     const hl_model_info *info;
     size_t layers, heads, code_width; /* of the rectangle of heads */
-    size_t tokens, cells, width, side;
+    size_t tokens, cells, width;
+    size_t image_height, image_width, image_numbers; /* of an image as the model takes it */
     size_t image_count;
     npy_array given; /* --pixels */
     char **texts;
@@ -75,7 +76,9 @@ static hl_status open_model(decompose *self, hl_library *library, hl_error *erro
     self->tokens = engine_tokens(self->model);
     self->cells = self->tokens - self->info->prefix_tokens;
     self->width = self->info->embed_dim;
-    self->side = self->info->preprocess.size;
+    self->image_height = self->info->preprocess->height;
+    self->image_width = self->info->preprocess->width;
+    self->image_numbers = engine_pixels(self->model);
     return find_rectangle(self, error);
 }
 
@@ -94,10 +97,11 @@ static hl_status check_images(decompose *self, hl_error *error) {
     status = npy_read(request->pixels, &self->given, error);
     if (status != HL_OK) return status;
     const size_t *shape = self->given.shape;
-    bool fits = self->given.rank == 4 && shape[1] == 3 && shape[2] == self->side && shape[3] == self->side;
+    bool fits = self->given.rank == 4 && shape[1] == 3 && shape[2] == self->image_height &&
+                shape[3] == self->image_width;
     if (!fits || shape[0] == 0) {
         return hl_fail(error, HL_FAILED, "%s: must hold images x 3 x %zu x %zu numbers for this model",
-                       request->pixels, self->side, self->side);
+                       request->pixels, self->image_height, self->image_width);
     }
     self->image_count = shape[0];
     return HL_OK;
@@ -148,7 +152,7 @@ static hl_status check_texts(decompose *self, hl_error *error) {
 }
 
 static hl_status allocate_buffers(decompose *self, hl_error *error) {
-    size_t pixels = 3 * self->side * self->side;
+    size_t pixels = self->image_numbers;
     size_t heads =
         self->layers * self->heads * (self->width > self->code_width ? self->width : self->code_width);
     size_t summands = self->model->other_count * self->width;
@@ -180,8 +184,9 @@ static hl_status begin(decompose *self, array *to, const char *name, size_t rank
     }
 
 static hl_status begin_arrays(decompose *self, hl_error *error) {
-    size_t b = self->image_count, l = self->layers, h = self->heads, d = self->width, s = self->side;
-    hl_status status = begin(self, &self->pixels, "pixels.npy", SHAPE(b, 3, s, s), error);
+    size_t b = self->image_count, l = self->layers, h = self->heads, d = self->width;
+    hl_status status =
+        begin(self, &self->pixels, "pixels.npy", SHAPE(b, 3, self->image_height, self->image_width), error);
     if (status == HL_OK) status = begin(self, &self->embedding, "embedding.npy", SHAPE(b, d), error);
     if (status == HL_OK)
         status = begin(self, &self->codes, "codes.npy", SHAPE(b, l, h, self->code_width), error);
@@ -342,16 +347,16 @@ static hl_status write_image(decompose *self, const hl_trace *trace, hl_error *e
 }
 
 static hl_status get_pixels(decompose *self, size_t image, float *out, hl_error *error) {
-    size_t elements = 3 * self->side * self->side;
+    size_t elements = self->image_numbers;
     if (self->given.data) {
         memcpy(out, self->given.data + image * elements, elements * sizeof *out);
         return HL_OK;
     }
-    return picture_pixels(self->request->images[image], &self->info->preprocess, out, error);
+    return picture_pixels(self->request->images[image], self->info->preprocess, out, error);
 }
 
 static hl_status do_pass(decompose *self, size_t first, size_t count, float *pixels, hl_error *error) {
-    size_t elements = 3 * self->side * self->side;
+    size_t elements = self->image_numbers;
     hl_trace *traces[IMAGES_PER_PASS] = {NULL};
     hl_detail detail = self->request->tokens || self->text_count ? HL_DETAIL_TOKENS : HL_DETAIL_CODES;
     hl_status status = HL_OK;
@@ -369,7 +374,7 @@ static hl_status do_pass(decompose *self, size_t first, size_t count, float *pix
 }
 
 static hl_status do_images(decompose *self, hl_error *error) {
-    float *pixels = calloc(IMAGES_PER_PASS * 3 * self->side * self->side, sizeof *pixels);
+    float *pixels = calloc(IMAGES_PER_PASS * self->image_numbers, sizeof *pixels);
     if (!pixels) return hl_no_memory(error, "a batch of images");
     hl_status status = HL_OK;
     for (size_t first = 0; first < self->image_count && status == HL_OK; first += IMAGES_PER_PASS) {

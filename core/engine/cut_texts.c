@@ -28,7 +28,8 @@ static hl_status only_tokenize(const engine *model, const char *text, hl_error *
 
 hl_status cut_texts_check(cut_texts *self, const engine *model, const char *text, hl_error *error) {
     size_t tokens = 0, context = model->info->context;
-    if (!model->api.count_tokens || context == 0) return only_tokenize(model, text, error);
+    if (context == 0) return engine_no_texts(model, error);
+    if (!model->api.count_tokens) return only_tokenize(model, text, error);
     hl_status status = model->api.count_tokens(model->model, text, &tokens, error);
     return status == HL_OK && tokens > context ? add(self, text, tokens, error) : status;
 }

@@ -140,7 +140,7 @@ static hl_status decode_batch(const encoder *self, const worker *own, const plac
     for (size_t i = 0; i < of->batch.count; ++i) {
         float *pixels = own->pixels + *readable * self->pixels;
         const gallery_image *image = self->settings->images[of->batch.first + i];
-        of->statuses[i] = picture_pixels(image->file, &self->model->info->preprocess, pixels, &of->errors[i]);
+        of->statuses[i] = picture_pixels(image->file, self->model->info->preprocess, pixels, &of->errors[i]);
         if (of->statuses[i] == HL_OK) ++*readable;
         if (of->statuses[i] == HL_NO_MEMORY) {
             *error = of->errors[i];
@@ -211,8 +211,8 @@ static void close_ring(encoder *self) {
 
 hl_status encoder_run(const engine *model, const encoder_settings *settings, hl_error *error) {
     const hl_host *interface = model->interface;
-    size_t side = model->info->preprocess.size, threads = interface->threads(interface);
-    encoder self = {.model = model, .settings = settings, .pixels = 3 * side * side, .error = error};
+    size_t threads = interface->threads(interface);
+    encoder self = {.model = model, .settings = settings, .pixels = engine_pixels(model), .error = error};
     pthread_mutex_init(&self.mutex, NULL);
     pthread_cond_init(&self.room, NULL);
     self.status = open_ring(&self, threads, error);

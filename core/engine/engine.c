@@ -4,6 +4,8 @@
 
 #include "core/engine/backend_choice.h"
 #include "core/host/compute.h"
+#include "core/io/picture.h"
+#include "core/io/sized.h"
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -22,11 +24,18 @@ size_t engine_tokens(const engine *self) {
     return self->info->prefix_tokens + (size_t)self->info->grid_rows * self->info->grid_cols;
 }
 
+size_t engine_pixels(const engine *self) {
+    return (size_t)3 * self->info->preprocess->height * self->info->preprocess->width;
+}
+
+hl_status engine_no_texts(const engine *self, hl_error *error) {
+    return hl_fail(error, HL_USAGE, "%s has no text tower: it takes no texts", self->info->name);
+}
+
 static bool is_complete(const hl_model_api *api) {
     return api->recognises && api->open && api->close && api->info && api->load && api->basis &&
-           api->open_session && api->close_session && api->tokenize && api->encode_texts &&
-           api->encode_images && api->retain && api->release && api->bytes && api->embedding && api->code &&
-           api->token_codes;
+           api->open_session && api->close_session && api->encode_images && api->retain && api->release &&
+           api->bytes && api->embedding && api->code && api->token_codes;
 }
 
 hl_status engine_check_folder(const char *path, hl_error *error) {
@@ -82,13 +91,31 @@ static hl_status recognise(engine *self, const char *path, hl_error *error) {
     return self->model_plugin ? HL_OK : not_recognised(self, path, error);
 }
 
-/* The plugin's own description; what a shorter one lacks is zero. */
-static void copy_info(engine *self) {
-    const hl_model_info *given = self->api.info(self->model);
-    size_t first = offsetof(hl_model_info, fact_count), size = given->size > first ? given->size : first;
-    memcpy(&self->description, given, size < sizeof *given ? size : sizeof *given);
-    self->description.size = sizeof self->description;
+/* The plugin's own description, and whether it makes sense. */
+static hl_status take_info(engine *self, hl_error *error) {
+    const char *plugin = self->model_plugin->name;
+    sized_copy(&self->description, sizeof self->description, self->api.info(self->model));
+    if (!self->description.preprocess) {
+        return hl_fail(error, HL_USAGE, "model/%s does not say how images are prepared (preprocess is NULL)",
+                       plugin);
+    }
+    sized_copy(&self->preprocess, sizeof self->preprocess, self->description.preprocess);
+    self->description.preprocess = &self->preprocess;
     self->info = &self->description;
+    if (!picture_can_preprocess(&self->preprocess)) {
+        return hl_fail(error, HL_USAGE,
+                       "model/%s asks for images of %u x %u pixels by method %u with "
+                       "interpolation %u, which this headlight does not know",
+                       plugin, self->preprocess.height, self->preprocess.width, self->preprocess.resize,
+                       self->preprocess.interpolation);
+    }
+    if (self->info->context && !(self->api.tokenize && self->api.encode_texts)) {
+        return hl_fail(error, HL_USAGE,
+                       "model/%s has texts of %u tokens and lacks a function for them "
+                       "(tokenize, encode_texts)",
+                       plugin, self->info->context);
+    }
+    return HL_OK;
 }
 
 static hl_status index_components(engine *self, hl_error *error) {
@@ -131,8 +158,8 @@ static hl_status open_model(engine *self, const engine_settings *settings, hl_er
     }
     status = self->api.open(self->interface, &settings->source, values, &self->model, error);
     if (status != HL_OK) return status;
-    copy_info(self);
-    return index_components(self, error);
+    status = take_info(self, error);
+    return status == HL_OK ? index_components(self, error) : status;
 }
 
 hl_status engine_open(host *host_, const registry *plugins, const engine_settings *settings, engine **out,
@@ -276,8 +303,7 @@ static hl_status encode_text_batch(engine *self, const char *const *texts, size_
 hl_status engine_encode_texts(engine *self, const char *const *texts, size_t count, float *out, int32_t *ids,
                               hl_error *error) {
     size_t context = self->info->context;
-    if (context == 0)
-        return hl_fail(error, HL_USAGE, "%s has no text tower: it takes no texts", self->info->name);
+    if (context == 0) return engine_no_texts(self, error);
     int32_t *scratch = calloc(self->batch * context, sizeof *scratch);
     if (!scratch) return hl_no_memory(error, "token ids");
     hl_status status = HL_OK;
@@ -314,8 +340,8 @@ static hl_status pass(engine *self, const float *pixels, size_t count, const hl_
 
 hl_status engine_encode_images(engine *self, const float *pixels, size_t count, hl_detail detail,
                                const engine_edits *edits, hl_trace **traces, hl_error *error) {
-    hl_capture heads = {HL_SITE_HEAD, HL_ROWS_POOLED, (uint32_t)detail, NULL, 0};
-    hl_capture others = {HL_SITE_MLP, HL_ROWS_POOLED, HL_DETAIL_CODES, NULL, 0};
+    hl_capture heads = {.size = sizeof heads, .site = HL_SITE_HEAD, .detail = (uint32_t)detail};
+    hl_capture others = {.size = sizeof others, .site = HL_SITE_MLP, .detail = HL_DETAIL_CODES};
     const hl_capture *captures[] = {&heads, &others};
     hl_request request = {.size = sizeof request,
                           .captures = captures,

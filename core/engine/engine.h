@@ -31,7 +31,8 @@ typedef struct engine {
     hl_model_api api;
     hl_model *model;
     hl_model_info description;
-    const hl_model_info *info; /* that: complete, however short the plugin's own is */
+    hl_preprocess preprocess;
+    const hl_model_info *info; /* these: complete, however short the plugin's own are */
     engine_counts *counts;
     pthread_mutex_t passing; /* guards `loaded` and the session, during a pass too */
     bool loaded;             /* or tried to: `load_status` says how that ended */
@@ -66,6 +67,10 @@ hl_status engine_open(host *host, const registry *plugins, const engine_settings
  * What was made is the caller's to close, also after a failure. */
 hl_status engine_start(hl_library *library, const char *backend, unsigned threads, engine_settings *settings,
                        host **made, engine **out, hl_error *error);
+/* Numbers of one image as the model takes it. */
+size_t engine_pixels(const engine *self);
+/* HL_USAGE: the model takes no texts. */
+hl_status engine_no_texts(const engine *self, hl_error *error);
 /* Opens the backend and prepares the weights, once. */
 hl_status engine_load(engine *self, hl_error *error);
 /* What tells the model's weights from any others (hl_model_api.digest), read once; empty when the plugin

@@ -7,12 +7,22 @@
 /* What the plugin says about its model, under keys that the host has not taken. */
 static void add_facts(hl_item *model, const hl_model_info *info) {
     for (uint32_t i = 0; i < info->fact_count; ++i) {
-        const char *rows = (const char *)info->facts;
-        const hl_fact *fact = (const hl_fact *)(const void *)(rows + (size_t)i * info->fact_size);
+        const hl_fact *fact = &info->facts[i];
         if (!fact->name || !fact->value || strcmp(fact->name, "digest") == 0 ||
             hl_get(item_node(model), fact->name))
             continue;
         item_text(model, fact->name, fact->value);
+    }
+}
+
+/* One number where the model takes squares, else height x width. */
+static void add_image_size(hl_item *model, const hl_preprocess *preprocess) {
+    char sides[32];
+    snprintf(sides, sizeof sides, "%u x %u", preprocess->height, preprocess->width);
+    if (preprocess->height == preprocess->width) {
+        item_whole(model, "image_size", preprocess->height);
+    } else {
+        item_text(model, "image_size", sides);
     }
 }
 
@@ -22,7 +32,7 @@ static void describe_model(hl_item *model, const engine *self, const char *diges
     item_text(model, "plugin", self->model_plugin->name);
     item_text(model, "summary", info->summary);
     item_whole(model, "embed_dim", info->embed_dim);
-    item_whole(model, "image_size", info->preprocess.size);
+    add_image_size(model, info->preprocess);
     add_facts(model, info);
     if (*digest) item_text(model, "digest", digest);
 }

@@ -280,10 +280,11 @@ static hl_status write_results(single_run *self, output *files, hl_error *error)
     results_images images = {.user = &self->shown,
                              .load = load_picture,
                              .load_neighbor = load_neighbor,
-                             .preprocess = info->preprocess,
+                             .preprocess = *info->preprocess,
                              .grid_rows = info->grid_rows,
                              .grid_cols = info->grid_cols,
-                             .patch = info->patch};
+                             .patch_height = info->patch_height,
+                             .patch_width = info->patch_width};
     page_words words;
     hl_status status = page_words_make(self->request, self->source, self->plan, &words, error);
     output_enter(files, self->plan->variant);

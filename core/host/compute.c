@@ -1,6 +1,7 @@
 /* The decorator around a compute plugin. See compute.h. */
 #include "core/host/compute.h"
 
+#include "core/host/operations.h"
 #include "core/registry/registry.h"
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -18,61 +19,63 @@ static decorated *behind(hl_backend *backend) {
     return (decorated *)(void *)backend;
 }
 
-static void count(decorated *self, size_t a, size_t b, size_t c) {
-    atomic_fetch_add(&self->flops, 2ull * a * b * c);
-}
+/* An operand of an operation that is to run on the stand-in. */
+typedef struct moved_operand {
+    const operand_rule *rule;
+    hl_matrix *place; /* in the operation: from now on a matrix of the stand-in's */
+    hl_matrix here;   /* in the plugin's memory */
+} moved_operand;
 
-/* A matrix of an operation that is to run on the stand-in: `here` lies in the plugin's memory, *place is the
- * field of the operation, which becomes a matrix of the stand-in's. */
-typedef struct operand {
-    hl_matrix *place;
-    bool written;
-    hl_matrix here;
-} operand;
-
-static hl_status move_there(decorated *self, operand *moved, float *buffer, hl_error *error) {
-    hl_matrix here = moved->here = *moved->place, there = {NULL, 0, here.rows, here.cols, here.cols};
+static hl_status move_there(decorated *self, moved_operand *moved, float *buffer, hl_error *error) {
+    hl_matrix here = moved->here, there = {NULL, 0, here.rows, here.cols, here.cols};
+    moved->place->tensor = NULL;
     if (!here.tensor) return HL_OK;
     hl_status status =
         self->reference.new_tensor(self->stand_in, here.rows * here.cols, &there.tensor, error);
-    moved->place->tensor = NULL;
     if (status != HL_OK) return status;
     *moved->place = there;
-    if (moved->written) return HL_OK;
+    if (moved->rule->written) return HL_OK;
     status = self->plugin.download(self->inner, here, buffer, error);
     return status == HL_OK ? self->reference.upload(self->stand_in, buffer, there, error) : status;
 }
 
-static hl_status move_back(decorated *self, operand *moved, float *buffer, hl_error *error) {
-    if (!moved->here.tensor || !moved->written) return HL_OK;
+static hl_status move_back(decorated *self, const moved_operand *moved, float *buffer, hl_error *error) {
+    if (!moved->here.tensor || !moved->rule->written) return HL_OK;
     hl_status status = self->reference.download(self->stand_in, *moved->place, buffer, error);
     return status == HL_OK ? self->plugin.upload(self->inner, buffer, moved->here, error) : status;
 }
 
-typedef hl_status stand_in_operation(const decorated *self, const void *arguments, hl_error *error);
-
-/* Runs `run` on the stand-in. The operands' places lie inside `arguments`, a copy that may be changed. */
-static hl_status run_on_reference(decorated *self, operand *operands, size_t operand_count,
-                                  stand_in_operation *run, const void *arguments, hl_error *error) {
-    size_t largest = 0;
-    for (size_t i = 0; i < operand_count; ++i) {
-        size_t elements = operands[i].place->rows * operands[i].place->cols;
-        if (operands[i].place->tensor && elements > largest) largest = elements;
+/* `operation` is a copy that may be changed. */
+static hl_status run_on_reference(decorated *self, const operation_rule *rule, any_operation *operation,
+                                  hl_error *error) {
+    moved_operand moved[OPERANDS];
+    size_t count = 0, largest = 0, gone = 0;
+    for (; count < OPERANDS && rule->operands[count].name; ++count) {
+        hl_matrix *place = operation_operand(operation, &rule->operands[count]);
+        moved[count] = (moved_operand){&rule->operands[count], place, *place};
+        if (place->tensor && place->rows * place->cols > largest) largest = place->rows * place->cols;
     }
     float *buffer = self->host->allocate(self->host, largest, sizeof *buffer);
     if (!buffer) return hl_no_memory(error, "an operation on the reference backend");
     hl_status status = HL_OK;
-    size_t moved = 0;
-    while (status == HL_OK && moved < operand_count) {
-        status = move_there(self, &operands[moved++], buffer, error);
+    while (status == HL_OK && gone < count) status = move_there(self, &moved[gone++], buffer, error);
+    if (status == HL_OK) status = rule->call(&self->reference, self->stand_in, operation, error);
+    for (size_t i = 0; i < gone; ++i) {
+        if (status == HL_OK) status = move_back(self, &moved[i], buffer, error);
     }
-    if (status == HL_OK) status = run(self, arguments, error);
-    for (size_t i = 0; i < moved; ++i) {
-        if (status == HL_OK) status = move_back(self, &operands[i], buffer, error);
-    }
-    for (size_t i = 0; i < moved; ++i) self->reference.free_tensor(self->stand_in, operands[i].place->tensor);
+    for (size_t i = 0; i < gone; ++i) self->reference.free_tensor(self->stand_in, moved[i].place->tensor);
     self->host->release(self->host, buffer);
     return status;
+}
+
+static hl_status run_operation(hl_backend *backend, operation_number number, const void *given,
+                               hl_error *error) {
+    decorated *self = behind(backend);
+    const operation_rule *rule = &operation_rules[number];
+    any_operation operation = operation_complete(rule, given);
+    if (rule->products) atomic_fetch_add(&self->flops, 2ull * rule->products(&operation));
+    return operation_is_there(rule, &self->plugin) ? rule->call(&self->plugin, self->inner, &operation, error)
+                                                   : run_on_reference(self, rule, &operation, error);
 }
 
 static const char *describe(const hl_backend *backend) {
@@ -88,6 +91,14 @@ static const char *kernel(const hl_backend *backend) {
 static const char *precision(const hl_backend *backend) {
     const decorated *self = (const decorated *)(const void *)backend;
     return self->plugin.precision ? self->plugin.precision(self->inner) : "unknown";
+}
+
+/* What sums of f32 in any order keep. */
+static const double usual_tolerance = 1e-4;
+
+static double tolerance(const hl_backend *backend) {
+    const decorated *self = (const decorated *)(const void *)backend;
+    return self->plugin.tolerance ? self->plugin.tolerance(self->inner) : usual_tolerance;
 }
 
 static hl_status new_tensor(hl_backend *backend, size_t elements, hl_tensor **tensor, hl_error *error) {
@@ -121,71 +132,15 @@ static void free_weight(hl_backend *backend, hl_weight *weight) {
     self->plugin.free_weight(self->inner, weight);
 }
 
-static hl_status linear(hl_backend *backend, const hl_linear *operation, hl_error *error) {
-    decorated *self = behind(backend);
-    count(self, operation->x.rows, operation->x.cols, operation->out.cols);
-    return self->plugin.linear(self->inner, operation, error);
-}
-
-static hl_status patch_embedding(hl_backend *backend, const hl_patch_embedding *operation, hl_error *error) {
-    decorated *self = behind(backend);
-    count(self, operation->batch * operation->channels, operation->height * operation->width,
-          operation->out.cols);
-    return self->plugin.patch_embedding(self->inner, operation, error);
-}
-
-static hl_status layer_norm_there(const decorated *self, const void *arguments, hl_error *error) {
-    return self->reference.layer_norm(self->stand_in, arguments, error);
-}
-
-static hl_status layer_norm(hl_backend *backend, const hl_layer_norm *operation, hl_error *error) {
-    decorated *self = behind(backend);
-    if (self->plugin.layer_norm) return self->plugin.layer_norm(self->inner, operation, error);
-    hl_layer_norm there = *operation;
-    operand operands[] = {{.place = &there.x},
-                          {.place = &there.gain},
-                          {.place = &there.shift},
-                          {.place = &there.out, .written = true},
-                          {.place = &there.statistics, .written = true}};
-    return run_on_reference(self, operands, sizeof operands / sizeof *operands, layer_norm_there, &there,
-                            error);
-}
-
-static hl_status attention_there(const decorated *self, const void *arguments, hl_error *error) {
-    return self->reference.attention(self->stand_in, arguments, error);
-}
-
-static hl_status attention(hl_backend *backend, const hl_attention *operation, hl_error *error) {
-    decorated *self = behind(backend);
-    size_t keys = operation->batch ? operation->k.rows / operation->batch : 0;
-    count(self, operation->q.rows, keys, operation->k.cols + operation->v.cols);
-    if (self->plugin.attention) return self->plugin.attention(self->inner, operation, error);
-    hl_attention there = *operation;
-    operand operands[] = {{.place = &there.q},
-                          {.place = &there.k},
-                          {.place = &there.v},
-                          {.place = &there.out, .written = true},
-                          {.place = &there.probabilities, .written = true}};
-    return run_on_reference(self, operands, sizeof operands / sizeof *operands, attention_there, &there,
-                            error);
-}
-
-typedef struct copy_arguments {
-    hl_matrix from, to;
-} copy_arguments;
-
-static hl_status copy_there(const decorated *self, const void *arguments, hl_error *error) {
-    const copy_arguments *operation = arguments;
-    return self->reference.copy(self->stand_in, operation->from, operation->to, error);
-}
-
-static hl_status copy(hl_backend *backend, hl_matrix from, hl_matrix to, hl_error *error) {
-    decorated *self = behind(backend);
-    if (self->plugin.copy) return self->plugin.copy(self->inner, from, to, error);
-    copy_arguments there = {from, to};
-    operand operands[] = {{.place = &there.from}, {.place = &there.to, .written = true}};
-    return run_on_reference(self, operands, sizeof operands / sizeof *operands, copy_there, &there, error);
-}
+#define OPERATION(NAME, NUMBER, STRUCT)                                                                      \
+    static hl_status NAME(hl_backend *backend, const STRUCT *operation, hl_error *error) {                   \
+        return run_operation(backend, NUMBER, operation, error);                                             \
+    }
+OPERATION(linear, OPERATION_LINEAR, hl_linear)
+OPERATION(patch_embedding, OPERATION_PATCH_EMBEDDING, hl_patch_embedding)
+OPERATION(layer_norm, OPERATION_LAYER_NORM, hl_layer_norm)
+OPERATION(attention, OPERATION_ATTENTION, hl_attention)
+OPERATION(copy, OPERATION_COPY, hl_copy)
 
 static hl_status product_f64(hl_backend *backend, bool transpose_a, bool transpose_b, size_t m, size_t n,
                              size_t k, const double *a, size_t lda, const double *b, size_t ldb, double *c,
@@ -223,30 +178,23 @@ static const hl_compute_api complete = {
     .symmetric_eigen_f64 = symmetric_eigen_f64,
     .kernel = kernel,
     .precision = precision,
+    .tolerance = tolerance,
 };
 
-typedef struct optional_operation {
-    const char *name;
-    size_t offset; /* of its pointer in the table */
-} optional_operation;
-
-static const optional_operation optional_operations[] = {
-    {"layer_norm", offsetof(hl_compute_api, layer_norm)},
-    {"attention", offsetof(hl_compute_api, attention)},
-    {"copy", offsetof(hl_compute_api, copy)},
-    {"product_f64", offsetof(hl_compute_api, product_f64)},
-    {"symmetric_eigen_f64", offsetof(hl_compute_api, symmetric_eigen_f64)},
-};
+static const char *missing(const hl_compute_api *api, size_t index) {
+    for (size_t i = 0; i < OPERATION_COUNT; ++i) {
+        const operation_rule *rule = &operation_rules[i];
+        if (!rule->required && !operation_is_there(rule, api) && index-- == 0) return rule->name;
+    }
+    if (!api->product_f64 && index-- == 0) return "product_f64";
+    if (!api->symmetric_eigen_f64 && index-- == 0) return "symmetric_eigen_f64";
+    return NULL;
+}
 
 const char *compute_missing(const hl_plugin *plugin, size_t index) {
     hl_compute_api api;
     registry_table(plugin, &api, sizeof api);
-    for (size_t i = 0; i < sizeof optional_operations / sizeof *optional_operations; ++i) {
-        void (*function)(void);
-        memcpy(&function, (const char *)&api + optional_operations[i].offset, sizeof function);
-        if (!function && index-- == 0) return optional_operations[i].name;
-    }
-    return NULL;
+    return missing(&api, index);
 }
 
 static bool has_required(const hl_compute_api *api) {

@@ -376,9 +376,16 @@ static void list_pending(indexing *self) {
 static hl_status run_encoder(const indexing *self, shard_filler *filler, hl_error *error) {
     const atlas_layout *layout = &self->layout.atlas;
     hl_detail detail = layout->columns & ATLAS_FIRST ? HL_DETAIL_TOKENS : HL_DETAIL_CODES;
-    hl_capture heads = {HL_SITE_HEAD, HL_ROWS_POOLED, (uint32_t)detail, self->layout.components,
-                        layout->head_count};
-    hl_capture others = {HL_SITE_MLP, HL_ROWS_POOLED, HL_DETAIL_CODES, self->model->others, layout->mlps};
+    hl_capture heads = {.size = sizeof heads,
+                        .site = HL_SITE_HEAD,
+                        .detail = (uint32_t)detail,
+                        .components = self->layout.components,
+                        .count = layout->head_count};
+    hl_capture others = {.size = sizeof others,
+                         .site = HL_SITE_MLP,
+                         .detail = HL_DETAIL_CODES,
+                         .components = self->model->others,
+                         .count = layout->mlps};
     const hl_capture *const captures[] = {&heads, &others};
     const engine_edits *edits = self->settings->edits;
     hl_request request = {.size = sizeof request,

@@ -31,7 +31,9 @@ static void add_component(checksum *sum, const hl_component *row) {
 }
 
 static void add_preprocess(checksum *sum, const hl_preprocess *preprocess) {
-    add_line(sum, "resize %u size %u", preprocess->resize, preprocess->size);
+    add_line(sum, "resize %u size %u", preprocess->resize, preprocess->height);
+    if (preprocess->width != preprocess->height) add_line(sum, "width %u", preprocess->width);
+    if (preprocess->interpolation != HL_BICUBIC) add_line(sum, "interpolation %u", preprocess->interpolation);
     for (int i = 0; i < 3; ++i) {
         add_line(sum, "mean %a deviation %a", (double)preprocess->mean[i], (double)preprocess->deviation[i]);
     }
@@ -56,7 +58,7 @@ static hl_status make_fingerprint(engine *model, hl_dtype dtype, const engine_ed
     add_line(sum, "embed_dim %u", model->info->embed_dim);
     for (uint32_t i = 0; i < model->info->component_count; ++i)
         add_component(sum, engine_component(model, i));
-    add_preprocess(sum, &model->info->preprocess);
+    add_preprocess(sum, model->info->preprocess);
     add_line(sum, "dtype %s", dtype == HL_F16 ? "f16" : "f32");
     if (edits && edits->count > 0) {
         add_line(sum, "edits %s", edits->name);

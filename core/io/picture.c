@@ -74,7 +74,7 @@ hl_status picture_resize(const picture *in, size_t width, size_t height, picture
     if (!rgb) return hl_no_memory(error, "a resized image");
     resize_axis across = {.from = in->width, .to = width, .count = width};
     resize_axis down = {.from = in->height, .to = height, .count = height};
-    hl_status status = resize_bicubic(in->rgb, across, down, rgb, error);
+    hl_status status = resize_pixels(in->rgb, across, down, HL_BICUBIC, rgb, error);
     if (status == HL_OK) {
         *out = (picture){.width = width, .height = height, .rgb = rgb};
     } else {
@@ -122,13 +122,21 @@ static size_t centre_offset(size_t surplus) {
     return half + (surplus & half & 1);
 }
 
-/* The short side becomes `size`; of the long side the middle `size` pixels are wanted. */
-static void plan_crop(size_t width, size_t height, size_t size, resize_axis *across, resize_axis *down) {
-    size_t to = width <= height ? size * height / width : size * width / height;
-    *across = (resize_axis){.from = width, .to = width <= height ? size : to, .count = size};
-    *down = (resize_axis){.from = height, .to = width <= height ? to : size, .count = size};
-    across->first = centre_offset(across->to - size);
-    down->first = centre_offset(down->to - size);
+/* What becomes of each axis of a picture. Squashed, all of it is wanted; else one side becomes exact, and of
+ * the other, which is then at least as long as wanted, the middle. */
+static void plan_axes(size_t width, size_t height, const hl_preprocess *preprocess, resize_axis *across,
+                      resize_axis *down) {
+    size_t wide = preprocess->width, high = preprocess->height;
+    *across = (resize_axis){.from = width, .to = wide, .count = wide};
+    *down = (resize_axis){.from = height, .to = high, .count = high};
+    if (preprocess->resize == HL_RESIZE_SQUASH) return;
+    if (width * high <= height * wide) {
+        down->to = wide * height / width;
+    } else {
+        across->to = high * width / height;
+    }
+    across->first = centre_offset(across->to - wide);
+    down->first = centre_offset(down->to - high);
 }
 
 hl_status picture_pixels(const char *path, const hl_preprocess *preprocess, float *pixels, hl_error *error) {
@@ -141,7 +149,7 @@ hl_status picture_pixels(const char *path, const hl_preprocess *preprocess, floa
 
 picture_frame picture_crop_frame(size_t width, size_t height, const hl_preprocess *preprocess) {
     resize_axis across, down;
-    plan_crop(width, height, preprocess->size, &across, &down);
+    plan_axes(width, height, preprocess, &across, &down);
     double wide = (double)across.from / (double)across.to, high = (double)down.from / (double)down.to;
     return (picture_frame){.left = (double)across.first * wide,
                            .top = (double)down.first * high,
@@ -162,23 +170,32 @@ static void normalise(const uint8_t *rgb, size_t count, const hl_preprocess *pre
     }
 }
 
+bool picture_can_preprocess(const hl_preprocess *preprocess) {
+    return (preprocess->resize == HL_RESIZE_COVER || preprocess->resize == HL_RESIZE_SQUASH) &&
+           preprocess->interpolation >= HL_BICUBIC && preprocess->interpolation <= HL_NEAREST &&
+           preprocess->height >= 1 && preprocess->height <= LARGEST_MODEL_SIZE && preprocess->width >= 1 &&
+           preprocess->width <= LARGEST_MODEL_SIZE;
+}
+
 hl_status picture_preprocess(const picture *in, const hl_preprocess *preprocess, float *pixels,
                              hl_error *error) {
-    size_t size = preprocess->size;
-    if (preprocess->resize != HL_RESIZE_SHORT_SIDE || size == 0 || size > LARGEST_MODEL_SIZE ||
-        in->width == 0 || in->height == 0) {
+    size_t count = (size_t)preprocess->height * preprocess->width;
+    if (!picture_can_preprocess(preprocess) || in->width == 0 || in->height == 0) {
         return hl_fail(
             error, HL_FAILED,
-            "an image of %zu x %zu pixels cannot be prepared by method %u to %zu pixels; expected method "
-            "%d and 1 to %d pixels",
-            in->width, in->height, preprocess->resize, size, HL_RESIZE_SHORT_SIDE, LARGEST_MODEL_SIZE);
+            "an image of %zu x %zu pixels cannot be prepared by method %u with interpolation %u to "
+            "%u x %u pixels; expected a method and an interpolation of hl_preprocess and 1 to %d "
+            "pixels a side",
+            in->width, in->height, preprocess->resize, preprocess->interpolation, preprocess->width,
+            preprocess->height, LARGEST_MODEL_SIZE);
     }
-    uint8_t *rgb = malloc(size * size * CHANNELS);
+    uint8_t *rgb = malloc(count * CHANNELS);
     if (!rgb) return hl_no_memory(error, "a resized image");
     resize_axis across, down;
-    plan_crop(in->width, in->height, size, &across, &down);
-    hl_status status = resize_bicubic(in->rgb, across, down, rgb, error);
-    if (status == HL_OK) normalise(rgb, size * size, preprocess, pixels);
+    plan_axes(in->width, in->height, preprocess, &across, &down);
+    hl_status status =
+        resize_pixels(in->rgb, across, down, (hl_interpolation)preprocess->interpolation, rgb, error);
+    if (status == HL_OK) normalise(rgb, count, preprocess, pixels);
     free(rgb);
     return status;
 }

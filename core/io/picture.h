@@ -5,6 +5,7 @@
 #include "core/io/output.h"
 #include "headlight/error.h"
 #include "headlight/model.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,13 +42,17 @@ void picture_free(picture *image); /* accepts a zeroed picture */
 /* Pillow's antialiased bicubic (a = -0.5, support 2), byte-exact. */
 hl_status picture_resize(const picture *in, size_t width, size_t height, picture *out, hl_error *error);
 
-/* Resize, centre crop, normalise: 3 x size x size. */
+/* Whether `picture_preprocess` knows the method, and the size is one that it takes. */
+bool picture_can_preprocess(const hl_preprocess *preprocess);
+
+/* Resize, crop, normalise: 3 x height x width. */
 hl_status picture_preprocess(const picture *in, const hl_preprocess *preprocess, float *pixels,
                              hl_error *error);
 
 /* A file's pixels: load, then preprocess. */
 hl_status picture_pixels(const char *path, const hl_preprocess *preprocess, float *pixels, hl_error *error);
 
+/* What of a picture of width x height the model sees, in pixels of the picture. */
 picture_frame picture_crop_frame(size_t width, size_t height, const hl_preprocess *preprocess);
 
 /* Writes a PNG file into an output; always the same bytes for the same picture. */

@@ -1,13 +1,14 @@
-/* Bicubic resizing (Keys 1981, a = -0.5), widened by the scale when an image shrinks, so that every source
- * pixel counts. Pillow's arithmetic to the last bit, since a model's pixels must be those that it was trained
- * with: weights in double precision, rounded to 22 fraction bits, one pass along the rows and one along the
- * columns, each rounded to bytes. An axis that keeps its length needs no special case: its weights are 0
- * and 1. */
+/* Bicubic (Keys 1981, a = -0.5) and bilinear resizing, widened by the scale when an image shrinks, so that
+ * every source pixel counts; and the nearest pixel. Pillow's arithmetic to the last bit, since a model's
+ * pixels must be those that it was trained with: weights in double precision, rounded to 22 fraction bits,
+ * one pass along the rows and one along the columns, each rounded to bytes. An axis that keeps its length
+ * needs no special case: its weights are 0 and 1. */
 #include "core/io/resize.h"
 
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     FRACTION_BITS = 22,
@@ -16,6 +17,12 @@ enum {
     CHANNELS = 3,
     SPAN = 256 /* columns summed up at once */
 };
+
+/* A filter, 0 from `support` on. */
+typedef struct filter {
+    double (*weight)(double x);
+    double support;
+} filter;
 
 /* For each wanted output pixel: the first source pixel, how many, and their weights. */
 typedef struct kernel {
@@ -32,6 +39,11 @@ static double bicubic(double x) {
     return 0;
 }
 
+static double triangle(double x) {
+    x = fabs(x);
+    return x < 1 ? 1 - x : 0;
+}
+
 static int32_t fixed_point(double weight) {
     return (int32_t)(weight < 0 ? weight * ONE - 0.5 : weight * ONE + 0.5);
 }
@@ -42,14 +54,15 @@ static size_t clip_index(double index, size_t limit) {
 }
 
 /* The weights of output pixel `to`; `exact` is room for them before rounding. */
-static void fill_pixel(kernel *k, size_t pixel, size_t to, resize_axis axis, double *exact) {
+static void fill_pixel(kernel *k, size_t pixel, size_t to, resize_axis axis, const filter *by,
+                       double *exact) {
     double scale = (double)axis.from / (double)axis.to, widening = fmax(scale, 1);
-    double centre = ((double)to + 0.5) * scale, support = 2 * widening, inverse = 1 / widening;
+    double centre = ((double)to + 0.5) * scale, support = by->support * widening, inverse = 1 / widening;
     size_t first = clip_index(centre - support + 0.5, axis.from);
     size_t taps = clip_index(centre + support + 0.5, axis.from) - first;
     double sum = 0;
     for (size_t i = 0; i < taps; ++i) {
-        exact[i] = bicubic(((double)(i + first) - centre + 0.5) * inverse);
+        exact[i] = by->weight(((double)(i + first) - centre + 0.5) * inverse);
         sum += exact[i];
     }
     for (size_t i = 0; i < taps; ++i) k->weights[pixel * k->room + i] = fixed_point(exact[i] / sum);
@@ -63,8 +76,8 @@ static void free_kernel(kernel *k) {
     free(k->weights);
 }
 
-static hl_status make_kernel(resize_axis axis, kernel *out, hl_error *error) {
-    double support = 2 * fmax((double)axis.from / (double)axis.to, 1);
+static hl_status make_kernel(resize_axis axis, const filter *by, kernel *out, hl_error *error) {
+    double support = by->support * fmax((double)axis.from / (double)axis.to, 1);
     size_t room = (size_t)ceil(support) * 2 + 1, total;
     kernel k = {.room = room < axis.from ? room : axis.from};
     if (__builtin_mul_overflow(axis.count, k.room, &total)) total = SIZE_MAX / sizeof *k.weights;
@@ -73,7 +86,7 @@ static hl_status make_kernel(resize_axis axis, kernel *out, hl_error *error) {
     k.weights = calloc(total, sizeof *k.weights);
     double *exact = calloc(k.room, sizeof *exact);
     bool complete = k.first && k.taps && k.weights && exact;
-    for (size_t i = 0; complete && i < axis.count; ++i) fill_pixel(&k, i, axis.first + i, axis, exact);
+    for (size_t i = 0; complete && i < axis.count; ++i) fill_pixel(&k, i, axis.first + i, axis, by, exact);
     free(exact);
     if (!complete) {
         free_kernel(&k);
@@ -137,16 +150,48 @@ static hl_status resize_with(const uint8_t *rgb, resize_axis across, resize_axis
     return HL_OK;
 }
 
-hl_status resize_bicubic(const uint8_t *rgb, resize_axis across, resize_axis down, uint8_t *out,
-                         hl_error *error) {
+static hl_status resize_filtered(const uint8_t *rgb, resize_axis across, resize_axis down, const filter *by,
+                                 uint8_t *out, hl_error *error) {
     kernel columns, rows;
-    hl_status status = make_kernel(across, &columns, error);
+    hl_status status = make_kernel(across, by, &columns, error);
     if (status != HL_OK) return status;
-    status = make_kernel(down, &rows, error);
+    status = make_kernel(down, by, &rows, error);
     if (status == HL_OK) {
         status = resize_with(rgb, across, down, &columns, &rows, out, error);
         free_kernel(&rows);
     }
     free_kernel(&columns);
     return status;
+}
+
+/* The source pixels under the middles of the wanted ones. Pillow adds up the steps, and so do the roundings.
+ */
+static size_t *nearest_pixels(resize_axis axis) {
+    size_t *out = calloc(axis.count, sizeof *out);
+    double step = (double)axis.from / (double)axis.to, at = step * 0.5;
+    for (size_t i = 0; out && i < axis.first + axis.count; ++i, at += step) {
+        if (i >= axis.first) out[i - axis.first] = clip_index(at, axis.from - 1);
+    }
+    return out;
+}
+
+static hl_status resize_nearest(const uint8_t *rgb, resize_axis across, resize_axis down, uint8_t *out,
+                                hl_error *error) {
+    size_t *columns = nearest_pixels(across), *rows = nearest_pixels(down);
+    bool complete = columns && rows;
+    for (size_t y = 0; complete && y < down.count; ++y) {
+        for (size_t x = 0; x < across.count; ++x, out += CHANNELS) {
+            memcpy(out, rgb + (rows[y] * across.from + columns[x]) * CHANNELS, CHANNELS);
+        }
+    }
+    free(columns);
+    free(rows);
+    return complete ? HL_OK : hl_no_memory(error, "the rows of an image");
+}
+
+hl_status resize_pixels(const uint8_t *rgb, resize_axis across, resize_axis down, hl_interpolation with,
+                        uint8_t *out, hl_error *error) {
+    static const filter cubic = {bicubic, 2}, linear = {triangle, 1};
+    if (with == HL_NEAREST) return resize_nearest(rgb, across, down, out, error);
+    return resize_filtered(rgb, across, down, with == HL_BILINEAR ? &linear : &cubic, out, error);
 }

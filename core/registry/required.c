@@ -23,14 +23,14 @@ typedef struct required_function {
     { HL_REPORT, #NAME, offsetof(hl_report_api, NAME) }
 
 static const required_function functions[] = {
-    COMPUTE(score),      COMPUTE(open),        COMPUTE(close),       COMPUTE(describe),
-    COMPUTE(new_tensor), COMPUTE(free_tensor), COMPUTE(upload),      COMPUTE(download),
-    COMPUTE(prepare),    COMPUTE(free_weight), COMPUTE(linear),      COMPUTE(patch_embedding),
-    MODEL(recognises),   MODEL(open),          MODEL(close),         MODEL(info),
-    MODEL(load),         MODEL(basis),         MODEL(open_session),  MODEL(close_session),
-    MODEL(tokenize),     MODEL(encode_texts),  MODEL(encode_images), MODEL(retain),
-    MODEL(release),      MODEL(bytes),         MODEL(embedding),     MODEL(code),
-    MODEL(token_codes),  ANALYSIS(run),        REPORT(write),
+    COMPUTE(score),       COMPUTE(open),        COMPUTE(close),      COMPUTE(describe),
+    COMPUTE(new_tensor),  COMPUTE(free_tensor), COMPUTE(upload),     COMPUTE(download),
+    COMPUTE(prepare),     COMPUTE(free_weight), COMPUTE(linear),     COMPUTE(patch_embedding),
+    MODEL(recognises),    MODEL(open),          MODEL(close),        MODEL(info),
+    MODEL(load),          MODEL(basis),         MODEL(open_session), MODEL(close_session),
+    MODEL(encode_images), MODEL(retain),        MODEL(release),      MODEL(bytes),
+    MODEL(embedding),     MODEL(code),          MODEL(token_codes),  ANALYSIS(run),
+    REPORT(write),
 };
 
 static bool is_there(const void *table, size_t size, size_t offset) {

@@ -132,8 +132,8 @@ static void find_frames(const canvas *self, const picture *image, picture_frame 
     *crop = scale_frame(*crop, original, image);
     /* Where the side is no multiple of the patch, the grid leaves out pixels at the right and the bottom. */
     *covered = *crop;
-    covered->width *= (double)images->grid_cols * images->patch / images->preprocess.size;
-    covered->height *= (double)images->grid_rows * images->patch / images->preprocess.size;
+    covered->width *= (double)images->grid_cols * images->patch_width / images->preprocess.width;
+    covered->height *= (double)images->grid_rows * images->patch_height / images->preprocess.height;
 }
 
 static hl_status draw_heat(canvas *self, const cJSON *item, const heatmap *heat, picture *image,

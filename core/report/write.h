@@ -15,7 +15,7 @@ typedef struct results_images {
     /* The same for a neighbour: `path` is relative to the gallery's folder. */
     hl_status (*load_neighbor)(void *user, const char *path, picture *out, hl_error *error);
     hl_preprocess preprocess;
-    uint32_t grid_rows, grid_cols, patch;
+    uint32_t grid_rows, grid_cols, patch_height, patch_width;
 } results_images;
 
 /* Draws every heat, writes the PNG files (an item's "png"), the masks and arrays of items with a number

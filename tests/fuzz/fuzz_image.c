@@ -21,7 +21,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
     picture image;
     hl_error error;
     if (!is_small(bytes, count) || picture_decode("fuzz", bytes, count, &image, &error) != HL_OK) return 0;
-    hl_preprocess preprocess = {.resize = HL_RESIZE_SHORT_SIDE, .size = SIZE, .deviation = {1, 1, 1}};
+    hl_preprocess preprocess = {.resize = HL_RESIZE_COVER,
+                                .interpolation = HL_BICUBIC,
+                                .height = SIZE,
+                                .width = SIZE,
+                                .deviation = {1, 1, 1}};
     float pixels[3 * SIZE * SIZE], sum = 0;
     if (picture_preprocess(&image, &preprocess, pixels, &error) != HL_OK) abort();
     for (size_t i = 0; i < sizeof pixels / sizeof *pixels; ++i) sum += pixels[i];

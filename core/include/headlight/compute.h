@@ -5,6 +5,9 @@
  * instead. Whatever lies in a tensor is f32 as seen through `upload` and `download`; how it is stored is
  * private.
  *
+ * An operation is a struct that starts with its size. The host hands it to a backend with at least the length
+ * that the backend knows, whatever the plugin that made it knew; a field that is missing there is zero.
+ *
  * Threads: calls on one hl_backend may come from several threads as long as they touch different tensors.
  * Nothing is called after `close`.
  *
@@ -17,12 +20,16 @@
 #include "host.h"
 #include "option.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct hl_backend hl_backend; /* an opened backend */
 typedef struct hl_tensor hl_tensor;   /* f32 elements in a row, owned by the backend */
 typedef struct hl_weight hl_weight;   /* a prepared matrix with its bias, immutable */
 
 /* A matrix that lies in a tensor: element (r, c) is number offset + r * stride + c. stride >= cols, or rows
- * <= 1. tensor == NULL stands for "none" where a comment allows it. */
+ * <= 1. tensor == NULL stands for "none" where a comment allows it. Frozen: it will not grow. */
 typedef struct hl_matrix {
     hl_tensor *tensor;
     size_t offset, rows, cols, stride;
@@ -30,9 +37,12 @@ typedef struct hl_matrix {
 
 typedef enum hl_activation {
     HL_IDENTITY = 0,
-    HL_GELU,      /* x Phi(x) with the error function (Hendrycks and Gimpel 2016, section 2) */
-    HL_QUICK_GELU /* x / (1 + exp(-1.702 x)) (same, section 2: the sigmoid approximation; OpenAI's CLIP uses
-                     it) */
+    HL_GELU,       /* x Phi(x) with the error function (Hendrycks and Gimpel 2016, section 2) */
+    HL_QUICK_GELU, /* x / (1 + exp(-1.702 x)) (same, section 2: the sigmoid approximation; OpenAI's CLIP uses
+                      it) */
+    HL_GELU_TANH,  /* x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) (same, section 2) */
+    HL_SILU,       /* x / (1 + exp(-x)) (same, section 4) */
+    HL_RELU        /* max(x, 0) */
 } hl_activation;
 
 typedef enum hl_mask { HL_MASK_NONE = 0, HL_MASK_CAUSAL } hl_mask;
@@ -59,6 +69,7 @@ typedef struct hl_weight_source {
 /* out = act(x W^T + bias) + residual. x: rows x in; out and residual: rows x out. `residual.tensor` may be
  * NULL and may be the very same matrix as `out`; otherwise `out` overlaps no operand. */
 typedef struct hl_linear {
+    uint32_t size; /* sizeof(hl_linear) */
     hl_matrix x, residual, out;
     const hl_weight *weight;
     hl_activation activation;
@@ -68,6 +79,7 @@ typedef struct hl_linear {
  * 2016, section 3). x, out: rows x cols; `out` may be the same matrix as `x`. gain, shift: 1 x cols.
  * statistics: rows x 2, gets mean and sqrt(var + eps); its tensor may be NULL. */
 typedef struct hl_layer_norm {
+    uint32_t size; /* sizeof(hl_layer_norm) */
     hl_matrix x, gain, shift, out, statistics;
     float epsilon;
 } hl_layer_norm;
@@ -79,6 +91,7 @@ typedef struct hl_layer_norm {
  * 0 .. i. probabilities: batch * heads * probe_count rows of k_rows, in that order, for the query rows in
  * `probes`; its tensor may be NULL. `out` overlaps no operand. */
 typedef struct hl_attention {
+    uint32_t size; /* sizeof(hl_attention) */
     hl_matrix q, k, v, out, probabilities;
     size_t batch, heads;
     float scale;
@@ -87,18 +100,24 @@ typedef struct hl_attention {
     size_t probe_count;
 } hl_attention;
 
-/* Patch embedding (Dosovitskiy et al. 2021, section 3.1). pixels: a tensor of batch x channels x height x
- * width. weight: out = width of the tower, in = channels * patch * patch in that order. out: batch *
- * (prefix.rows + patches) rows; the row of prefix token i is prefix[i] + position[i], that of patch j
- * (row-major from the top left corner) is W x + bias + position[prefix.rows + j]. height and width are
- * multiples of `patch`. prefix.tensor may be NULL (no prefix tokens); position: (prefix.rows + patches) x
- * cols, its tensor may be NULL. */
+/* Patch embedding (Dosovitskiy et al. 2021, section 3.1). pixels: batch rows of channels * height * width,
+ * each an image, plane after plane. weight: out = width of the tower, in = channels * patch * patch in that
+ * order. out: batch * (prefix.rows + patches) rows; the row of prefix token i is prefix[i] + position[i],
+ * that of patch j (row-major from the top left corner) is W x + bias + position[prefix.rows + j]. height and
+ * width are multiples of `patch`. prefix.tensor may be NULL (no prefix tokens, and prefix.rows is 0);
+ * position: (prefix.rows + patches) x cols, its tensor may be NULL. `out` overlaps no operand. */
 typedef struct hl_patch_embedding {
-    hl_tensor *pixels;
-    size_t batch, channels, height, width, patch;
+    uint32_t size; /* sizeof(hl_patch_embedding) */
+    hl_matrix pixels, prefix, position, out;
     const hl_weight *weight;
-    hl_matrix prefix, position, out;
+    size_t batch, channels, height, width, patch;
 } hl_patch_embedding;
+
+/* to = from: the same rows and cols; they do not overlap. */
+typedef struct hl_copy {
+    uint32_t size; /* sizeof(hl_copy) */
+    hl_matrix from, to;
+} hl_copy;
 
 typedef struct hl_compute_api {
     uint32_t size;
@@ -138,8 +157,8 @@ typedef struct hl_compute_api {
     hl_status (*layer_norm)(hl_backend *backend, const hl_layer_norm *operation, hl_error *error);
     /* (optional) */
     hl_status (*attention)(hl_backend *backend, const hl_attention *operation, hl_error *error);
-    /* (optional) Same rows and cols; they do not overlap. */
-    hl_status (*copy)(hl_backend *backend, hl_matrix from, hl_matrix to, hl_error *error);
+    /* (optional) */
+    hl_status (*copy)(hl_backend *backend, const hl_copy *operation, hl_error *error);
 
     /* For extractors and bases, on host memory in double precision; these wait for nothing.
      *
@@ -155,17 +174,32 @@ typedef struct hl_compute_api {
                                      hl_error *error);
 
     /* For results.json: which of a library's or device's code does the products ("SkylakeX"), and in which
-     * precision their operands and sums are ("f32"). Owned by the backend.
+     * precision they are made ("f32", "bf16x3", "int8"). Owned by the backend.
      *
      * (optional) NULL: results say "unknown". */
     const char *(*kernel)(const hl_backend *backend);
     const char *(*precision)(const hl_backend *backend);
+
+    /* What the backend, as it is opened, promises of a whole model's embeddings, codes and heat: the largest
+     * error against the same computed in f32, divided by the largest value expected, is at most this. A
+     * single operation keeps a twentieth of it, since a model adds up dozens; `headlight check-plugin` holds
+     * the backend to that. 1e-4 is what sums of f32 in any order keep; up to there the backend counts as
+     * "f32" wherever results are kept or compared (the fingerprint of an atlas), whatever its precision is
+     * called. Beyond it, results are kept apart under the precision's name.
+     *
+     * (optional) NULL: 1e-4. */
+    double (*tolerance)(const hl_backend *backend);
 } hl_compute_api;
 
-/* An opened backend as the host hands it to a model: every function of the table is there. */
+/* An opened backend as the host hands it to a model: every function of the table is there. Frozen: it will
+ * not grow. */
 typedef struct hl_compute {
     const hl_compute_api *api;
     hl_backend *backend;
 } hl_compute;
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

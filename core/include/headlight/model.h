@@ -17,6 +17,10 @@
 #include "host.h"
 #include "option.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct hl_model hl_model;     /* immutable once loaded, any number of threads */
 typedef struct hl_session hl_session; /* scratch memory of one thread */
 typedef struct hl_trace hl_trace;     /* what one pass over one image left; immutable, reference-counted */
@@ -25,7 +29,7 @@ typedef enum hl_component_kind {
     HL_HEAD = 1, /* one attention head */
     HL_MLP,
     HL_INPUT,    /* what enters the first layer at the pooled token */
-    HL_REMAINDER /* whatever does not decompose */
+    HL_REMAINDER /* whatever does not decompose; its name says what that is: "attention pooling" */
 } hl_component_kind;
 
 typedef enum hl_scalar_scope {
@@ -34,9 +38,11 @@ typedef enum hl_scalar_scope {
 } hl_scalar_scope;
 
 /* The contributions of all components of an image sum to its normalised embedding. A code is `width` numbers
- * of the component's own, then `scalar_count` further ones. */
+ * of the component's own, then `scalar_count` further ones, each with a scope of its own: one component may
+ * have numbers of its image beside numbers of its layer. Rows of a table that says how long they are
+ * (hl_model_info.component_size). */
 typedef struct hl_component {
-    const char *name; /* "L11.H3", "L11.MLP", "input" */
+    const char *name; /* "L11.H3", "L11.MLP", "input", or what a remainder is called; no two alike */
     uint32_t kind;    /* an hl_component_kind */
     int32_t layer;    /* from 0; -1: none */
     int32_t index;    /* the head's number within its layer, from 0; -1: not a head */
@@ -48,20 +54,40 @@ typedef struct hl_component {
 } hl_component;
 
 typedef enum hl_resize {
-    HL_RESIZE_SHORT_SIDE =
-        1 /* bicubic (Pillow's, antialiased): the short side becomes `size`, then a centre crop */
+    /* The smallest size, proportions kept, at which the image covers height x width; then the middle of it.
+     * One side becomes exact, the other is cut down to a whole number; an odd surplus of pixels is halved to
+     * the even number. */
+    HL_RESIZE_COVER = 1,
+    HL_RESIZE_SQUASH /* exactly height x width, whatever the image's proportions */
 } hl_resize;
 
+/* As Pillow's Image.resize does it, byte for byte: the first two widened by the scale when an image shrinks
+ * (antialiased), so that every source pixel counts. */
+typedef enum hl_interpolation { HL_BICUBIC = 1, HL_BILINEAR, HL_NEAREST } hl_interpolation;
+
 /* Image file -> pixels, as data; the host does it. pixel = (byte / 255 - mean) / deviation, planes in RGB
- * order. */
+ * order, 3 x height x width. Which part of the picture the pixels show follows from it: the middle of the
+ * right proportions, or all of it. */
 typedef struct hl_preprocess {
-    uint32_t resize; /* an hl_resize */
-    uint32_t size;   /* pixels are 3 x size x size */
+    uint32_t size;          /* sizeof(hl_preprocess) */
+    uint32_t resize;        /* an hl_resize */
+    uint32_t interpolation; /* an hl_interpolation */
+    uint32_t height, width; /* of the pixels, 1 to 8192 each */
     float mean[3], deviation[3];
 } hl_preprocess;
 
+/* What the training of a model made of the cosine s of an image and a text. */
+typedef enum hl_score {
+    HL_SCORE_UNKNOWN = 0,
+    HL_SCORE_SOFTMAX, /* softmax over the texts of logit_scale * s + logit_bias (Radford et al. 2021, figure
+                         3) */
+    HL_SCORE_SIGMOID /* 1 / (1 + exp(-(logit_scale * s + logit_bias))), each pair by itself (Zhai et al. 2023,
+                        section 3.2) */
+} hl_score;
+
 /* "activation": "quick_gelu". The name becomes a key of "model" in results.json: lower case letters, digits
- * and '_', and none that the host has taken ("name", "image_size" ...), whose own value stays. */
+ * and '_', and none that the host has taken ("name", "image_size" ...), whose own value stays. Frozen: it
+ * will not grow. */
 typedef struct hl_fact {
     const char *name, *value;
 } hl_fact;
@@ -71,18 +97,30 @@ typedef struct hl_model_info {
     const char *name;    /* for people: the folder's own, and of no folder above it */
     const char *summary; /* one line: "ViT, 12 layers x 12 heads of width 64, patch 16, 224 pixels" */
     uint32_t embed_dim;  /* of the joint space */
-    uint32_t context;    /* token ids of a text, padding included; 0: no text tower */
-    hl_preprocess preprocess;
+
+    uint32_t
+        context;    /* token ids of a text, padding included; 0: no text tower, and no functions for texts */
+    int32_t pad_id; /* what `tokenize` fills up with */
+    uint32_t score; /* an hl_score */
+    double logit_scale,
+        logit_bias; /* of the score, as multiplied and added (no logarithm); 0 where unknown */
+
+    const hl_preprocess *preprocess;
     uint32_t prefix_tokens;        /* before the grid's tokens */
     uint32_t grid_rows, grid_cols; /* the grid's tokens, row-major from the top left */
-    uint32_t patch; /* pixels a side: grid cell (r, c) covers [r * patch, (r + 1) * patch) x ... */
+
+    /* Pixels of the preprocessed image: grid cell (r, c) covers rows [r * patch_height, (r + 1) *
+     * patch_height) and columns [c * patch_width, (c + 1) * patch_width). What lies beyond the last cell no
+     * cell sees. */
+    uint32_t patch_height, patch_width;
+
     uint32_t component_count, component_size;
     const hl_component *components; /* component_count rows of component_size bytes */
     uint32_t basis_count;
 
-    /* What else decides what the model computes, for people: results.json and the page's head
-     * show it. fact_count rows of fact_size bytes; none: NULL. */
-    uint32_t fact_count, fact_size;
+    /* What else decides what the model computes, for people: results.json and the page's head show it.
+     * fact_count rows; none: NULL. */
+    uint32_t fact_count;
     const hl_fact *facts;
 } hl_model_info;
 
@@ -94,24 +132,19 @@ static inline const hl_component *hl_component_at(const hl_model_info *model, ui
 
 /* Where to load from. */
 typedef struct hl_model_source {
-    uint32_t size;
+    uint32_t size;       /* sizeof(hl_model_source) */
     const char *path;    /* a folder; with random_weights it needs to hold no weights */
     bool random_weights; /* well-scaled random numbers instead of a file: for benchmarks */
     uint64_t seed;
 } hl_model_source;
 
 /* A pass is told beforehand what is wanted, as data. What a model cannot do fails with HL_USAGE, naming it,
- * before any work is done. Reserved, as fields to come at the end of hl_request: attention of values to
- * values, and a second stream beside the first (CLIP Surgery, Li et al. 2023). */
+ * before any work is done. Captured and edited is what stands in the query row that becomes the embedding,
+ * or, where edits say so, in others. */
 typedef enum hl_site {
     HL_SITE_HEAD = 1, /* a head's output before the output projection: z = sum over tokens of a v */
     HL_SITE_MLP /* an MLP's output, and what enters the first layer: the components that are not heads */
 } hl_site;
-
-typedef enum hl_rows {
-    HL_ROWS_POOLED = 1, /* the query row that becomes the embedding */
-    HL_ROWS_ALL         /* every query row (reserved: no model of this version can) */
-} hl_rows;
 
 typedef enum hl_detail {
     HL_DETAIL_CODES = 1, /* the component's code */
@@ -119,20 +152,21 @@ typedef enum hl_detail {
 } hl_detail;
 
 typedef struct hl_capture {
-    uint32_t site, rows, detail;
+    uint32_t size; /* sizeof(hl_capture) */
+    uint32_t site, detail;
     const uint32_t *components; /* indices into the component table; NULL: all components of the site */
     size_t count;
 } hl_capture;
 
 typedef enum hl_edit_action {
     HL_EDIT_SCALE = 1, /* times `factor`; 0 ablates */
-    HL_EDIT_REPLACE,   /* by `values`, e.g. a mean over images */
-    HL_EDIT_ADD        /* (reserved) */
+    HL_EDIT_REPLACE    /* by `values`, e.g. a mean over images */
 } hl_edit_action;
 
 /* Applied in order, to every image of the pass, before the site's value is used or captured. A replaced head
  * has no parts by token: its trace spreads the value evenly over them. */
 typedef struct hl_edit {
+    uint32_t size; /* sizeof(hl_edit) */
     uint32_t site, action, component;
     const uint32_t *tokens; /* query rows; NULL: all */
     size_t token_count;
@@ -140,8 +174,9 @@ typedef struct hl_edit {
     const float *values; /* `width` numbers of the component */
 } hl_edit;
 
+/* The host hands requests, captures and edits to a model with at least the length that the model knows. */
 typedef struct hl_request {
-    uint32_t size;
+    uint32_t size; /* sizeof(hl_request) */
     const hl_capture *const *captures;
     size_t capture_count;
     const hl_edit *const *edits;
@@ -176,16 +211,17 @@ typedef struct hl_model_api {
     hl_status (*open_session)(const hl_model *model, size_t batch, hl_session **session, hl_error *error);
     void (*close_session)(hl_session *session); /* accepts NULL */
 
-    /* Token ids of one text: `context` numbers, start and end included, zero padded; a longer text is cut and
-     * keeps its end (see `count_tokens`). `text` is UTF-8. [any thread, also before `load`] */
+    /* Token ids of one text: `context` numbers, start and end included where the model has them, filled up
+     * with `pad_id`; a longer text is cut and keeps its end (see `count_tokens`). `text` is UTF-8. NULL, as
+     * the next one, for a model without texts (context 0). [any thread, also before `load`] */
     hl_status (*tokenize)(const hl_model *model, const char *text, int32_t *ids, hl_error *error);
 
     /* count <= batch texts (ids: count x context) -> unit-norm embeddings, count x embed_dim. */
     hl_status (*encode_texts)(hl_session *session, const int32_t *ids, size_t count, float *out,
                               hl_error *error);
 
-    /* count <= batch images (pixels: count x 3 x size x size) -> traces[0 .. count), each with one reference
-     * that is the caller's. On failure none is left. */
+    /* count <= batch images (pixels: count x 3 x height x width) -> traces[0 .. count), each with one
+     * reference that is the caller's. On failure none is left. */
     hl_status (*encode_images)(hl_session *session, const float *pixels, size_t count,
                                const hl_request *request, hl_trace **traces, hl_error *error);
 
@@ -221,5 +257,9 @@ typedef struct hl_model_api {
      * which has `room` bytes; empty: nothing to say. Looks at file names only. [any thread] */
     void (*hint)(const hl_host *host, const char *path, char *out, size_t room);
 } hl_model_api;
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

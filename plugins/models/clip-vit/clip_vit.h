@@ -13,6 +13,7 @@ struct hl_model {
     tokenizer *tokenizer;
 
     hl_model_info info;
+    hl_preprocess preprocess;
     char *name, *summary;
     hl_component *components;
     struct component_name {

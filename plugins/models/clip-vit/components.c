@@ -90,7 +90,6 @@ static void state_facts(hl_model *model) {
     static const hl_fact gelu = {"activation", "gelu"}, quick_gelu = {"activation", "quick_gelu"};
     model->info.facts = model->config.activation == HL_QUICK_GELU ? &quick_gelu : &gelu;
     model->info.fact_count = 1;
-    model->info.fact_size = sizeof(hl_fact);
 }
 
 hl_status describe_model(hl_model *model, const char *path, hl_error *error) {
@@ -99,14 +98,20 @@ hl_status describe_model(hl_model *model, const char *path, hl_error *error) {
         .size = sizeof model->info,
         .embed_dim = (uint32_t)config->embed_dim,
         .context = (uint32_t)config->context,
-        .preprocess = {.resize = HL_RESIZE_SHORT_SIDE, .size = (uint32_t)config->image_size},
+        .preprocess = &model->preprocess,
         .prefix_tokens = 1,
         .grid_rows = (uint32_t)config->grid,
         .grid_cols = (uint32_t)config->grid,
-        .patch = (uint32_t)config->patch,
+        .patch_height = (uint32_t)config->patch,
+        .patch_width = (uint32_t)config->patch,
     };
-    memcpy(model->info.preprocess.mean, config->mean, sizeof config->mean);
-    memcpy(model->info.preprocess.deviation, config->deviation, sizeof config->deviation);
+    model->preprocess = (hl_preprocess){.size = sizeof model->preprocess,
+                                        .resize = HL_RESIZE_COVER,
+                                        .interpolation = HL_BICUBIC,
+                                        .height = (uint32_t)config->image_size,
+                                        .width = (uint32_t)config->image_size};
+    memcpy(model->preprocess.mean, config->mean, sizeof config->mean);
+    memcpy(model->preprocess.deviation, config->deviation, sizeof config->deviation);
     state_facts(model);
     TRY(make_texts(model, path, error));
     return make_components(model, error);

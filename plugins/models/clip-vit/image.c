@@ -51,7 +51,8 @@ static hl_status embed(const pass *p, const float *pixels) {
     hl_matrix x = all_rows(p, s->image.x), none = {0};
     TRY(c->api->upload(c->backend, crop(p, pixels, side), dense(s->pixels, 0, p->count * 3 * side, side),
                        p->error));
-    const hl_patch_embedding operation = {.pixels = s->pixels,
+    const hl_patch_embedding operation = {.size = sizeof operation,
+                                          .pixels = dense(s->pixels, 0, p->count, 3 * side * side),
                                           .batch = p->count,
                                           .channels = 3,
                                           .height = side,
@@ -64,7 +65,7 @@ static hl_status embed(const pass *p, const float *pixels) {
     TRY(c->api->patch_embedding(c->backend, &operation, p->error));
     TRY(apply_norm(c, &model->ln_pre, x, x, none, p->error));
     if (!p->plan->input) return HL_OK;
-    return c->api->copy(c->backend, every(x, p->tokens), block(p, s->mlps, 0), p->error);
+    return apply_copy(c, every(x, p->tokens), block(p, s->mlps, 0), p->error);
 }
 
 /* What the parts by token are made of, as the layer computed it, before any edit. */
@@ -137,7 +138,7 @@ static hl_status run_layer(const pass *p, size_t layer) {
     TRY(take_tokens(p, layer, &io));
     TRY(apply_edits(p, layer, io.out));
     if (wish.heads && !last) {
-        TRY(c->api->copy(c->backend, every(io.out, p->tokens), block(p, s->heads, layer), p->error));
+        TRY(apply_copy(c, every(io.out, p->tokens), block(p, s->heads, layer), p->error));
     }
     hl_matrix x = all_rows(p, s->image.x), capture = {0};
     if (wish.mlp) capture = block(p, s->mlps, layer + 1);

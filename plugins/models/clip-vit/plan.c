@@ -41,10 +41,6 @@ static void want(const hl_model *model, uint32_t index, bool tokens, plan *out) 
 
 static hl_status add_capture(const hl_model *model, const hl_capture *capture, plan *out, hl_error *error) {
     TRY(check_site(capture->site, error));
-    if (capture->rows != HL_ROWS_POOLED) {
-        return hl_fail(error, HL_USAGE, "clip-vit: rows %u%s cannot be captured, only HL_ROWS_POOLED",
-                       capture->rows, capture->rows == HL_ROWS_ALL ? " (HL_ROWS_ALL)" : "");
-    }
     if (capture->detail != HL_DETAIL_CODES && capture->detail != HL_DETAIL_TOKENS) {
         return hl_fail(error, HL_USAGE,
                        "clip-vit: detail %u is not known, expected HL_DETAIL_CODES or HL_DETAIL_TOKENS",
@@ -72,9 +68,8 @@ static hl_status check_edit(const hl_model *model, const hl_edit *edit, hl_error
     }
     if (edit->action != HL_EDIT_SCALE && edit->action != HL_EDIT_REPLACE) {
         return hl_fail(error, HL_USAGE,
-                       "clip-vit: edit action %u%s is not supported, only HL_EDIT_SCALE and "
-                       "HL_EDIT_REPLACE",
-                       edit->action, edit->action == HL_EDIT_ADD ? " (HL_EDIT_ADD)" : "");
+                       "clip-vit: edit action %u is not supported, only HL_EDIT_SCALE and HL_EDIT_REPLACE",
+                       edit->action);
     }
     TRY(check_component(model, edit->site, edit->component, error));
     const char *name = model->components[edit->component].name;

@@ -60,7 +60,7 @@ static hl_status gather(const batch *b, hl_matrix from, hl_matrix to) {
         size_t row = text * b->length + end_of(b, text);
         hl_matrix source = dense(from.tensor, from.offset + row * from.stride, 1, b->width);
         hl_matrix target = dense(to.tensor, to.offset + text * b->width, 1, b->width);
-        TRY(c->api->copy(c->backend, source, target, b->error));
+        TRY(apply_copy(c, source, target, b->error));
     }
     return HL_OK;
 }

@@ -71,7 +71,8 @@ void scratch_free(const hl_compute *compute, scratch *s) {
 
 hl_status apply_norm(const hl_compute *compute, const norm *n, hl_matrix x, hl_matrix out,
                      hl_matrix statistics, hl_error *error) {
-    const hl_layer_norm operation = {.x = x,
+    const hl_layer_norm operation = {.size = sizeof operation,
+                                     .x = x,
                                      .gain = dense(n->gain, 0, 1, n->width),
                                      .shift = dense(n->shift, 0, 1, n->width),
                                      .out = out,
@@ -82,8 +83,18 @@ hl_status apply_norm(const hl_compute *compute, const norm *n, hl_matrix x, hl_m
 
 hl_status apply_linear(const hl_compute *compute, const hl_weight *weight, hl_matrix x, hl_matrix residual,
                        hl_matrix out, hl_activation activation, hl_error *error) {
-    const hl_linear operation = {x, residual, out, weight, activation};
+    const hl_linear operation = {.size = sizeof operation,
+                                 .x = x,
+                                 .residual = residual,
+                                 .out = out,
+                                 .weight = weight,
+                                 .activation = activation};
     return compute->api->linear(compute->backend, &operation, error);
+}
+
+hl_status apply_copy(const hl_compute *compute, hl_matrix from, hl_matrix to, hl_error *error) {
+    const hl_copy operation = {.size = sizeof operation, .from = from, .to = to};
+    return compute->api->copy(compute->backend, &operation, error);
 }
 
 /* Queries, keys and values: from one product, or, where the layer pools, from two. */
@@ -111,7 +122,8 @@ hl_status attend(const tower *t, size_t number, const scratch *s, sequences in, 
                  hl_error *error) {
     static const size_t first_row = 0;
     size_t heads = t->shape->heads;
-    hl_attention operation = {.probabilities = io->probabilities,
+    hl_attention operation = {.size = sizeof operation,
+                              .probabilities = io->probabilities,
                               .batch = in.count,
                               .heads = heads,
                               .scale = 1 / sqrtf((float)(t->shape->width / heads)),

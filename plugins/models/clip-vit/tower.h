@@ -53,6 +53,8 @@ hl_status apply_norm(const hl_compute *compute, const norm *n, hl_matrix x, hl_m
 hl_status apply_linear(const hl_compute *compute, const hl_weight *weight, hl_matrix x, hl_matrix residual,
                        hl_matrix out, hl_activation activation, hl_error *error);
 
+hl_status apply_copy(const hl_compute *compute, hl_matrix from, hl_matrix to, hl_error *error);
+
 typedef struct sequences {
     size_t count, tokens;
     hl_mask mask;

@@ -89,8 +89,8 @@ static void find_frames(const canvas *self, drawing_frame *crop, drawing_frame *
     *crop = (drawing_frame){frame[0] * x, frame[1] * y, frame[2] * x, frame[3] * y};
     /* Where the side is no multiple of the patch, the grid leaves out pixels at the right and the bottom. */
     *covered = *crop;
-    covered->width *= (double)model->grid_cols * model->patch / model->preprocess.size;
-    covered->height *= (double)model->grid_rows * model->patch / model->preprocess.size;
+    covered->width *= (double)model->grid_cols * model->patch_width / model->preprocess->width;
+    covered->height *= (double)model->grid_rows * model->patch_height / model->preprocess->height;
 }
 
 static hl_status draw_heat(const canvas *self, const hl_node *item, const heatmap *heat, drawing *out,
