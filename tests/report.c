@@ -1,5 +1,8 @@
 #include "tests/report.h"
 
+#include "core/experiment/section.h"
+#include "tests/plugins.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,20 +44,68 @@ tree *open_results(sink *items) {
     return all;
 }
 
-static hl_status load_picture(void *user, const char *name, picture *out, hl_error *error) {
+static hl_status load_picture(void *user, const char *name, size_t side, picture *out, size_t original[2],
+                              hl_error *error) {
     (void)user;
     if (strstr(name, "missing")) return hl_fail(error, HL_FAILED, "%s: there is no such file", name);
-    *out = make_picture(90, 60);
-    return HL_OK;
+    bool large = strstr(name, "large") != NULL;
+    picture whole = large ? make_picture(3000, 2000) : make_picture(90, 60);
+    original[0] = whole.width;
+    original[1] = whole.height;
+    hl_status status = picture_within(&whole, side, out, error);
+    picture_free(&whole);
+    return status;
 }
 
-const results_images test_images = {
-    .load = load_picture,
-    .preprocess = {.resize = HL_RESIZE_COVER, .interpolation = HL_BICUBIC, .height = 20, .width = 20},
-    .grid_rows = 2,
-    .grid_cols = 2,
-    .patch_height = 10,
-    .patch_width = 10};
+const reporting_pictures test_pictures = {.image = load_picture, .neighbor = load_picture};
+
+static const hl_preprocess preprocess = {.size = sizeof preprocess,
+                                         .resize = HL_RESIZE_COVER,
+                                         .interpolation = HL_BICUBIC,
+                                         .height = 20,
+                                         .width = 20};
+
+const hl_model_info test_model = {.size = sizeof test_model,
+                                  .name = "made-up",
+                                  .summary = "",
+                                  .preprocess = &preprocess,
+                                  .grid_rows = 2,
+                                  .grid_cols = 2,
+                                  .patch_height = 10,
+                                  .patch_width = 10};
+
+hl_status write_reports(const char *folder, const tree *results, const report_subject *with,
+                        const char *const *reports, hl_error *error) {
+    char *yaml = strdup("reports: [");
+    for (; *reports; ++reports) {
+        char *longer = text("%s%s,", yaml, *reports);
+        free(yaml);
+        yaml = longer;
+    }
+    char *list = text("%s]", yaml);
+    yaml_file *file;
+    assert_ok(yaml_parse("test.yaml", (const uint8_t *)list, strlen(list), &file, error), *error);
+    experiment plan = {.file = file, .root = yaml_root(file)};
+    output *files = NULL;
+    report_subject what = *with;
+    what.host = &the_host->interface;
+    what.results = tree_node(results);
+    hl_status status = reports_read(plugins, &plan, error);
+    if (status == HL_OK) assert_ok(output_open(folder, &files, error), *error);
+    if (status == HL_OK) status = reporting_check_places(&plan, files, error);
+    if (status == HL_OK) status = reporting_write(&what, &plan, files, error);
+    if (status == HL_OK) {
+        status = output_commit(files, error);
+    } else {
+        output_abandon(files);
+    }
+    for (size_t i = 0; i < plan.report_count; ++i) options_free(plan.reports[i].values);
+    free(plan.reports);
+    yaml_close(file);
+    free(list);
+    free(yaml);
+    return status;
+}
 
 size_t count_words(const char *in, const char *word) {
     size_t count = 0;

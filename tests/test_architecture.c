@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* As in core/README.md; each may include those before it. */
-static const char *const FOLDERS[] = {"io",     "tree",     "atlas",  "report",     "registry", "host",
+static const char *const FOLDERS[] = {"io",     "tree",     "atlas",  "registry",   "host",
                                       "engine", "indexing", "asking", "experiment", "commands"};
 enum { COUNT = sizeof FOLDERS / sizeof *FOLDERS };
 

@@ -1,4 +1,6 @@
-/* The files of a report: a page that needs nothing else, results.json, pictures. */
+/* The files of both reports: a page that needs nothing else, results.json, pictures, arrays; bounded, whole
+ * or not at all. */
+#include "tests/plugins.h"
 #include "tests/report.h"
 
 #include <stdlib.h>
@@ -24,9 +26,17 @@ static void add_row(hl_result *result, const char *name, double number) {
     result->number(item, "norm", number);
 }
 
+static const char *const BOTH[] = {"html", "json", NULL};
+static const char *const JSON[] = {"json", NULL};
+
+static report_subject with_model(const hl_model_info *model) {
+    return (report_subject){
+        .pictures = test_pictures, .model = model, .title = nasty, .experiment = nasty, .sections = "x: 1\n"};
+}
+
 /* Two texts of two heads over one image, then a table. */
-static hl_status write_files(const char *folder, const char *image, uint32_t cols,
-                             const results_images *images, hl_error *error) {
+static hl_status write_files(const char *folder, const char *image, uint32_t cols, const hl_model_info *model,
+                             const char *const *reports, hl_error *error) {
     sink items;
     tree *all = open_results(&items);
     hl_result *result = &items.functions;
@@ -35,19 +45,14 @@ static hl_status write_files(const char *folder, const char *image, uint32_t col
     add_row(result, nasty, 0.125);
     add_row(result, "plain", -2);
     assert_ok(sink_finish(&items, all, error), *error);
-    output *out = NULL;
-    assert_ok(output_open(folder, &out, error), *error);
-    hl_status status = results_write(tree_node(all), images, nasty, nasty, NULL, out, error);
-    if (status == HL_OK)
-        status = output_commit(out, error);
-    else
-        output_abandon(out);
+    report_subject what = with_model(model);
+    hl_status status = write_reports(folder, all, &what, reports, error);
     tree_close(all);
     return status;
 }
 
 static hl_status write_report(const char *folder, const char *image, uint32_t cols, hl_error *error) {
-    return write_files(folder, image, cols, &test_images, error);
+    return write_files(folder, image, cols, &test_model, BOTH, error);
 }
 
 static void test_page_is_escaped_and_needs_nothing_else(void **state) {
@@ -162,12 +167,13 @@ static void test_results_have_the_shape(void **state) {
  * resized image is 45 wide; its crop starts at 7.5, rounded half to even.) */
 static void test_heat_lies_where_the_grid_does(void **state) {
     (void)state;
-    results_images images = test_images;
-    images.preprocess.height = images.preprocess.width = 30, images.grid_cols = 3;
-    images.patch_height = images.patch_width = 8;
+    hl_model_info model = test_model;
+    hl_preprocess preprocess = *model.preprocess;
+    preprocess.height = preprocess.width = 30;
+    model.preprocess = &preprocess, model.grid_cols = 3, model.patch_height = model.patch_width = 8;
     char *folder = make_folder();
     hl_error error;
-    assert_ok(write_files(folder, "a.jpg", 3, &images, &error), error);
+    assert_ok(write_files(folder, "a.jpg", 3, &model, JSON, &error), error);
     char *path = text("%s/01-some-analysis/003-a-snow-aggregate.png", folder);
     picture drawn, image = make_picture(90, 60);
     assert_ok(picture_load(path, &drawn, &error), error);
@@ -229,5 +235,8 @@ int main(void) {
         cmocka_unit_test(test_same_results_same_bytes),
         cmocka_unit_test(test_failed_drawing_names_the_image_and_leaves_nothing),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    open_plugins(2, NULL);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    close_plugins();
+    return failed;
 }

@@ -66,10 +66,6 @@ void nearest_close(nearest *self) {
     free(self);
 }
 
-const hl_host *nearest_host(const nearest *self) {
-    return self->model->interface;
-}
-
 const nearest_settings *nearest_settings_of(const nearest *self) {
     return &self->settings;
 }

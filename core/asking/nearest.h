@@ -48,7 +48,6 @@ hl_status nearest_check(const nearest *self, hl_error *error);
 hl_status nearest_describe(const nearest *self, hl_item *root, hl_error *error);
 
 const nearest_settings *nearest_settings_of(const nearest *self);
-const hl_host *nearest_host(const nearest *self);
 
 /* The gallery's image behind a neighbour's path, as the search or as results call it; NULL before the first
  * query and when there is none. */

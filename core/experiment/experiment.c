@@ -20,8 +20,8 @@ static const hl_option root_options[] = {
      .help = "what a query image that cannot be read does: stop the run, or be left out"},
 };
 static const hl_plugin root_section = SECTION("experiment", root_options);
-static const char *const root_sections[] = {"model",      "compute",  "gallery",  "extractors",
-                                            "properties", "analyses", "variants", NULL};
+static const char *const root_sections[] = {"model",    "compute", "gallery",  "extractors", "properties",
+                                            "analyses", "reports", "variants", NULL};
 
 static const hl_option model_options[] = {
     {.name = "path", .type = HL_PATH, .help = "the model's folder"},
@@ -155,6 +155,10 @@ static hl_status read_extractors(const section_reader *reader) {
     return extractors_read(reader->plugins, reader->plan, reader->error);
 }
 
+static hl_status read_reports(const section_reader *reader) {
+    return reports_read(reader->plugins, reader->plan, reader->error);
+}
+
 static hl_status check_needs(const section_reader *reader, const yaml_node *node, const hl_plugin *analysis) {
     hl_analysis_api api;
     registry_table(analysis, &api, sizeof api);
@@ -204,7 +208,8 @@ static hl_status read_variants(const section_reader *reader) {
 
 static hl_status read_sections(const section_reader *reader) {
     static hl_status (*const sections[])(const section_reader *) = {
-        read_root, read_model, read_compute, read_gallery, read_extractors, read_analyses, read_variants,
+        read_root,       read_model,    read_compute, read_gallery,
+        read_extractors, read_analyses, read_reports, read_variants,
     };
     hl_status status = HL_OK;
     for (size_t i = 0; i < sizeof sections / sizeof *sections && status == HL_OK; ++i)
@@ -255,6 +260,7 @@ void experiment_close(experiment *plan) {
     if (!plan) return;
     for (size_t i = 0; i < plan->analysis_count; ++i) options_free(plan->analyses[i].values);
     for (size_t i = 0; i < plan->extractor_count; ++i) options_free(plan->extractors[i].values);
+    for (size_t i = 0; i < plan->report_count; ++i) options_free(plan->reports[i].values);
     for (size_t i = 0; i < plan->skipped_count; ++i) {
         free(plan->skipped[i].name);
         free(plan->skipped[i].reason);
@@ -262,6 +268,7 @@ void experiment_close(experiment *plan) {
     free(plan->skipped);
     free(plan->extractors);
     free(plan->analyses);
+    free(plan->reports);
     free(plan->variants);
     options_free(plan->model.values);
     options_free(plan->compute.values);

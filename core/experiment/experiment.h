@@ -49,6 +49,8 @@ typedef struct experiment {
     size_t skipped_count;
     experiment_step *analyses;
     size_t analysis_count;
+    experiment_step *reports; /* in the order in which they are written */
+    size_t report_count;
     experiment_variant *variants; /* none: the experiment is run once, as it stands */
     size_t variant_count;
 } experiment;

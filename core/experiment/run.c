@@ -2,16 +2,17 @@
  * each into a folder of its own, and then a page that compares them. Everything is checked before anything is
  * run. */
 #include "core/experiment/compare.h"
+#include "core/experiment/reporting.h"
 #include "core/experiment/run_description.h"
 #include "core/experiment/single_run.h"
 #include "core/io/call.h"
 #include "core/io/output_list.h"
-#include "core/report/write.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct runs {
+    const hl_library *library;
     const hl_run_request *request;
     experiment_source source;
     const experiment *plan; /* as it stands: for its variants and its output */
@@ -70,20 +71,31 @@ static hl_status compare_all(const runs *self, tree *overview, hl_error *error) 
     return tree_check(overview, error);
 }
 
-static hl_status write_comparison(const runs *self, output *files, hl_error *error) {
-    static const results_images nothing_to_draw = {0};
-    tree *overview = NULL;
-    page_words words = {NULL, NULL, NULL};
-    hl_status status = results_open(&overview, error);
-    if (status == HL_OK) status = compare_all(self, overview, error);
-    if (status == HL_OK) status = page_words_make(self->request, &self->source, self->plan, &words, error);
-    output_enter(files, NULL);
-    if (status == HL_OK) {
-        status = results_write(tree_node(overview), &nothing_to_draw, words.title, words.experiment,
-                               words.sections, files, error);
-    }
+static hl_status report_comparison(const runs *self, const hl_node *overview, const hl_host *interface,
+                                   output *files, hl_error *error) {
+    page_words words;
+    hl_status status = page_words_make(self->request, &self->source, self->plan, &words, error);
+    report_subject what = {.host = interface,
+                           .results = overview,
+                           .title = words.title,
+                           .experiment = words.experiment,
+                           .sections = words.sections};
+    if (status == HL_OK) status = reporting_write(&what, self->plan, files, error);
     page_words_free(&words);
+    return status;
+}
+
+static hl_status write_comparison(const runs *self, output *files, hl_error *error) {
+    tree *overview = NULL;
+    host *made = NULL;
+    hl_status status = host_open(&self->library->settings, self->plan->threads, &made, error);
+    if (status == HL_OK) status = results_open(&overview, error);
+    if (status == HL_OK) status = compare_all(self, overview, error);
+    if (status == HL_OK) {
+        status = report_comparison(self, tree_node(overview), &made->interface, files, error);
+    }
     tree_close(overview);
+    host_close(made);
     return status;
 }
 
@@ -131,21 +143,23 @@ static hl_status find_output(const runs *self, const char **folder, hl_error *er
                    self->request->experiment);
 }
 
-/* What each run leaves, and the page that compares them, before anything long begins. */
+/* What each run leaves, and what compares them, before anything long begins. */
 static hl_status check_places(const runs *self, output *files, hl_error *error) {
-    hl_status status = results_check_places(files, error);
-    for (size_t i = 0; i < self->plan->variant_count && status == HL_OK; ++i) {
-        output_enter(files, self->plan->variants[i].name);
-        status = results_check_places(files, error);
+    hl_status status = reporting_check_places(self->plan, files, error);
+    for (size_t i = 0; i < self->count && status == HL_OK; ++i) {
+        status = single_run_check_places(self->each[i], files, error);
     }
-    output_enter(files, NULL);
     return status;
 }
 
-/* Where the page will be, without detours, to be opened from anywhere. The folder is there already. */
-static hl_status find_report(const char *folder, char **report, hl_error *error) {
+/* Where the page will be, without detours, to be opened from anywhere; NULL: no report makes one. The folder
+ * is there already. */
+static hl_status find_report(const runs *self, const char *folder, char **report, hl_error *error) {
+    const char *page = reporting_page(self->plan);
+    *report = NULL;
+    if (!page) return HL_OK;
     char *place = realpath(folder, NULL);
-    bool made = place && asprintf(report, "%s/report.html", place) >= 0;
+    bool made = place && asprintf(report, "%s/%s", place, page) >= 0;
     free(place);
     if (made) return HL_OK;
     *report = NULL;
@@ -162,7 +176,7 @@ static hl_status run_and_write(const runs *self, const char *folder, char **repo
         return HL_OK;
     }
     if (status == HL_OK) status = execute_runs(self, files, error);
-    if (status == HL_OK && report) status = find_report(folder, report, error);
+    if (status == HL_OK && report) status = find_report(self, folder, report, error);
     if (status != HL_OK) {
         output_abandon(files);
         return status;
@@ -178,7 +192,7 @@ static hl_status run_and_write(const runs *self, const char *folder, char **repo
 static hl_status run_experiment(hl_library *library, const hl_run_request *request, char **report,
                                 hl_error *error) {
     experiment *plan = NULL;
-    runs all = {.request = request};
+    runs all = {.library = library, .request = request};
     hl_status status =
         experiment_read(request->experiment, request->sets, request->set_count, &all.source, error);
     if (status == HL_OK) status = experiment_open(library->plugins, &all.source, NULL, &plan, error);

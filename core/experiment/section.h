@@ -18,4 +18,7 @@ hl_status section_step(const registry *plugins, const yaml_node *node, const hl_
 /* The sections `extractors` and `properties`; what the plan says of its gallery is known. */
 hl_status extractors_read(const registry *plugins, experiment *plan, hl_error *error);
 
+/* The section `reports`. */
+hl_status reports_read(const registry *plugins, experiment *plan, hl_error *error);
+
 #endif

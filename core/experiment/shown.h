@@ -10,18 +10,17 @@ typedef struct shown {
     const hl_image *const *list; /* all that the experiment names */
     size_t count;
     nearest *gallery; /* NULL: there is none */
-    size_t blanks;    /* pictures of neighbours that could not be read */
 } shown;
 
 /* The image that results call `name`, and the neighbour at `path`: the longer side at most `side` (0: as it
  * is), and its own size in `original`, width first. HL_UNAVAILABLE for a neighbour's file that cannot be read
- * any more, which is logged once. */
-hl_status shown_image(shown *self, const char *name, size_t side, picture *out, size_t original[2],
+ * any more. `user` is a shown. */
+hl_status shown_image(void *user, const char *name, size_t side, picture *out, size_t original[2],
                       hl_error *error);
-hl_status shown_neighbor(shown *self, const char *path, size_t side, picture *out, size_t original[2],
+hl_status shown_neighbor(void *user, const char *path, size_t side, picture *out, size_t original[2],
                          hl_error *error);
 
-/* What the gallery says of an image; NULL: nothing. `user` is a shown. */
+/* What the gallery says of an image; NULL: nothing. */
 const hl_node *shown_facts(void *user, const char *path);
 
 #endif

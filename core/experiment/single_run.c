@@ -6,9 +6,9 @@
 #include "core/engine/cut_texts.h"
 #include "core/experiment/properties.h"
 #include "core/experiment/query_images.h"
+#include "core/experiment/reporting.h"
 #include "core/experiment/run_description.h"
 #include "core/experiment/shown.h"
-#include "core/report/write.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -214,7 +214,7 @@ static hl_status open_gallery(single_run *self, hl_error *error) {
 }
 
 static hl_status open_asker(single_run *self, hl_error *error) {
-    hl_status status = asked_model_open(self->model, 0, &self->asked, error);
+    hl_status status = asked_model_open(self->model, REPORTING_KEPT_SIDE, &self->asked, error);
     if (status != HL_OK) return status;
     self->shown = (shown){.store = asked_model_images(self->asked),
                           .list = self->images,
@@ -265,33 +265,28 @@ static hl_status analyse(single_run *self, const experiment_step *step, hl_error
     return status == HL_OK ? sink_finish(&items, self->results, error) : status;
 }
 
-static hl_status load_picture(void *user, const char *name, picture *out, hl_error *error) {
-    size_t original[2];
-    return shown_image(user, name, 0, out, original, error);
-}
-
-static hl_status load_neighbor(void *user, const char *path, picture *out, hl_error *error) {
-    size_t original[2];
-    return shown_neighbor(user, path, 0, out, original, error);
+hl_status single_run_check_places(const single_run *self, output *files, hl_error *error) {
+    output_enter(files, self->plan->variant);
+    hl_status status = reporting_check_places(self->plan, files, error);
+    output_enter(files, NULL);
+    return status;
 }
 
 static hl_status write_results(single_run *self, output *files, hl_error *error) {
-    const hl_model_info *info = self->model->info;
-    results_images images = {.user = &self->shown,
-                             .load = load_picture,
-                             .load_neighbor = load_neighbor,
-                             .preprocess = *info->preprocess,
-                             .grid_rows = info->grid_rows,
-                             .grid_cols = info->grid_cols,
-                             .patch_height = info->patch_height,
-                             .patch_width = info->patch_width};
     page_words words;
     hl_status status = page_words_make(self->request, self->source, self->plan, &words, error);
+    report_subject what = {.host = self->model->interface,
+                           .results = tree_node(self->results),
+                           .model = self->model->info,
+                           .pictures = {.user = &self->shown,
+                                        .image = shown_image,
+                                        .neighbor = self->shown.gallery ? shown_neighbor : NULL},
+                           .title = words.title,
+                           .experiment = words.experiment,
+                           .sections = words.sections};
     output_enter(files, self->plan->variant);
-    if (status == HL_OK) {
-        status = results_write(tree_node(self->results), &images, words.title, words.experiment,
-                               words.sections, files, error);
-    }
+    if (status == HL_OK) status = reporting_write(&what, self->plan, files, error);
+    output_enter(files, NULL);
     page_words_free(&words);
     return status;
 }

@@ -19,6 +19,9 @@ hl_status single_run_open(hl_library *library, const hl_run_request *request, co
  * after a failure. */
 hl_status single_run_execute(single_run *self, output *files, tree **out, hl_error *error);
 
+/* Whether its reports can be written, before any work. */
+hl_status single_run_check_places(const single_run *self, output *files, hl_error *error);
+
 void single_run_close(single_run *self); /* accepts NULL */
 
 #endif

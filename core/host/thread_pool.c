@@ -4,6 +4,7 @@
 
 #include "core/host/cores.h"
 #include "core/io/call.h"
+#include "core/io/locale.h"
 #include "core/registry/guard.h"
 #include <pthread.h>
 #include <stdatomic.h>
@@ -50,6 +51,7 @@ static void take_turns(thread_pool *pool, const loop *todo) {
 static void *worker_main(void *argument) {
     thread_pool *pool = argument;
     unsigned seen = 0;
+    locale_enter(); /* for all its life */
     pthread_mutex_lock(&pool->mutex);
     for (;;) {
         while (pool->round == seen && !pool->stop) pthread_cond_wait(&pool->start, &pool->mutex);

@@ -43,7 +43,7 @@ bool call_log(hl_log_level level, const char *line) {
 }
 
 hl_status call_begin(call_scope *scope, const hl_call *given, hl_error *error) {
-    *scope = (call_scope){.before = current};
+    *scope = (call_scope){.before = current, .locale_before = locale_enter()};
     if (given) {
         hl_status status = call_take(&scope->call, sizeof scope->call, given, "hl_call", error);
         if (status != HL_OK) return status;
@@ -54,4 +54,5 @@ hl_status call_begin(call_scope *scope, const hl_call *given, hl_error *error) {
 
 void call_end(const call_scope *scope) {
     current = scope->before;
+    locale_leave(scope->locale_before);
 }

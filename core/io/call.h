@@ -3,6 +3,7 @@
 #ifndef CALL_H
 #define CALL_H
 
+#include "core/io/locale.h"
 #include "headlight/library.h"
 
 /* What a program fills, which may be shorter or longer than the struct that is known here: what it lacks is
@@ -14,6 +15,7 @@ hl_status call_take(void *out, size_t room, const void *given, const char *what,
 typedef struct call_scope {
     hl_call call;
     const hl_call *before;
+    locale_t locale_before; /* of the thread, which has "C" meanwhile */
 } call_scope;
 hl_status call_begin(call_scope *scope, const hl_call *given, hl_error *error);
 void call_end(const call_scope *scope);
