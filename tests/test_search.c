@@ -15,15 +15,18 @@
  */
 enum { IMAGES = 2500, SHARD = 1100, HEADS = 3, SCALARS = 3, EMBED = 40, WIDEST = 21 + SCALARS };
 static const uint32_t widths[HEADS] = {13, 21, 8};
+enum { OTHERS = 2, WHOLE = HEADS + OTHERS, PARTS = WHOLE + 1 }; /* heads, others, the embedding */
 enum { TWIN = 1234, OTHER_TWIN = 77, DARK = 500 }; /* equal codes; an image that writes nothing */
 
 typedef struct world {
     char *folder;
     atlas *images;
     float codes[HEADS][IMAGES][WIDEST]; /* as stored: with f16, rounded */
+    float others[IMAGES][OTHERS][EMBED], embeddings[IMAGES][EMBED];
     float bases[HEADS][WIDEST][EMBED];
     float directions[HEADS][EMBED]; /* a text, and others */
     float queries[HEADS][WIDEST];
+    const float *direction; /* behind these */
 } world;
 
 static size_t code_width(size_t head) {
@@ -60,6 +63,11 @@ static void fill_codes(world *made, bool half) {
             if (image == DARK) memset(code, 0, code_width(head) * sizeof *code);
             if (image == TWIN) memcpy(code, made->codes[head][OTHER_TWIN], code_width(head) * sizeof *code);
         }
+        float *columns[] = {made->others[image][0], made->others[image][1], made->embeddings[image]};
+        for (size_t k = 0; k < 3 * EMBED; ++k) {
+            float number = image == DARK ? 0 : random_number(&state);
+            columns[k / EMBED][k % EMBED] = half ? rounded(number) : number;
+        }
     }
     for (size_t head = 0; head < HEADS; ++head) {
         float *basis = made->bases[head][0];
@@ -83,6 +91,8 @@ static void write_atlas(world *made, bool half, const hl_host *interface) {
                            .fingerprint = "0123456789abcdef0123456789abcdef",
                            .embed_dim = EMBED,
                            .dtype = half ? HL_F16 : HL_F32,
+                           .columns = ATLAS_EMBEDDING | ATLAS_MLPS,
+                           .mlps = OTHERS,
                            .heads = heads,
                            .head_count = HEADS};
     hl_error error;
@@ -99,6 +109,9 @@ static void write_atlas(world *made, bool half, const hl_host *interface) {
             for (size_t head = 0; head < HEADS; ++head) {
                 assert_ok(shard_builder_code(shard, head, made->codes[head][image], &error), error);
             }
+            const shard_layout *tensors = atlas_writer_layout(writer);
+            assert_ok(shard_builder_row(shard, tensors->embedding, made->embeddings[image], &error), error);
+            assert_ok(shard_builder_row(shard, tensors->mlps, made->others[image][0], &error), error);
         }
         assert_ok(atlas_writer_append(writer, shard, interface, &error), error);
         shard_builder_close(shard);
@@ -138,6 +151,7 @@ static void close_world(world *made) {
 
 /* q = B t */
 static void make_queries(world *made, const float *direction) {
+    made->direction = direction;
     for (size_t head = 0; head < HEADS; ++head) {
         for (size_t k = 0; k < code_width(head); ++k) {
             double sum = 0;
@@ -149,20 +163,38 @@ static void make_queries(world *made, const float *direction) {
     }
 }
 
-/* Score of an image: (weighted mean over the parts of y . q), over the lengths for cosine. */
-static double expected_score(const world *made, const size_t *heads, size_t count, size_t image,
+/* What a part wrote into an image, and y . q of it. */
+static double contribution(const world *made, size_t part, size_t image, double out[EMBED]) {
+    double score = 0, square = 0;
+    memset(out, 0, EMBED * sizeof *out);
+    if (part < HEADS) {
+        const float *code = made->codes[part][image], *query = made->queries[part];
+        for (size_t k = 0; k < code_width(part); ++k) {
+            score += (double)code[k] * (double)query[k];
+            for (size_t j = 0; j < EMBED; ++j) out[j] += (double)code[k] * (double)made->bases[part][k][j];
+        }
+        return score;
+    }
+    const float *row = part < WHOLE ? made->others[image][part - HEADS] : made->embeddings[image];
+    for (size_t j = 0; j < EMBED; ++j) square += (double)row[j] * (double)row[j];
+    double length = part == WHOLE && square > 0 ? sqrt(square) : 1;
+    for (size_t j = 0; j < EMBED; ++j) {
+        out[j] = (double)row[j] / length;
+        score += out[j] * (double)made->direction[j];
+    }
+    return score;
+}
+
+/* Score of an image: (weighted mean or sum over the parts of y . q), over the lengths for cosine. */
+static double expected_score(const world *made, const size_t *parts, size_t count, size_t image,
                              const search_request *request) {
-    double score = 0, mean[EMBED] = {0}, square = 0, total = 0;
+    double score = 0, mean[EMBED] = {0}, one[EMBED], square = 0, total = 0;
     for (size_t i = 0; i < count; ++i) total += request->weights ? request->weights[i] : 1;
+    if (request->is_sum) total = 1;
     for (size_t i = 0; i < count; ++i) {
         double share = (request->weights ? request->weights[i] : 1) / total;
-        const float *code = made->codes[heads[i]][image], *query = made->queries[heads[i]];
-        for (size_t k = 0; k < code_width(heads[i]); ++k) {
-            score += share * (double)code[k] * (double)query[k];
-            for (size_t j = 0; j < EMBED; ++j) {
-                mean[j] += share * (double)code[k] * (double)made->bases[heads[i]][k][j];
-            }
-        }
+        score += share * contribution(made, parts[i], image, one);
+        for (size_t j = 0; j < EMBED; ++j) mean[j] += share * one[j];
     }
     for (size_t j = 0; j < EMBED; ++j) square += mean[j] * mean[j];
     if (!request->cosine) return score;
@@ -184,9 +216,9 @@ static int best_first(const void *a, const void *b) {
 /* ---- searching ---- */
 
 typedef struct search_case {
-    size_t heads[HEADS], count;
+    size_t heads[PARTS], count; /* or others, or the embedding */
     bool cosine;
-    double weights[HEADS]; /* the first one 0: none */
+    double weights[PARTS]; /* the first one 0: none; one below 0: a sum */
 } search_case;
 
 static const search_case cases[] = {
@@ -200,18 +232,38 @@ static const search_case cases[] = {
     {.heads = {1, 2}, .count = 2, .cosine = true, .weights = {0.7, 0.3}},
     {.heads = {0, 1, 2}, .count = 3, .cosine = true}, /* 51, more than 40 columns: by the contributions */
     {.heads = {0, 1, 2}, .count = 3, .cosine = true, .weights = {1e6, 0.5, 2}},
+    {.heads = {HEADS}, .count = 1},
+    {.heads = {HEADS + 1}, .count = 1, .cosine = true},
+    {.heads = {HEADS + 1}, .count = 1, .cosine = true, .weights = {-2}},
+    {.heads = {WHOLE}, .count = 1},
+    {.heads = {WHOLE}, .count = 1, .cosine = true},
+    {.heads = {0, HEADS + 1, 2, HEADS}, .count = 4},
+    {.heads = {0, HEADS + 1, 2, HEADS}, .count = 4, .cosine = true, .weights = {1, 2, 3, 0.5}},
+    {.heads = {0, HEADS + 1}, .count = 2, .weights = {1, -1}},
+    {.heads = {0, HEADS + 1}, .count = 2, .cosine = true, .weights = {0.5, -3}},
+    {.heads = {1, 2}, .count = 2, .weights = {-1, -0.25}},
+    {.heads = {1, 2}, .count = 2, .cosine = true, .weights = {1, -0.25}},
 };
 enum { CASES = sizeof cases / sizeof *cases };
 
 static search_request make_request(const world *made, const search_case *of, search_part *parts,
                                    size_t count) {
+    bool is_sum = false;
     for (size_t i = 0; i < of->count; ++i) {
-        size_t head = of->heads[i];
-        parts[i] = (search_part){head, made->queries[head], made->bases[head][0]};
+        size_t index = of->heads[i];
+        is_sum |= of->weights[i] < 0;
+        if (index < HEADS) {
+            parts[i] = (search_part){SEARCH_HEAD, index, made->queries[index], made->bases[index][0]};
+        } else {
+            bool whole = index == WHOLE;
+            parts[i] = (search_part){whole ? SEARCH_EMBEDDING : SEARCH_OTHER, whole ? 0 : index - HEADS,
+                                     made->direction, NULL};
+        }
     }
     return (search_request){.parts = parts,
                             .part_count = of->count,
-                            .weights = of->weights[0] > 0 ? of->weights : NULL,
+                            .weights = fabs(of->weights[0]) > 0 ? of->weights : NULL,
+                            .is_sum = is_sum,
                             .cosine = of->cosine,
                             .query_length = 3,
                             .count = count};
@@ -234,7 +286,7 @@ static double tolerance(const world *made, double largest) {
 static void check_case(const world *made, const search_case *of, size_t count, const bool *leave_out) {
     static search_hit hits[IMAGES];
     static ranked expected[IMAGES];
-    search_part parts[HEADS];
+    search_part parts[PARTS];
     search_request request = make_request(made, of, parts, count);
     request.leave_out = leave_out;
     size_t found = search(made, &request, 2, hits), left = 0;
@@ -268,7 +320,7 @@ static void check_all(bool half) {
         check_case(made, &cases[i], IMAGES, NULL); /* all of them, the twins and the dark one among them */
         check_case(made, &cases[i], 2 * IMAGES, NULL);
         search_hit best;
-        search_part parts[HEADS];
+        search_part parts[PARTS];
         search_request request = make_request(made, &cases[i], parts, 1);
         assert_int_equal(search(made, &request, 1, &best), 1);
         leave_out[best.image] = true;
@@ -296,7 +348,7 @@ static void equal_scores_come_in_the_order_of_paths(void **state) {
     world *made = open_world(false);
     memset(made->queries, 0, sizeof made->queries); /* all scores are 0 */
     static search_hit hits[IMAGES];
-    search_part parts[HEADS];
+    search_part parts[PARTS];
     search_request request = make_request(made, &cases[0], parts, 100);
     size_t found = search(made, &request, 2, hits);
     assert_int_equal(found, 100);
@@ -314,7 +366,7 @@ static void bits_do_not_depend_on_threads(void **state) {
     world *made = open_world(true);
     make_queries(made, made->directions[1]);
     for (size_t i = 0; i < CASES; ++i) {
-        search_part parts[HEADS];
+        search_part parts[PARTS];
         search_request request = make_request(made, &cases[i], parts, IMAGES);
         assert_int_equal(search(made, &request, 1, one), IMAGES);
         assert_int_equal(search(made, &request, 3, several), IMAGES);
@@ -326,13 +378,14 @@ static void bits_do_not_depend_on_threads(void **state) {
 static void equal_weights_change_nothing(void **state) {
     (void)state;
     static search_hit plain[IMAGES], weighted[IMAGES];
-    static const double twos[HEADS] = {2, 2, 2};
+    static const double twos[PARTS] = {2, 2, 2, 2, 2, 2};
     world *made = open_world(false);
     make_queries(made, made->directions[2]);
     for (size_t i = 0; i < CASES; ++i) {
-        search_part parts[HEADS];
+        search_part parts[PARTS];
         search_request request = make_request(made, &cases[i], parts, IMAGES);
         request.weights = NULL;
+        request.is_sum = false;
         assert_int_equal(search(made, &request, 2, plain), IMAGES);
         request.weights = twos;
         assert_int_equal(search(made, &request, 2, weighted), IMAGES);
@@ -348,7 +401,7 @@ static void is_cancelled(void **state) {
     (void)state;
     static const hl_library_settings settings;
     world *made = open_world(false);
-    search_part parts[HEADS];
+    search_part parts[PARTS];
     search_request request = make_request(made, &cases[0], parts, 1);
     search_hit hit;
     size_t found = 1;

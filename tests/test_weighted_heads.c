@@ -380,7 +380,8 @@ static void a_set_counts_once(void **state) {
 static void mistakes_are_named(void **state) {
     (void)state;
 #define WEIGHT "expected a weight other than 0 and at most 1e6, as in 0.7*L3.H5, got "
-#define TERM   "expected L3.H5, L3, L8-L11 or all, with or without a weight as in 0.7*L3.H5, got "
+#define TERM                                                                                                 \
+    "expected L3.H5, L3, L8-L11, all, L3.MLP or input, with or without a weight as in 0.7*L3.H5, got "
     static const struct {
         const char *analyses, *words;
     } cases[] = {
@@ -394,7 +395,8 @@ static void mistakes_are_named(void **state) {
         {ASK("inf*L1"), TERM "\"inf*L1\""},
         {ASK("2*3*L1"), TERM "\"3*L1\""},
         {ASK("L1H2 + L1"), TERM "\"L1H2 + L1\""},
-        {ASK("L1 + L1.MLP"), "\"L1 + L1.MLP\" goes beyond heads"},
+        {ASK("L1 + L1.MLP - L1.MLP"), "L1.MLP is twice in the sum \"L1 + L1.MLP - L1.MLP\""},
+        {ASK("L1 + L3.MLP"), "the model has no L3.MLP; its MLPs are L0.MLP to L2.MLP"},
         {ASK("L1.H0 + L12345678901234567890123456789012345678901234"), TERM "\"L12345"},
         {ASK("0*L1"), WEIGHT "\"0*L1\""},
         {ASK("-0*L1"), WEIGHT "\"0*L1\""},
@@ -419,8 +421,8 @@ static void mistakes_are_named(void **state) {
         {ASK("L1 + 2*L3.H0"),
          "9:20: text-neighbors: the model has no head L3.H0; its heads are L0.H0 to L2.H2"},
         {ASK("L7 + L1"), "the model has no heads L7; its heads are L0.H0 to L2.H2"},
-        {ASK("L1H"),
-         "expected a list of heads (L3.H5, L3, L8-L11, all or a sum such as 0.7*L3.H5 + L2.H1), got"},
+        {ASK("L1H"), "expected a list of heads (L3.H5, L3, L8-L11, all, L3.MLP, input, embedding or a sum "
+                     "such as 0.7*L3.H5 + L2.H1), got"},
     };
     for (size_t i = 0; i < COUNT(cases); ++i) {
         outcome got = run_in(make_folder(), HEAD, cases[i].analyses);

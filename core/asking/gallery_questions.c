@@ -25,9 +25,10 @@ static hl_status find_gallery(const asker *self, const hl_gallery *given, neares
         self->changed ? "with others" : "without");
 }
 
-static hl_status prepare(const asker *self, const hl_gallery *given, nearest **out, hl_error *error) {
+static hl_status prepare(const asker *self, const hl_gallery *given, uint32_t columns, nearest **out,
+                         hl_error *error) {
     hl_status status = find_gallery(self, given, out, error);
-    return status == HL_OK ? nearest_prepare(*out, error) : status;
+    return status == HL_OK ? nearest_prepare(*out, columns, error) : status;
 }
 
 hl_status asker_open_gallery(asker *self, const hl_gallery_source *given, const hl_gallery **out,
@@ -66,7 +67,7 @@ hl_status asker_nearest(asker *self, const hl_query *given, hl_neighbor *neighbo
 
 hl_status asker_gallery_count(asker *self, const hl_gallery *given, size_t *count, hl_error *error) {
     nearest *meant;
-    hl_status status = prepare(self, given, &meant, error);
+    hl_status status = prepare(self, given, 0, &meant, error);
     *count = status == HL_OK ? nearest_count(meant) : 0;
     return status;
 }
@@ -81,7 +82,7 @@ static hl_status check_images(const nearest *meant, size_t first, size_t count, 
 hl_status asker_gallery_image(asker *self, const hl_gallery *given, size_t index, hl_gallery_image *out,
                               hl_error *error) {
     nearest *meant;
-    hl_status status = prepare(self, given, &meant, error);
+    hl_status status = prepare(self, given, 0, &meant, error);
     if (status == HL_OK) status = check_images(meant, index, 1, error);
     if (status != HL_OK) return status;
     const char *path = atlas_path(nearest_atlas(meant), nearest_at(meant, index));
@@ -111,7 +112,7 @@ static hl_status begin_reading(asker *self, const hl_gallery *given, uint32_t co
                        model->info->component_count);
     }
     out->component = engine_component(model, component);
-    hl_status status = prepare(self, given, &out->meant, error);
+    hl_status status = prepare(self, given, 0, &out->meant, error);
     if (status == HL_OK) status = nearest_head(out->meant, out->component, &out->head, error);
     if (status == HL_OK) out->atlas = nearest_atlas(out->meant);
     return status;
@@ -160,7 +161,7 @@ hl_status asker_gallery_codes(asker *self, const hl_gallery *given, uint32_t com
 hl_status asker_gallery_embeddings(asker *self, const hl_gallery *given, size_t first, size_t count,
                                    float *out, hl_error *error) {
     reading of = {.shard = 0};
-    hl_status status = prepare(self, given, &of.meant, error);
+    hl_status status = prepare(self, given, ATLAS_EMBEDDING, &of.meant, error);
     if (status == HL_OK) status = check_images(of.meant, first, count, error);
     if (status != HL_OK) return status;
     of.atlas = nearest_atlas(of.meant);

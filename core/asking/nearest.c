@@ -1,33 +1,11 @@
-/* See nearest.h. With a direction t a head's query is q = B t, with an image it is q = B c, c being the
- * weighted mean contribution of the image's heads; the rest is the search's business. */
-#include "core/asking/nearest.h"
+/* See nearest.h. */
+#include "core/asking/nearest_inside.h"
 
-#include "core/atlas/search.h"
 #include "core/indexing/index.h"
-#include "core/io/identity.h"
 #include "core/io/utf8.h"
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-/* Which file an image is, however its path is written. */
-typedef struct image_file {
-    identity file;
-    bool known;
-} image_file;
-
-struct hl_gallery {
-    engine *model;
-    nearest_settings settings; /* the strings are its own */
-    pthread_mutex_t mutex;     /* held while the gallery is opened */
-    gallery *gallery;          /* NULL before the first query */
-    atlas *atlas;              /* the same */
-    image_file *identities;    /* of the atlas's image_store */
-    bool *absent;              /* by image of the atlas: the gallery lacks it, or has it otherwise */
-    size_t *order;             /* the others, in the order of their paths */
-    size_t count;              /* of these */
-};
 
 hl_status nearest_open(engine *model, const nearest_settings *settings, nearest **out, hl_error *error) {
     nearest *self = *out = calloc(1, sizeof *self);
@@ -81,7 +59,7 @@ const gallery_image *nearest_image(const nearest *self, const char *path) {
 
 /* ---- the gallery and its atlas ---- */
 
-static image_file identify(const char *file) {
+image_file nearest_identify(const char *file) {
     struct stat about;
     if (stat(file, &about) != 0) return (image_file){.known = false};
     return (image_file){identity_of(&about), true};
@@ -119,10 +97,11 @@ static hl_status identify_images(nearest *self, hl_error *error) {
 }
 
 /* An atlas may hold more than this gallery; what took days to make is not dropped for a question. */
-static hl_status open_atlas(nearest *self, hl_error *error) {
+static hl_status open_atlas(nearest *self, uint32_t columns, hl_error *error) {
     const edit_list *changed = self->settings.changed;
     index_settings settings = {.atlas = self->settings.atlas,
                                .dtype = self->settings.dtype,
+                               .columns_if_new = self->settings.columns | columns,
                                .keep_others = true,
                                .edits = changed ? &changed->list : NULL};
     hl_status status = gallery_open(self->settings.gallery, &self->gallery, error);
@@ -134,9 +113,9 @@ static hl_status open_atlas(nearest *self, hl_error *error) {
     return status;
 }
 
-hl_status nearest_prepare(nearest *self, hl_error *error) {
+hl_status nearest_prepare(nearest *self, uint32_t columns, hl_error *error) {
     pthread_mutex_lock(&self->mutex);
-    hl_status status = self->atlas ? HL_OK : open_atlas(self, error);
+    hl_status status = self->atlas ? HL_OK : open_atlas(self, columns, error);
     pthread_mutex_unlock(&self->mutex);
     return status;
 }
@@ -151,197 +130,6 @@ size_t nearest_count(const nearest *self) {
 
 size_t nearest_at(const nearest *self, size_t index) {
     return self->order[index];
-}
-
-/* ---- from a query to a search ---- */
-
-/* One query's memory. */
-typedef struct question {
-    nearest *searched;
-    const hl_query *query;
-    float *direction;   /* t, or the query image's mean contribution: embed_dim numbers */
-    float *queries;     /* of all parts, one after the other */
-    search_part *parts; /* one for each head of the selection */
-    double *weights;    /* of these, as shares of the largest; NULL: all 1 */
-    bool *leave_out;    /* by image of the atlas */
-    search_hit *hits;
-    size_t room; /* hits */
-} question;
-
-static bool allocate(question *self) {
-    const nearest *searched = self->searched;
-    const hl_selection *selection = self->query->selection;
-    size_t numbers = 0, images = atlas_count(searched->atlas);
-    for (size_t i = 0; i < selection->count; ++i) {
-        numbers += engine_code_width(engine_component(searched->model, selection->components[i]));
-    }
-    self->room = self->query->count < images ? self->query->count : images;
-    self->direction = calloc(searched->model->info->embed_dim, sizeof *self->direction);
-    self->queries = calloc(numbers + 1, sizeof *self->queries);
-    self->parts = calloc(selection->count, sizeof *self->parts);
-    self->weights = selection->weights ? calloc(selection->count, sizeof *self->weights) : NULL;
-    self->leave_out = calloc(images + 1, sizeof *self->leave_out);
-    self->hits = calloc(self->room + 1, sizeof *self->hits);
-    return self->direction && self->queries && self->parts && (self->weights || !selection->weights) &&
-           self->leave_out && self->hits;
-}
-
-static void release(question *self) {
-    free(self->direction);
-    free(self->queries);
-    free(self->parts);
-    free(self->weights);
-    free(self->leave_out);
-    free(self->hits);
-}
-
-/* A mean is the same for all multiples of its weights; these are none whose squares vanish. */
-static void share_weights(question *self) {
-    const hl_selection *selection = self->query->selection;
-    double largest = 0;
-    if (!self->weights) return;
-    for (size_t i = 0; i < selection->count; ++i) largest = fmax(largest, selection->weights[i]);
-    for (size_t i = 0; i < selection->count; ++i) self->weights[i] = selection->weights[i] / largest;
-}
-
-/* mean(c_query) over the selection's heads */
-static hl_status mean_contribution(question *self, const hl_ask *ask, hl_error *error) {
-    const hl_selection *selection = self->query->selection;
-    size_t width = ask->model->embed_dim;
-    float *one = calloc(width, sizeof *one);
-    double *sums = calloc(width, sizeof *sums), total = 0;
-    hl_status status = one && sums ? HL_OK : hl_no_memory(error, "a query");
-    for (size_t i = 0; i < selection->count && status == HL_OK; ++i) {
-        status = ask->contribution(ask, self->query->image, selection->components[i], one, error);
-        double weight = self->weights ? self->weights[i] : 1;
-        for (size_t j = 0; j < width && status == HL_OK; ++j) sums[j] += weight * (double)one[j];
-        total += weight;
-    }
-    for (size_t j = 0; j < width && status == HL_OK; ++j) {
-        self->direction[j] = (float)(sums[j] / total);
-    }
-    free(one);
-    free(sums);
-    return status;
-}
-
-static hl_status find_direction(question *self, const hl_ask *ask, hl_error *error) {
-    if (self->query->image) return mean_contribution(self, ask, error);
-    size_t width = ask->model->embed_dim;
-    memcpy(self->direction, self->query->direction->vector, width * sizeof *self->direction);
-    return HL_OK;
-}
-
-static double length_of(const float *vector, size_t width) {
-    double sum = 0;
-    for (size_t j = 0; j < width; ++j) sum += (double)vector[j] * (double)vector[j];
-    return sqrt(sum);
-}
-
-hl_status nearest_head(const nearest *self, const hl_component *component, size_t *out, hl_error *error) {
-    const atlas_layout *layout = atlas_layout_of(self->atlas);
-    *out = atlas_find_head(self->atlas, component->name);
-    if (*out == SIZE_MAX) {
-        return hl_fail(error, HL_USAGE,
-                       "%s: holds no codes of head %s, which an analysis asks for; make it anew with all "
-                       "layers or name another `atlas`",
-                       self->settings.atlas, component->name);
-    }
-    const atlas_head *head = &layout->heads[*out];
-    bool same = head->width == component->width && head->scalar_count == component->scalar_count &&
-                layout->embed_dim == self->model->info->embed_dim;
-    if (same) return HL_OK;
-    return hl_fail(error, HL_USAGE, "%s: head %s has other shapes than the model's; name another `atlas`",
-                   self->settings.atlas, component->name);
-}
-
-static hl_status make_parts(question *self, hl_error *error) {
-    engine *model = self->searched->model;
-    const hl_selection *selection = self->query->selection;
-    float *query = self->queries;
-    hl_status status = HL_OK;
-    for (size_t i = 0; i < selection->count && status == HL_OK; ++i) {
-        uint32_t index = selection->components[i];
-        const hl_component *component = engine_component(model, index);
-        search_part *part = &self->parts[i];
-        part->query = query;
-        status = nearest_head(self->searched, component, &part->head, error);
-        if (status == HL_OK) status = engine_query(model, index, self->direction, query, error);
-        if (status == HL_OK) status = engine_basis(model, component->basis, &part->basis, error);
-        query += engine_code_width(component);
-    }
-    return status;
-}
-
-/* What the gallery lacks, and the query image itself. */
-static void find_left_out(question *self) {
-    const nearest *searched = self->searched;
-    size_t count = atlas_count(searched->atlas);
-    const hl_query *query = self->query;
-    memcpy(self->leave_out, searched->absent, count * sizeof *self->leave_out);
-    image_file asked = {.known = false};
-    if (query->image && !query->include_query) asked = identify(query->image->path);
-    for (size_t i = 0; i < count && asked.known; ++i) {
-        const image_file *image = &searched->identities[i];
-        if (image->known && compare_identities(&image->file, &asked.file) == 0) self->leave_out[i] = true;
-    }
-}
-
-static hl_status search(question *self, hl_neighbor *neighbors, size_t *found, hl_error *error) {
-    const nearest *searched = self->searched;
-    const hl_query *query = self->query;
-    find_left_out(self);
-    search_request request = {
-        .parts = self->parts,
-        .part_count = query->selection->count,
-        .weights = self->weights,
-        .cosine = query->metric == HL_COSINE,
-        .query_length = length_of(self->direction, searched->model->info->embed_dim),
-        .count = self->room,
-        .leave_out = self->leave_out,
-    };
-    hl_status status =
-        atlas_search(searched->atlas, searched->model->interface, &request, self->hits, found, error);
-    for (size_t i = 0; i < *found && status == HL_OK; ++i) {
-        neighbors[i] = (hl_neighbor){atlas_path(searched->atlas, self->hits[i].image), self->hits[i].score};
-    }
-    return status;
-}
-
-static hl_status check_query(const nearest *self, const hl_query *query, hl_error *error) {
-    if (!query->image == !query->direction || query->selection->count == 0) {
-        return hl_fail(error, HL_FAILED, "the analysis asks for neighbours without one query and some heads");
-    }
-    for (size_t i = 0; i < query->selection->count; ++i) {
-        uint32_t index = query->selection->components[i];
-        bool is_head = index < self->model->info->component_count &&
-                       engine_component(self->model, index)->kind == HL_HEAD;
-        if (!is_head) return hl_fail(error, HL_FAILED, "the analysis asks for neighbours in what is no head");
-        double weight = query->selection->weights ? query->selection->weights[i] : 1;
-        if (!(weight > 0 && isfinite(weight))) {
-            return hl_fail(error, HL_FAILED,
-                           "the analysis asks for neighbours with a weight of %g; expected "
-                           "more than 0",
-                           weight);
-        }
-    }
-    return HL_OK;
-}
-
-hl_status nearest_find(nearest *self, const hl_ask *ask, const hl_query *query, hl_neighbor *neighbors,
-                       size_t *found, hl_error *error) {
-    *found = 0;
-    hl_status status = check_query(self, query, error);
-    if (status == HL_OK) status = nearest_prepare(self, error);
-    if (status != HL_OK) return status;
-    question asked = {.searched = self, .query = query};
-    status = allocate(&asked) ? HL_OK : hl_no_memory(error, "a query");
-    if (status == HL_OK) share_weights(&asked);
-    if (status == HL_OK) status = find_direction(&asked, ask, error);
-    if (status == HL_OK) status = make_parts(&asked, error);
-    if (status == HL_OK) status = search(&asked, neighbors, found, error);
-    release(&asked);
-    return status;
 }
 
 hl_status nearest_check(const nearest *self, hl_error *error) {

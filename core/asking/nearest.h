@@ -18,6 +18,7 @@ typedef struct nearest_settings {
     const char *gallery; /* a folder, a list or a gallery.json; copied, as is `atlas` */
     const char *atlas;
     hl_dtype dtype;
+    uint32_t columns;         /* ATLAS_..., of an atlas that is made anew */
     const edit_list *changed; /* in the passes over its images; NULL: none */
 } nearest_settings;
 
@@ -25,15 +26,19 @@ typedef struct nearest_settings {
 hl_status nearest_open(engine *model, const nearest_settings *settings, nearest **out, hl_error *error);
 void nearest_close(nearest *self); /* accepts NULL */
 
-/* Brings its atlas up to date and opens it, once; `nearest_find` does so itself. What follows is there then:
- * the images that can be searched, in the order of their paths, as numbers of the atlas's images. */
-hl_status nearest_prepare(nearest *self, hl_error *error);
+/* Brings its atlas up to date and opens it, once; `nearest_find` does so itself. `columns`: which one that is
+ * made anew gets besides those of the settings. What follows is there then: the images that can be searched,
+ * in the order of their paths, as numbers of the atlas's images. */
+hl_status nearest_prepare(nearest *self, uint32_t columns, hl_error *error);
 const atlas *nearest_atlas(const nearest *self);
 size_t nearest_count(const nearest *self);
 size_t nearest_at(const nearest *self, size_t index);
 
 /* A component as the atlas holds it. HL_USAGE when it does not. */
 hl_status nearest_head(const nearest *self, const hl_component *component, size_t *head, hl_error *error);
+
+/* The columns of an atlas, ATLAS_..., that a search over this selection reads besides codes. */
+uint32_t nearest_columns(const hl_model_info *model, const hl_selection *selection);
 
 /* See hl_ask.nearest. Asks `ask` for the contributions of a query image. */
 hl_status nearest_find(nearest *self, const hl_ask *ask, const hl_query *query, hl_neighbor *neighbors,

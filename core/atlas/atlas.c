@@ -114,6 +114,11 @@ const void *atlas_embeddings(const atlas *self, size_t shard) {
     return tensor == SIZE_MAX ? NULL : self->shards[shard].data[tensor];
 }
 
+const void *atlas_mlps(const atlas *self, size_t shard) {
+    size_t tensor = self->layout.mlps;
+    return tensor == SIZE_MAX ? NULL : self->shards[shard].data[tensor];
+}
+
 size_t atlas_find_head(const atlas *self, const char *name) {
     const atlas_layout *layout = atlas_layout_of(self);
     for (size_t i = 0; i < layout->head_count; ++i) {

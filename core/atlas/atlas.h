@@ -75,6 +75,8 @@ const double *atlas_moments(const atlas *self, size_t shard, size_t head);
 /* Embeddings of a shard's images, count x embed_dim numbers of the layout's dtype; NULL without the column.
  */
 const void *atlas_embeddings(const atlas *self, size_t shard);
+/* Contributions of the components that are no heads, count x mlps x embed_dim; NULL without the column. */
+const void *atlas_mlps(const atlas *self, size_t shard);
 
 /* Index of a head by name; SIZE_MAX when the atlas does not hold it. */
 size_t atlas_find_head(const atlas *self, const char *name);

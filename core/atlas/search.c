@@ -16,23 +16,28 @@ typedef struct search {
     const hl_host *host;
     const search_request *request;
     const kernels *kernels;
-    size_t width;        /* of a row of codes of all parts, zero padded */
-    double total_weight; /* of the parts */
+    size_t width;   /* of a row of codes of all parts, zero padded */
+    double divisor; /* of the weighted sum over the parts: their total weight, or 1 */
     /* For cosine: |weighted sum of contributions| is |y bases|, width x embed_dim, or from y gram y,
      * whichever has fewer columns; gram = bases bases^T, and each part's basis is times its weight. */
     double *matrix;
     size_t columns;
-    bool is_gram;
-    double *scores; /* of all images */
+    bool is_gram, by_length;
+    double query_length; /* that scores are divided by besides */
+    double *scores;      /* of all images */
     atomic_bool out_of_memory;
 } search;
 
+/* NULL: the part is no head. */
 static const atlas_head *head_of(const search *self, size_t part) {
-    return &atlas_layout_of(self->atlas)->heads[self->request->parts[part].head];
+    const search_part *asked = &self->request->parts[part];
+    return asked->column == SEARCH_HEAD ? &atlas_layout_of(self->atlas)->heads[asked->index] : NULL;
 }
 
-static size_t code_width(const atlas_head *head) {
-    return (size_t)head->width + head->scalar_count;
+/* Numbers of an image in a part. */
+static size_t code_width(const search *self, size_t part) {
+    const atlas_head *head = head_of(self, part);
+    return head ? (size_t)head->width + head->scalar_count : atlas_layout_of(self->atlas)->embed_dim;
 }
 
 static double weight_of(const search *self, size_t part) {
@@ -58,9 +63,13 @@ static double *stack_bases(const search *self, size_t columns) {
     for (size_t part = 0; bases && part < self->request->part_count; ++part) {
         const float *basis = self->request->parts[part].basis;
         double weight = weight_of(self, part);
-        size_t rows = code_width(head_of(self, part)), embed_dim = atlas_layout_of(self->atlas)->embed_dim;
-        for (size_t row = 0; row < rows; ++row, out += columns, basis += embed_dim) {
-            for (size_t j = 0; j < embed_dim; ++j) out[j] = weight * (double)basis[j];
+        size_t rows = code_width(self, part), embed_dim = atlas_layout_of(self->atlas)->embed_dim;
+        bool is_head = head_of(self, part);
+        for (size_t row = 0; row < rows; ++row, out += columns) {
+            if (!is_head) out[row] = weight; /* a contribution is its own code */
+            for (size_t j = 0; is_head && j < embed_dim; ++j) {
+                out[j] = weight * (double)basis[row * embed_dim + j];
+            }
         }
     }
     return bases;
@@ -75,7 +84,13 @@ static double *gram_of(const search *self, const double *bases, size_t columns) 
     return gram;
 }
 
+/* Whether the one part's codes are contributions, whose lengths are their own. */
+static bool is_plain(const search *self) {
+    return self->request->part_count == 1 && !head_of(self, 0);
+}
+
 static bool prepare_lengths(search *self) {
+    if (is_plain(self)) return true;
     size_t columns = padded(atlas_layout_of(self->atlas)->embed_dim);
     double *bases = stack_bases(self, columns);
     self->is_gram = self->width <= columns;
@@ -87,13 +102,18 @@ static bool prepare_lengths(search *self) {
 
 static bool prepare(search *self) {
     for (size_t part = 0; part < self->request->part_count; ++part) {
-        self->width += code_width(head_of(self, part));
-        self->total_weight += weight_of(self, part);
+        self->width += code_width(self, part);
+        self->divisor += weight_of(self, part);
     }
+    if (self->request->is_sum) self->divisor = 1;
     self->width = padded(self->width);
     self->scores = new_matrix(self->host, 1, atlas_count(self->atlas));
     if (!self->scores) return false;
-    return !self->request->cosine || prepare_lengths(self);
+    /* An embedding is normalised before it is compared, whatever the metric. */
+    bool whole = self->request->parts[0].column == SEARCH_EMBEDDING;
+    self->query_length = self->request->cosine ? self->request->query_length : 1;
+    self->by_length = self->request->cosine || whole;
+    return !self->by_length || prepare_lengths(self);
 }
 
 /* ---- scores ---- */
@@ -120,24 +140,43 @@ static span find_block(const atlas *images, size_t index) {
     return (span){shard, first, count - first < BLOCK ? count - first : BLOCK};
 }
 
-/* Codes and further numbers of a part's head for these images. */
+/* A part's numbers for some images: `width` of each, `stride` apart, and the further numbers of a head. */
 typedef struct stored {
-    const atlas_head *head;
     const char *codes;
+    size_t width, stride;
     const float *scalars;
-    bool half;
+    size_t scalar_count;
+    size_t item; /* bytes of a number among the codes: 2 or 4 */
 } stored;
 
-static stored find_stored(const search *self, span images, size_t part) {
-    size_t index = self->request->parts[part].head;
+static stored find_codes(const search *self, span images, size_t part, size_t item) {
     const atlas_head *head = head_of(self, part);
-    bool half = atlas_layout_of(self->atlas)->dtype == HL_F16;
+    size_t index = self->request->parts[part].index;
     const char *codes = atlas_codes(self->atlas, images.shard, index);
-    stored found = {.head = head, .codes = codes + images.first * head->width * (half ? 2 : 4), .half = half};
+    stored found = {.codes = codes + images.first * head->width * item,
+                    .width = head->width,
+                    .stride = head->width,
+                    .scalar_count = head->scalar_count,
+                    .item = item};
     if (head->scalar_count > 0) {
         found.scalars = atlas_scalars(self->atlas, images.shard, index) + images.first * head->scalar_count;
     }
     return found;
+}
+
+static stored find_stored(const search *self, span images, size_t part) {
+    const atlas_layout *layout = atlas_layout_of(self->atlas);
+    const search_part *asked = &self->request->parts[part];
+    size_t item = layout->dtype == HL_F16 ? 2 : 4, width = layout->embed_dim;
+    if (asked->column == SEARCH_HEAD) return find_codes(self, images, part, item);
+    bool whole = asked->column == SEARCH_EMBEDDING;
+    size_t stride = whole ? width : layout->mlps * width, skipped = whole ? 0 : asked->index * width;
+    const char *numbers =
+        whole ? atlas_embeddings(self->atlas, images.shard) : atlas_mlps(self->atlas, images.shard);
+    return (stored){.codes = numbers + (images.first * stride + skipped) * item,
+                    .width = width,
+                    .stride = stride,
+                    .item = item};
 }
 
 /* Adds y . q of one part. */
@@ -145,9 +184,17 @@ static void add_part(const search *self, span images, size_t part, double *score
     const kernels *kernel = self->kernels;
     stored from = find_stored(self, images, part);
     const float *query = self->request->parts[part].query;
-    size_t width = from.head->width;
-    (from.half ? kernel->add_dots_f16 : kernel->add_dots_f32)(from.codes, images.rows, width, query, scores);
-    kernel->add_dots_f32(from.scalars, images.rows, from.head->scalar_count, query + width, scores);
+    void (*add)(const void *, size_t, size_t, const float *, double *) =
+        from.item == 2 ? kernel->add_dots_f16 : kernel->add_dots_f32;
+    if (from.stride == from.width) {
+        add(from.codes, images.rows, from.width, query, scores);
+    } else {
+        for (size_t r = 0; r < images.rows; ++r) {
+            add(from.codes + r * from.stride * from.item, 1, from.width, query, &scores[r]);
+        }
+    }
+    if (from.scalar_count == 0) return;
+    kernel->add_dots_f32(from.scalars, images.rows, from.scalar_count, query + from.width, scores);
 }
 
 /* The same times the part's weight. */
@@ -157,24 +204,36 @@ static void add_weighted_part(const search *self, span images, size_t part, doub
     for (size_t r = 0; r < images.rows; ++r) scores[r] += weight * own[r];
 }
 
-/* The weighted mean over the parts of y . q */
+/* The weighted mean or sum over the parts of y . q */
 static void score_span(const search *self, span images, double *scores) {
     for (size_t part = 0; part < self->request->part_count; ++part) {
         (self->request->weights ? add_weighted_part : add_part)(self, images, part, scores);
     }
-    for (size_t r = 0; r < images.rows; ++r) scores[r] /= self->total_weight;
+    for (size_t r = 0; r < images.rows; ++r) scores[r] /= self->divisor;
+}
+
+/* Widens a part's codes into rows of doubles. */
+static void widen(const search *self, stored from, size_t rows, double *out) {
+    void (*to_double)(const void *, size_t, size_t, double *, size_t) =
+        from.item == 2 ? self->kernels->widen_f16 : self->kernels->widen_f32;
+    if (from.stride == from.width) {
+        to_double(from.codes, rows, from.width, out, self->width);
+        return;
+    }
+    for (size_t r = 0; r < rows; ++r, out += self->width) {
+        to_double(from.codes + r * from.stride * from.item, 1, from.width, out, self->width);
+    }
 }
 
 /* The images' codes in all parts, a row each. */
 static void gather(const search *self, span images, double *out) {
-    const kernels *kernel = self->kernels;
     for (size_t part = 0; part < self->request->part_count; ++part) {
         stored from = find_stored(self, images, part);
-        (from.half ? kernel->widen_f16 : kernel->widen_f32)(from.codes, images.rows, from.head->width, out,
-                                                            self->width);
-        out += from.head->width;
-        kernel->widen_f32(from.scalars, images.rows, from.head->scalar_count, out, self->width);
-        out += from.head->scalar_count;
+        widen(self, from, images.rows, out);
+        out += from.width;
+        if (from.scalar_count == 0) continue;
+        self->kernels->widen_f32(from.scalars, images.rows, from.scalar_count, out, self->width);
+        out += from.scalar_count;
     }
 }
 
@@ -183,19 +242,23 @@ static void gather(const search *self, span images, double *out) {
 static void divide_by_lengths(const search *self, span images, double *rows, double *products,
                               double *scores) {
     gather(self, images, rows);
-    self->kernels->product(rows, images.rows, self->width, self->matrix, self->columns, products);
+    bool plain = is_plain(self);
+    if (!plain) {
+        self->kernels->product(rows, images.rows, self->width, self->matrix, self->columns, products);
+    }
     for (size_t r = 0; r < images.rows; ++r) {
-        const double *row = products + r * self->columns;
+        const double *own = rows + r * self->width, *row = plain ? own : products + r * self->columns;
         double square;
-        self->kernels->dots(row, 1, self->columns, self->is_gram ? rows + r * self->width : row, &square);
-        double lengths = sqrt(fmax(square, 0)) / self->total_weight * self->request->query_length;
+        self->kernels->dots(row, 1, plain ? self->width : self->columns, self->is_gram ? own : row, &square);
+        if (plain) square *= weight_of(self, 0) * weight_of(self, 0);
+        double lengths = sqrt(fmax(square, 0)) / self->divisor * self->query_length;
         if (isfinite(scores[r])) scores[r] = lengths > 0 ? scores[r] / lengths : 0;
     }
 }
 
 static bool divide_block(const search *self, span images, double *scores) {
     double *rows = new_matrix(self->host, ROWS, self->width);
-    double *products = new_matrix(self->host, ROWS, self->columns);
+    double *products = new_matrix(self->host, ROWS, self->columns + 1); /* none is needed for plain ones */
     for (size_t end = images.first + images.rows; rows && products && images.first < end;) {
         images.rows = end - images.first < ROWS ? end - images.first : ROWS;
         divide_by_lengths(self, images, rows, products, scores);
@@ -214,7 +277,7 @@ static void score_block(void *argument, size_t index) {
     span images = find_block(self->atlas, index);
     double *scores = self->scores + atlas_shard_at(self->atlas, images.shard).first + images.first;
     score_span(self, images, scores);
-    if (self->request->cosine && !divide_block(self, images, scores)) {
+    if (self->by_length && !divide_block(self, images, scores)) {
         atomic_store(&self->out_of_memory, true);
     }
 }

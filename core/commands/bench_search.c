@@ -155,7 +155,7 @@ static double time_reading(const search_bench *self, size_t head) {
 static hl_status time_query(search_bench *self, size_t head, double *seconds, hl_error *error) {
     float query[WIDTH + SCALARS];
     for (size_t i = 0; i < WIDTH + SCALARS; ++i) query[i] = random_number(self);
-    search_part part = {.head = head, .query = query};
+    search_part part = {.index = head, .query = query};
     search_request request = {.parts = &part, .part_count = 1, .count = NEIGHBORS};
     search_hit hits[NEIGHBORS];
     size_t found;

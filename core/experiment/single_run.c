@@ -198,6 +198,21 @@ static hl_status bind_directions(single_run *self, const experiment_step *steps,
     return status;
 }
 
+/* What the analyses will search besides codes of heads, so that an atlas which is made has it. */
+static uint32_t columns_asked(const single_run *self) {
+    const hl_model_info *info = self->model->info;
+    uint32_t columns = 0;
+    for (size_t i = 0; i < self->plan->analysis_count; ++i) {
+        const experiment_step *step = &self->plan->analyses[i];
+        for (uint32_t k = 0; k < step->plugin->option_count; ++k) {
+            if (step->plugin->options[k].type != HL_HEADS) continue;
+            const hl_value *heads = options_values(step->values)[k];
+            for (size_t j = 0; j < heads->count; ++j) columns |= nearest_columns(info, heads->selections[j]);
+        }
+    }
+    return columns;
+}
+
 /* An atlas that the experiment gives no place lies among the results, where the next run finds it again. */
 static hl_status open_gallery(single_run *self, hl_error *error) {
     const experiment_gallery *plan = &self->plan->gallery;
@@ -208,8 +223,10 @@ static hl_status open_gallery(single_run *self, hl_error *error) {
         self->atlas = NULL;
         return hl_no_memory(error, "the atlas's path");
     }
-    nearest_settings settings = {
-        .gallery = plan->images, .atlas = plan->atlas ? plan->atlas : self->atlas, .dtype = plan->dtype};
+    nearest_settings settings = {.gallery = plan->images,
+                                 .atlas = plan->atlas ? plan->atlas : self->atlas,
+                                 .dtype = plan->dtype,
+                                 .columns = columns_asked(self)};
     return nearest_open(self->model, &settings, &self->gallery, error);
 }
 

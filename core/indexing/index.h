@@ -8,12 +8,13 @@
 #include "headlight/weights.h"
 
 typedef struct index_settings {
-    const char *atlas;  /* the folder to make or to bring up to date */
-    const char *layers; /* "all", "L3", "L8-L11"; NULL: all */
-    hl_dtype dtype;     /* HL_F16 or HL_F32; 0: that of the atlas which is there, else HL_F16 */
-    uint32_t columns;   /* ATLAS_... */
-    size_t shard_size;  /* images in a shard; 0: the default */
-    size_t batch;       /* images in one pass of one thread; 0: the default */
+    const char *atlas;       /* the folder to make or to bring up to date */
+    const char *layers;      /* "all", "L3", "L8-L11"; NULL: all */
+    hl_dtype dtype;          /* HL_F16 or HL_F32; 0: that of the atlas which is there, else HL_F16 */
+    uint32_t columns;        /* ATLAS_... */
+    uint32_t columns_if_new; /* and these where no atlas is there yet */
+    size_t shard_size;       /* images in a shard; 0: the default */
+    size_t batch;            /* images in one pass of one thread; 0: the default */
     size_t part, parts; /* this process's share of the gallery: number `part` of `parts`; parts == 0: all */
     bool shared;        /* other processes share `atlas`: this one writes its part of it, see parts.h */
     bool keep_others;   /* nothing is dropped but for newer codes of the same image */

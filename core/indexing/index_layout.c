@@ -181,6 +181,7 @@ static hl_status fill(engine *model, const index_settings *settings, const atlas
                                 .embed_dim = model->info->embed_dim,
                                 .dtype = choose_dtype(settings, found),
                                 .columns = settings->columns};
+    if (!found) out->atlas.columns |= settings->columns_if_new;
     if (found && (found->columns | settings->columns) == found->columns) out->atlas.columns = found->columns;
     hl_status status = choose_heads(model, settings->layers, found, out, error);
     if (status == HL_OK && out->atlas.columns & ATLAS_MLPS) status = add_others(model, out, error);

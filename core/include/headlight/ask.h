@@ -75,9 +75,13 @@ typedef enum hl_metric {
     HL_COSINE   /* divided by both lengths */
 } hl_metric;
 
-/* Which images are nearest in what the selection writes? With weights w of one sign an image is compared by
- * mean(c) = sum(w c) / sum(w), with weights of both signs by sum(w c): with a direction t its score is
- * mean(c) . t, with a query image mean(c_query) . mean(c). */
+/* Which images are nearest in what the selection writes? With weights above 0 an image is compared by the
+ * mean mean(c) = sum(w c) / sum(w), with one below 0 among them by the sum, sum(w c), undivided; for the
+ * whole embedding (HL_EMBEDDING) c is the normalised embedding. With a direction t its score is mean(c) . t,
+ * with a query image mean(c_query) . mean(c). Reads the codes of the selection's heads; for other components
+ * and the embedding the atlas needs the columns `mlps` and `embedding`, which one that is made for the
+ * question has.
+ */
 typedef struct hl_query {
     uint32_t size;
     const hl_gallery *gallery;     /* NULL: hl_ask.gallery */

@@ -9,7 +9,7 @@ static const hl_option options[] = {
     {.name = "images", .type = HL_IMAGES, .help = "The query images; they need not be in the gallery."},
     {.name = "heads",
      .type = HL_HEADS,
-     .flags = HL_OPTION_SETS,
+     .flags = HL_OPTION_SETS | HL_OPTION_ALL_COMPONENTS,
      .help =
          "The heads to ask: a head (L3.H5), each head of a layer (L3), all of them one by one (all), or a "
          "set of heads as one, by the weighted mean of what they write (0.7*L3.H5 + L2.H1)."},
