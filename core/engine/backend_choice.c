@@ -1,5 +1,6 @@
 /* See backend_choice.h. */
 #include "core/engine/backend_choice.h"
+#include "core/host/host.h"
 
 #include "core/registry/options.h"
 #include "headlight/compute.h"
@@ -8,21 +9,21 @@
 
 enum { SCORE_OF_REFERENCE = 1 };
 
-static int score_of(const hl_host *host, const hl_plugin *plugin) {
+static int score_of(const hl_host *interface, const hl_plugin *plugin) {
     hl_compute_api api;
     registry_table(plugin, &api, sizeof api);
-    return api.score ? api.score(host) : 0;
+    return api.score ? api.score(interface) : 0;
 }
 
 /* Why a plugin has no score: it is opened, which should fail. */
-static void ask_why(const hl_host *host, const hl_plugin *plugin, hl_error *why) {
+static void ask_why(const hl_host *interface, const hl_plugin *plugin, hl_error *why) {
     hl_compute_api api;
     registry_table(plugin, &api, sizeof api);
     option_values *defaults = NULL;
     hl_backend *opened = NULL;
     hl_fail(why, HL_FAILED, "it said so once and would now: try again");
     if (!api.open || !api.close || options_read(plugin, NULL, NULL, &defaults, why) != HL_OK) return;
-    if (api.open(host, options_values(defaults), &opened, why) == HL_OK) api.close(opened);
+    if (api.open(interface, options_values(defaults), &opened, why) == HL_OK) api.close(opened);
     options_free(defaults);
 }
 
@@ -36,9 +37,9 @@ __attribute__((format(printf, 2, 3))) static void add_reason(hl_error *reasons, 
     va_end(arguments);
 }
 
-static void add_refusal(const hl_host *host, const hl_plugin *plugin, hl_error *reasons) {
+static void add_refusal(const hl_host *interface, const hl_plugin *plugin, hl_error *reasons) {
     hl_error why;
-    ask_why(host, plugin, &why);
+    ask_why(interface, plugin, &why);
     add_reason(reasons, "compute/%s cannot run here: %s", plugin->name, why.message);
 }
 
@@ -50,14 +51,14 @@ static void add_broken(const registry *plugins, hl_error *reasons) {
     }
 }
 
-static void warn_once(const hl_host *host, const char *chosen, const char *reasons) {
+static void warn_once(const hl_host *interface, const char *chosen, const char *reasons) {
     static atomic_flag warned = ATOMIC_FLAG_INIT;
     if (atomic_flag_test_and_set(&warned)) return;
-    host->log(host, HL_LOG_WARNING, "compute/%s is used, which is many times slower than others; %s", chosen,
-              reasons);
+    host_log(interface, HL_LOG_WARNING, "compute/%s is used, which is many times slower than others; %s",
+             chosen, reasons);
 }
 
-hl_status backend_choice(const hl_host *host, const registry *plugins, const hl_plugin **out,
+hl_status backend_choice(const hl_host *interface, const registry *plugins, const hl_plugin **out,
                          hl_error *fallback, hl_error *error) {
     int best = 0;
     const hl_plugin *plugin;
@@ -65,8 +66,8 @@ hl_status backend_choice(const hl_host *host, const registry *plugins, const hl_
     fallback->message[0] = '\0';
     for (size_t i = 0; (plugin = registry_at(plugins, i)); ++i) {
         if (plugin->kind != HL_COMPUTE) continue;
-        int score = score_of(host, plugin);
-        if (score == 0) add_refusal(host, plugin, fallback);
+        int score = score_of(interface, plugin);
+        if (score == 0) add_refusal(interface, plugin, fallback);
         if (score <= best) continue;
         best = score;
         *out = plugin;
@@ -79,6 +80,6 @@ hl_status backend_choice(const hl_host *host, const registry *plugins, const hl_
         return HL_OK;
     }
     add_broken(plugins, fallback);
-    if (fallback->message[0]) warn_once(host, (*out)->name, fallback->message);
+    if (fallback->message[0]) warn_once(interface, (*out)->name, fallback->message);
     return HL_OK;
 }

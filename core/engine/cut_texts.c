@@ -1,5 +1,6 @@
 /* See cut_texts.h. */
 #include "core/engine/cut_texts.h"
+#include "core/host/host.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -45,11 +46,11 @@ static void warn(const cut_text *cut, const engine *model) {
         while (head > 0 && !hl_may_cut(cut->text[head])) --head;
         while (!hl_may_cut(cut->text[tail])) ++tail;
     }
-    interface->log(interface, HL_LOG_WARNING,
-                   "\"%.*s%s%s\" has %zu tokens, of which the model reads %u: it is cut, and what follows "
-                   "changes nothing",
-                   (int)head, cut->text, head < tail ? " ... " : "", cut->text + tail, cut->tokens,
-                   model->info->context);
+    host_log(interface, HL_LOG_WARNING,
+             "\"%.*s%s%s\" has %zu tokens, of which the model reads %u: it is cut, and what follows "
+             "changes nothing",
+             (int)head, cut->text, head < tail ? " ... " : "", cut->text + tail, cut->tokens,
+             model->info->context);
 }
 
 void cut_texts_warn(const cut_texts *self, const engine *model) {
@@ -57,7 +58,7 @@ void cut_texts_warn(const cut_texts *self, const engine *model) {
     const hl_host *interface = model->interface;
     for (size_t i = 0; i < self->count && i < NAMED; ++i) warn(&self->all[i], model);
     if (self->count <= NAMED) return;
-    interface->log(interface, HL_LOG_WARNING, "and %zu more texts are cut", self->count - NAMED);
+    host_log(interface, HL_LOG_WARNING, "and %zu more texts are cut", self->count - NAMED);
 }
 
 void cut_texts_free(cut_texts *self) {

@@ -1,6 +1,7 @@
 /* See properties.h. */
 #include "core/experiment/properties.h"
 
+#include "core/registry/guard.h"
 #include "core/registry/registry.h"
 #include <math.h>
 #include <stdlib.h>
@@ -126,7 +127,7 @@ static hl_status ask(properties *self, const hl_host *host, const hl_plugin *ext
         return hl_fail(error, HL_USAGE, "extractor/%s gives no labels: `properties` needs one that does",
                        extractor->name);
     }
-    hl_status status = api.labels(host, self->model, values, &self->sink, error);
+    hl_status status = GUARD(extractor, error, api.labels(host, self->model, values, &self->sink, error));
     return status == HL_OK ? make_selections(self, error) : status;
 }
 

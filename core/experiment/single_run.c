@@ -9,6 +9,7 @@
 #include "core/experiment/reporting.h"
 #include "core/experiment/run_description.h"
 #include "core/experiment/shown.h"
+#include "core/registry/guard.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -278,7 +279,9 @@ static hl_status analyse(single_run *self, const experiment_step *step, hl_error
     if (status != HL_OK) return status;
     sink items;
     sink_open(&items, list, step->plugin->name);
-    status = api.run(asker_interface(self->asker), options_values(step->values), &items.functions, error);
+    status = GUARD(
+        step->plugin, error,
+        api.run(asker_interface(self->asker), options_values(step->values), &items.functions, error));
     return status == HL_OK ? sink_finish(&items, self->results, error) : status;
 }
 

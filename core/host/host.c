@@ -4,6 +4,7 @@
 #include "core/io/call.h"
 #include "core/io/input.h"
 #include "core/io/safetensors.h"
+#include "core/registry/guard.h"
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,14 +36,31 @@ static void release(const hl_host *interface, void *memory) {
     free(block);
 }
 
-static void log_line(const hl_host *interface, hl_log_level level, const char *format, ...) {
+static void say(const hl_host *interface, hl_log_level level, const char *line) {
     const hl_library_settings *settings = &behind(interface)->settings;
+    if (!call_log(level, line) && settings->log) settings->log(settings->user, level, line);
+}
+
+void host_log(const hl_host *interface, hl_log_level level, const char *format, ...) {
     char line[1024];
     va_list arguments;
     va_start(arguments, format);
     hl_format_list(line, sizeof line, format, arguments);
     va_end(arguments);
-    if (!call_log(level, line) && settings->log) settings->log(settings->user, level, line);
+    say(interface, level, line);
+}
+
+/* What plugins call: the line names the plugin. */
+static void log_line(const hl_host *interface, hl_log_level level, const char *format, ...) {
+    char line[1024], who[256], named[sizeof line + sizeof who];
+    va_list arguments;
+    va_start(arguments, format);
+    hl_format_list(line, sizeof line, guard_text(format), arguments);
+    va_end(arguments);
+    guard_name(guard_current(), who, sizeof who);
+    bool names = !*who || strncmp(line, who, strlen(who)) == 0;
+    snprintf(named, sizeof named, "%s%s%s", names ? "" : who, names ? "" : ": ", line);
+    say(interface, level, named);
 }
 
 static bool cancelled(const hl_host *interface) {
@@ -61,7 +79,7 @@ static void parallel(const hl_host *interface, size_t count, void (*work)(void *
 
 static const void *extension(const hl_host *interface, const char *name) {
     (void)interface;
-    return strcmp(name, HL_WEIGHTS_EXTENSION) == 0 ? &safetensors_api : NULL;
+    return strcmp(guard_text(name), HL_WEIGHTS_EXTENSION) == 0 ? &safetensors_api : NULL;
 }
 
 static hl_status read_file(const hl_host *interface, const char *path, size_t most, char **bytes,

@@ -16,4 +16,8 @@ typedef struct host {
 hl_status host_open(const hl_library_settings *settings, unsigned threads, host **out, hl_error *error);
 void host_close(host *made); /* accepts NULL */
 
+/* A line of the core's own, which is no plugin's, whoever asked. */
+__attribute__((format(printf, 3, 4))) void host_log(const hl_host *interface, hl_log_level level,
+                                                    const char *format, ...);
+
 #endif

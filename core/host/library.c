@@ -5,6 +5,8 @@
 #include "core/host/cores.h"
 #include "core/io/call.h"
 #include "core/io/mapping.h"
+#include "core/io/output.h"
+#include "core/registry/guard.h"
 #include "core/registry/options.h"
 #include "core/registry/suggest.h"
 #include <stdlib.h>
@@ -48,6 +50,14 @@ void hl_library_close(hl_library *library) {
 
 bool hl_library_absorb_fault(const void *address) {
     return mapping_absorb(address);
+}
+
+void hl_library_running(char *out, size_t size) {
+    guard_name(guard_current(), out, size);
+}
+
+void hl_library_clean_up(void) {
+    output_abandon_all();
 }
 
 unsigned hl_usable_cores(void) {

@@ -4,6 +4,7 @@
  * shard after shard; only then shards are rewritten without what has gone. Batches begin where shards begin,
  * so an interrupted run, taken up again, makes the same bytes as one that was not. */
 #include "core/indexing/index.h"
+#include "core/host/host.h"
 
 #include "core/atlas/gallery.h"
 #include "core/atlas/parts.h"
@@ -52,7 +53,7 @@ static void log_warning(const indexing *self, const char *format, ...) {
     va_start(arguments, format);
     hl_format_list(line.message, sizeof line.message, format, arguments);
     va_end(arguments);
-    interface->log(interface, HL_LOG_WARNING, "%s", line.message);
+    host_log(interface, HL_LOG_WARNING, "%s", line.message);
 }
 
 static const char *plural(size_t count) {
@@ -438,8 +439,8 @@ static void log_left_out(const indexing *self) {
     const hl_host *interface = self->model->interface;
     char what[256];
     if (!left_out_describe(&self->gallery->left_out, what, sizeof what)) return;
-    interface->log(interface, self->settings->keep_others ? HL_LOG_INFO : HL_LOG_WARNING, "%s: left out %s",
-                   self->gallery->folder, what);
+    host_log(interface, self->settings->keep_others ? HL_LOG_INFO : HL_LOG_WARNING, "%s: left out %s",
+             self->gallery->folder, what);
 }
 
 static hl_status warn_of_strangers(const indexing *self, hl_error *error) {

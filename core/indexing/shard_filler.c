@@ -1,5 +1,6 @@
 /* See shard_filler.h. */
 #include "core/indexing/shard_filler.h"
+#include "core/host/host.h"
 #include "core/io/call.h"
 
 #include <stdlib.h>
@@ -75,8 +76,8 @@ static hl_status skip_image(shard_filler *self, const gallery_image *image, hl_s
     if (strncmp(reason, image->file, length) == 0 && strncmp(reason + length, ": ", 2) == 0) {
         reason += length + 2; /* the atlas tells the path anyhow, relative to the gallery */
     }
-    interface->log(interface, HL_LOG_WARNING, "skipped %s: %s%s", image->path, reason,
-                   kind == HL_UNAVAILABLE ? " (it will be tried again)" : "");
+    host_log(interface, HL_LOG_WARNING, "skipped %s: %s%s", image->path, reason,
+             kind == HL_UNAVAILABLE ? " (it will be tried again)" : "");
     if (kind == HL_UNAVAILABLE) return HL_OK;
     shard_image row = {image->path, image->bytes, image->modified};
     return shard_builder_skip(self->shard, row, reason, error);

@@ -7,6 +7,7 @@
 #include "core/io/output_staging.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -31,7 +32,26 @@ struct output {
     size_t entry_count;
     staging files;
     bool heeds_call;
+    output *next; /* that is open too */
 };
+
+static output *open_outputs;
+static pthread_mutex_t open_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+static void add_to_open(output *out) {
+    pthread_mutex_lock(&open_mutex);
+    out->next = open_outputs;
+    open_outputs = out;
+    pthread_mutex_unlock(&open_mutex);
+}
+
+static void take_from_open(const output *out) {
+    pthread_mutex_lock(&open_mutex);
+    output **place = &open_outputs;
+    while (*place && *place != out) place = &(*place)->next;
+    if (*place) *place = out->next;
+    pthread_mutex_unlock(&open_mutex);
+}
 
 static hl_status cannot_write(const char *path, int reason, hl_error *error) {
     if (reason == ENOMEM) return hl_no_memory(error, path);
@@ -108,6 +128,7 @@ hl_status output_open(const char *folder, output **out, hl_error *error) {
         free(made);
         return hl_no_memory(error, folder);
     }
+    add_to_open(made);
     hl_status status = visit_parents(made, made->folder, 0, make_folder, error);
     if (status == HL_OK) status = make_folder(made, made->folder, error);
     if (status == HL_OK) status = open_staging(made, error);
@@ -355,6 +376,7 @@ static void take_back(const output *out, size_t index) {
 }
 
 static void close_output(output *out) {
+    take_from_open(out);
     staging_remove(&out->files, out->entry_count);
     for (size_t i = 0; i < out->entry_count; ++i) free(out->entries[i].final);
     for (size_t i = 0; i < out->made_count; ++i) free(out->made[i]);
@@ -388,4 +410,8 @@ hl_status output_commit(output *out, hl_error *error) {
         output_abandon(out);
     }
     return status;
+}
+
+void output_abandon_all(void) {
+    while (open_outputs) output_abandon(open_outputs);
 }

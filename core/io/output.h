@@ -56,6 +56,9 @@ hl_status output_commit(output *out, hl_error *error);
 /* Removes all and frees `out`; accepts NULL. */
 void output_abandon(output *out);
 
+/* All that are open, of whichever thread: for a program that ends in the midst of its work. */
+void output_abandon_all(void);
+
 /* Whether a folder of this name is a staging folder. */
 bool output_is_staging(const char *name);
 

@@ -249,7 +249,8 @@ float *item_grid(hl_item *item, const char *key, uint32_t rows, uint32_t cols) {
 }
 
 void item_picture(hl_item *item, const char *key, uint32_t rows, uint32_t cols, const uint8_t *rgb) {
-    uint8_t *cells = item ? take_cells(item, key, rows, cols, 3) : NULL;
+    if (item && !rgb) item_refuse(item, key, "there is no picture; NULL was given");
+    uint8_t *cells = item && rgb ? take_cells(item, key, rows, cols, 3) : NULL;
     hl_node *made = cells ? put(item, key, HL_PICTURE, sizeof *made) : NULL;
     if (!made) return;
     memcpy(cells, rgb, (size_t)rows * cols * 3);
@@ -340,7 +341,7 @@ void item_neighbor(hl_item *item, const char *path, double score) {
     const tree *self = entry->owner;
     item_text(entry, "path", path);
     item_double(entry, "score", score);
-    if (self->facts) item_copy_absent(entry, self->facts(self->facts_user, path));
+    if (self->facts && path) item_copy_absent(entry, self->facts(self->facts_user, path));
 }
 
 /* ---- the whole ---- */

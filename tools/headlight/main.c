@@ -1,12 +1,11 @@
 /* The command `headlight`: finds the subcommand, opens the library, prints what goes wrong. */
 #include "tools/headlight/commands.h"
+#include "tools/headlight/ending.h"
 #include "tools/headlight/terminal.h"
 
 #include "core/registry/suggest.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -42,60 +41,6 @@ static int unknown_command(const char *word) {
     fputc('\n', stderr);
     write_overview(stderr);
     return HL_USAGE;
-}
-
-/* ---- Signals ---- */
-
-static atomic_bool stopped; /* the user has asked for it */
-
-/* The first signal asks whatever runs to stop. The second ends the program, whatever it does: its temporary
- * folders are left to the next command. */
-static void stop(int number) {
-    static atomic_flag asked = ATOMIC_FLAG_INIT;
-    if (!atomic_flag_test_and_set(&asked)) {
-        atomic_store(&stopped, true);
-        return;
-    }
-    signal(number, SIG_DFL);
-    raise(number); /* which takes effect once this returns */
-}
-
-static bool is_stopped(void *user) {
-    (void)user;
-    return atomic_load(&stopped);
-}
-
-/* What is ignored from the start (nohup, a shell's background) stays ignored. */
-static void stop_on_signals(void) {
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-    struct sigaction before, action = {.sa_handler = stop, .sa_flags = SA_RESTART};
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; ++i) {
-        bool ignored = sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler == SIG_IGN;
-        if (!ignored) sigaction(numbers[i], &action, NULL);
-    }
-}
-
-/* A mapped file that shrinks or cannot be read is an error of that file; any other fault ends the program, as
- * it would have without this. */
-static void absorb_fault(int number, siginfo_t *info, void *context) {
-    (void)context;
-    int reason = errno;
-    if (info->si_code <= 0 || !hl_library_absorb_fault(info->si_addr)) {
-        signal(number, SIG_DFL);
-        raise(number);
-    }
-    errno = reason;
-}
-
-static void handle_faults(void) {
-    struct sigaction action = {.sa_sigaction = absorb_fault, .sa_flags = SA_SIGINFO};
-    sigaction(SIGBUS, &action, NULL);
-}
-
-/* A full disk, a file size limit and a reader that went away are errors to report, not reasons to die. */
-static void ignore_write_signals(void) {
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN);
 }
 
 /* Where stdin, stdout or stderr is closed, no file that is opened later may take its number and be written
@@ -138,11 +83,11 @@ static hl_status run_command_in_library(const subcommand *command, hl_error *err
         .plugin_folder_count = common.plugin_folders.count,
         .log = terminal_log,
     };
-    const hl_call call = {.size = sizeof call, .cancelled = is_stopped, .progress = terminal_progress};
+    const hl_call call = {.size = sizeof call, .cancelled = ending_is_asked, .progress = terminal_progress};
     hl_library *library;
     hl_status status = hl_library_open(&settings, &library, error);
     if (status != HL_OK) return status;
-    stop_on_signals();
+    ending_heed_signals();
     status = command->run(library, &call, error);
     terminal_clear();
     hl_library_close(library);
@@ -176,10 +121,7 @@ static int print_all(void) {
     return (int)status;
 }
 
-int main(int argc, char **argv) {
-    if (!hold_standard_streams()) return HL_FAILED;
-    ignore_write_signals();
-    handle_faults();
+static int run_main(int argc, char **argv) {
     if (argc < 2) {
         write_overview(stderr);
         return HL_USAGE;
@@ -197,4 +139,10 @@ int main(int argc, char **argv) {
     int status = run_words(command, argc - 2, argv + 2);
     arguments_free(command);
     return status;
+}
+
+int main(int argc, char **argv) {
+    if (!hold_standard_streams()) return HL_FAILED;
+    ending_prepare(argc < 2 ? "" : argv[1]);
+    return ending_return(run_main(argc, argv));
 }

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Whether a line of the log is shown is up to the program. The command shows warnings always, on stderr, and
+ * information where somebody looks on: on a terminal, without --quiet. */
 typedef enum hl_log_level { HL_LOG_INFO = 1, HL_LOG_WARNING = 2 } hl_log_level;
 
 typedef struct hl_host hl_host;
@@ -22,7 +24,8 @@ struct hl_host {
     void *(*allocate)(const hl_host *host, size_t count, size_t element);
     void (*release)(const hl_host *host, void *memory);
 
-    /* One line to stderr, no newline at its end. [any thread] */
+    /* One line for the user, no newline at its end; the host puts the plugin's name before it. printf's
+     * format, at most about a thousand bytes. [any thread] */
     void (*log)(const hl_host *host, hl_log_level level, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
 

@@ -58,6 +58,15 @@ HL_EXPORT void hl_library_close(hl_library *library); /* accepts NULL */
  * itself; in a program without such a handler the signal ends it. [any thread, and from a signal handler] */
 HL_EXPORT bool hl_library_absorb_fault(const void *address);
 
+/* For a program that has to explain a sudden end, such as a crash or an exit that it did not ask for: whose
+ * code the calling thread runs, "analysis/head-norms", or a plugin's file while it is being loaded; empty: no
+ * plugin's. [any thread, and from a signal handler] */
+HL_EXPORT void hl_library_running(char *out, size_t size);
+
+/* For a program whose end cannot be helped, at exit: removes the temporary files of whatever is being
+ * written, which then is as if it had not been begun. Nothing of the library may be called afterwards. */
+HL_EXPORT void hl_library_clean_up(void);
+
 /* The plugins, ordered by kind and name. NULL past the end. Owned by the library. */
 HL_EXPORT const hl_plugin *hl_plugin_at(const hl_library *library, size_t index);
 HL_EXPORT const char *hl_plugin_file(const hl_library *library, size_t index);
