@@ -59,7 +59,7 @@ static void errors_name_the_plugin(void **state) {
     check(
         "odd", 1,
         "headlight run: analysis/misbehaves: ended with the status 77, which there is none of: something\n");
-    check("no-text", 1, "misbehaves, result 1, \"text\": there is no text");
+    check("no-text", 1, "misbehaves, result 1, 'text': there is no text");
     check("no-item", 1, "there is no text");
     assert_false(scratch_has("new"));
 }
@@ -170,7 +170,7 @@ static void a_folder_may_hold_anything(void **state) {
                                  "analyses:\n  - {plugin: sample}\n");
     const scratch_call call = {.words = {"run", "sample.yaml", "--plugin-dir", "mixed"}};
     assert_int_equal(scratch_run(&call, &said), 2);
-    assert_non_null(strstr(said, "sample.yaml:4:14: the plugin \"sample\" is broken: "));
+    assert_non_null(strstr(said, "the plugin \"sample\" is broken: "));
     assert_non_null(strstr(said, "remove one of the two"));
     free(said);
     free(folder);

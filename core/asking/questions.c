@@ -1,5 +1,6 @@
 /* Questions about one image, answered from the trace that its pass left: c = y B, heat = y_token . q. */
 #include "core/asking/asker_inside.h"
+#include "core/registry/guard.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -30,7 +31,8 @@ hl_status asker_code(asker *self, const hl_image *image, uint32_t component, flo
     hl_status status = check_component(self, component, error);
     if (status == HL_OK) status = find_trace(self, image, &trace, error);
     if (status != HL_OK) return status;
-    status = self->shared->model->api.code(trace, component, out, error);
+    status = GUARD(self->shared->model->model_plugin, error,
+                   self->shared->model->api.code(trace, component, out, error));
     self->shared->model->api.release(trace);
     return status;
 }
@@ -62,7 +64,8 @@ hl_status asker_token_codes(asker *self, const hl_image *image, uint32_t compone
     hl_status status = check_tokens(self, component, error);
     if (status == HL_OK) status = find_trace(self, image, &trace, error);
     if (status != HL_OK) return status;
-    status = self->shared->model->api.token_codes(trace, component, out, error);
+    status = GUARD(self->shared->model->model_plugin, error,
+                   self->shared->model->api.token_codes(trace, component, out, error));
     self->shared->model->api.release(trace);
     return status;
 }

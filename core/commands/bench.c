@@ -7,6 +7,7 @@
 #include "core/host/library.h"
 #include "core/io/call.h"
 #include "core/io/json.h"
+#include "core/registry/guard.h"
 
 #include <cJSON.h>
 #include <math.h>
@@ -54,12 +55,14 @@ static hl_status run_pass(bench *self, size_t batch, hl_error *error) {
     hl_session *session;
     hl_status status = engine_session(model, &session, error);
     if (status == HL_OK) {
-        status = model->api.encode_images(session, self->pixels, batch, &request, self->traces, error);
+        status = GUARD(model->model_plugin, error,
+                       model->api.encode_images(session, self->pixels, batch, &request, self->traces, error));
     }
     if (status != HL_OK) return status;
     for (size_t i = 0; i < batch; ++i) {
         for (uint32_t h = 0; h < model->head_count && status == HL_OK; ++h) {
-            status = model->api.code(self->traces[i], model->heads[h], self->code, error);
+            status = GUARD(model->model_plugin, error,
+                           model->api.code(self->traces[i], model->heads[h], self->code, error));
         }
         model->api.release(self->traces[i]);
     }

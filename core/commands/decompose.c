@@ -11,6 +11,7 @@
 #include "core/io/lines.h"
 #include "core/io/npy.h"
 #include "core/io/picture.h"
+#include "core/registry/guard.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -262,12 +263,13 @@ static hl_status write_codes_and_heads(decompose *self, const hl_trace *trace, h
     const engine *model = self->model;
     hl_status status = HL_OK;
     for (uint32_t i = 0; i < model->head_count && status == HL_OK; ++i) {
-        status = model->api.code(trace, model->heads[i], self->buffer, error);
+        status =
+            GUARD(model->model_plugin, error, model->api.code(trace, model->heads[i], self->buffer, error));
         if (status == HL_OK) status = write(self, &self->codes, self->buffer, self->code_width, error);
     }
     for (uint32_t i = 0; i < model->head_count && status == HL_OK; ++i) {
         float *code = self->buffer, *contribution = self->buffer + self->code_width;
-        status = model->api.code(trace, model->heads[i], code, error);
+        status = GUARD(model->model_plugin, error, model->api.code(trace, model->heads[i], code, error));
         if (status == HL_OK)
             status = engine_expand(self->model, model->heads[i], code, 1, contribution, error);
         if (status == HL_OK) status = write(self, &self->head_sums, contribution, self->width, error);
@@ -282,7 +284,8 @@ static hl_status write_summands(decompose *self, const hl_trace *trace, hl_error
         size_t width = engine_code_width(engine_component(self->model, component));
         float *code = calloc(width + self->width, sizeof *code);
         if (!code) return hl_no_memory(error, "a code");
-        status = self->model->api.code(trace, component, code, error);
+        status =
+            GUARD(self->model->model_plugin, error, self->model->api.code(trace, component, code, error));
         if (status == HL_OK) status = engine_expand(self->model, component, code, 1, code + width, error);
         if (status == HL_OK) status = write(self, &self->mlps, code + width, self->width, error);
         free(code);
@@ -296,7 +299,8 @@ static hl_status expand_layer(decompose *self, const hl_trace *trace, size_t lay
     hl_status status = HL_OK;
     for (size_t h = 0; h < self->heads && status == HL_OK; ++h) {
         uint32_t component = self->model->heads[layer * self->heads + h];
-        status = self->model->api.token_codes(trace, component, codes, error);
+        status = GUARD(self->model->model_plugin, error,
+                       self->model->api.token_codes(trace, component, codes, error));
         if (status == HL_OK) status = engine_expand(self->model, component, codes, self->tokens, rows, error);
         for (size_t i = 0; i < self->tokens && status == HL_OK; ++i) {
             memcpy(self->buffer + (i * self->heads + h) * self->width, rows + i * self->width,

@@ -2,6 +2,7 @@
 #include "core/engine/backend_choice.h"
 #include "core/host/host.h"
 
+#include "core/registry/guard.h"
 #include "core/registry/options.h"
 #include "headlight/compute.h"
 #include <stdatomic.h>
@@ -12,7 +13,9 @@ enum { SCORE_OF_REFERENCE = 1 };
 static int score_of(const hl_host *interface, const hl_plugin *plugin) {
     hl_compute_api api;
     registry_table(plugin, &api, sizeof api);
-    return api.score ? api.score(interface) : 0;
+    int score = 0;
+    GUARD_VOID(plugin, score = api.score(interface));
+    return score;
 }
 
 /* Why a plugin has no score: it is opened, which should fail. */
@@ -21,9 +24,11 @@ static void ask_why(const hl_host *interface, const hl_plugin *plugin, hl_error 
     registry_table(plugin, &api, sizeof api);
     option_values *defaults = NULL;
     hl_backend *opened = NULL;
-    hl_fail(why, HL_FAILED, "it said so once and would now: try again");
-    if (!api.open || !api.close || options_read(plugin, NULL, NULL, &defaults, why) != HL_OK) return;
-    if (api.open(interface, options_values(defaults), &opened, why) == HL_OK) api.close(opened);
+    if (options_read(plugin, NULL, NULL, &defaults, why) != HL_OK) return;
+    if (GUARD(plugin, why, api.open(interface, options_values(defaults), &opened, why)) == HL_OK) {
+        GUARD_VOID(plugin, api.close(opened));
+        hl_fail(why, HL_FAILED, "it said so once and would now: try again");
+    }
     options_free(defaults);
 }
 

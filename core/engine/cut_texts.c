@@ -1,6 +1,7 @@
 /* See cut_texts.h. */
 #include "core/engine/cut_texts.h"
 #include "core/host/host.h"
+#include "core/registry/guard.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,7 @@ static hl_status add(cut_texts *self, const char *text, size_t tokens, hl_error 
 static hl_status only_tokenize(const engine *model, const char *text, hl_error *error) {
     int32_t *ids = calloc((size_t)model->info->context + 1, sizeof *ids);
     if (!ids) return hl_no_memory(error, "token ids");
-    hl_status status = model->api.tokenize(model->model, text, ids, error);
+    hl_status status = GUARD(model->model_plugin, error, model->api.tokenize(model->model, text, ids, error));
     free(ids);
     return status;
 }
@@ -31,7 +32,8 @@ hl_status cut_texts_check(cut_texts *self, const engine *model, const char *text
     size_t tokens = 0, context = model->info->context;
     if (context == 0) return engine_no_texts(model, error);
     if (!model->api.count_tokens) return only_tokenize(model, text, error);
-    hl_status status = model->api.count_tokens(model->model, text, &tokens, error);
+    hl_status status =
+        GUARD(model->model_plugin, error, model->api.count_tokens(model->model, text, &tokens, error));
     return status == HL_OK && tokens > context ? add(self, text, tokens, error) : status;
 }
 

@@ -3,6 +3,7 @@
 #include "core/engine/encoder.h"
 
 #include "core/io/picture.h"
+#include "core/registry/guard.h"
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -125,11 +126,12 @@ static hl_status open_worker(const encoder *self, worker *own, hl_error *error) 
     size_t batch = self->settings->batch;
     own->pixels = calloc(batch, self->pixels * sizeof *own->pixels);
     if (!own->pixels) return hl_no_memory(error, "the images of a batch");
-    return self->model->api.open_session(self->model->model, batch, &own->session, error);
+    return GUARD(self->model->model_plugin, error,
+                 self->model->api.open_session(self->model->model, batch, &own->session, error));
 }
 
 static void close_worker(const encoder *self, worker *own) {
-    if (own->session) self->model->api.close_session(own->session);
+    if (own->session) GUARD_VOID(self->model->model_plugin, self->model->api.close_session(own->session));
     free(own->pixels);
 }
 
@@ -156,8 +158,9 @@ static hl_status encode(const encoder *self, worker *own, place *of, hl_error *e
     size_t readable;
     status = decode_batch(self, own, of, &readable, error);
     if (status != HL_OK || readable == 0) return status;
-    status = self->model->api.encode_images(own->session, own->pixels, readable, self->settings->request,
-                                            of->traces, error);
+    status = GUARD(self->model->model_plugin, error,
+                   self->model->api.encode_images(own->session, own->pixels, readable,
+                                                  self->settings->request, of->traces, error));
     if (status != HL_OK) return status;
     of->batch.readable = readable;
     engine_count_images(self->model, readable);

@@ -3,9 +3,11 @@
 #include "core/io/call.h"
 
 #include "core/engine/backend_choice.h"
+#include "core/engine/model_info.h"
 #include "core/host/compute.h"
 #include "core/io/picture.h"
 #include "core/io/sized.h"
+#include "core/registry/guard.h"
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -32,12 +34,6 @@ hl_status engine_no_texts(const engine *self, hl_error *error) {
     return hl_fail(error, HL_USAGE, "%s has no text tower: it takes no texts", self->info->name);
 }
 
-static bool is_complete(const hl_model_api *api) {
-    return api->recognises && api->open && api->close && api->info && api->load && api->basis &&
-           api->open_session && api->close_session && api->encode_images && api->retain && api->release &&
-           api->bytes && api->embedding && api->code && api->token_codes;
-}
-
 hl_status engine_check_folder(const char *path, hl_error *error) {
     struct stat about;
     bool there = stat(path, &about) == 0;
@@ -56,7 +52,7 @@ static void add_hint(const engine *self, const hl_plugin *plugin, const hl_model
                      char *hints, size_t room) {
     char hint[640] = "";
     size_t used = strlen(hints);
-    if (api->hint) api->hint(self->interface, path, hint, sizeof hint);
+    if (api->hint) GUARD_VOID(plugin, api->hint(self->interface, path, hint, sizeof hint));
     if (hint[0]) snprintf(hints + used, room - used, "; %s: %s", plugin->name, hint);
 }
 
@@ -83,7 +79,8 @@ static hl_status recognise(engine *self, const char *path, hl_error *error) {
         if (plugin->kind != HL_MODEL) continue;
         hl_model_api api;
         registry_table(plugin, &api, sizeof api);
-        int sure = api.recognises ? api.recognises(self->interface, path) : 0;
+        int sure = 0;
+        GUARD_VOID(plugin, sure = api.recognises(self->interface, path));
         if (sure <= best) continue;
         best = sure;
         self->model_plugin = plugin;
@@ -94,7 +91,11 @@ static hl_status recognise(engine *self, const char *path, hl_error *error) {
 /* The plugin's own description, and whether it makes sense. */
 static hl_status take_info(engine *self, hl_error *error) {
     const char *plugin = self->model_plugin->name;
-    sized_copy(&self->description, sizeof self->description, self->api.info(self->model));
+    const hl_model_info *given;
+    GUARD_VOID(self->model_plugin, given = self->api.info(self->model));
+    hl_status status = model_info_check(self->model_plugin, given, error);
+    if (status != HL_OK) return status;
+    sized_copy(&self->description, sizeof self->description, given);
     if (!self->description.preprocess) {
         return hl_fail(error, HL_USAGE, "model/%s does not say how images are prepared (preprocess is NULL)",
                        plugin);
@@ -126,11 +127,6 @@ static hl_status index_components(engine *self, hl_error *error) {
     if (!self->heads || !self->others || !self->bases) return hl_no_memory(error, "the component table");
     for (uint32_t i = 0; i < count; ++i) {
         const hl_component *component = engine_component(self, i);
-        if (component->basis >= self->info->basis_count) {
-            return hl_fail(error, HL_FAILED, "model/%s: component %s names basis %u of %u",
-                           self->model_plugin->name, component->name, component->basis,
-                           self->info->basis_count);
-        }
         if (component->kind == HL_HEAD) self->heads[self->head_count++] = i;
         if (component->kind == HL_INPUT) self->others[self->other_count++] = i;
     }
@@ -146,17 +142,14 @@ static hl_status open_model(engine *self, const engine_settings *settings, hl_er
     if (status == HL_OK && !self->model_plugin) status = recognise(self, settings->source.path, error);
     if (status != HL_OK) return status;
     registry_table(self->model_plugin, &self->api, sizeof self->api);
-    if (!is_complete(&self->api)) {
-        return hl_fail(error, HL_USAGE, "model/%s lacks a function of hl_model_api",
-                       self->model_plugin->name);
-    }
     const hl_value *const *values = settings->model_values;
     if (!values) {
         status = options_read(self->model_plugin, NULL, NULL, &self->model_defaults, error);
         if (status != HL_OK) return status;
         values = options_values(self->model_defaults);
     }
-    status = self->api.open(self->interface, &settings->source, values, &self->model, error);
+    status = GUARD(self->model_plugin, error,
+                   self->api.open(self->interface, &settings->source, values, &self->model, error));
     if (status != HL_OK) return status;
     status = take_info(self, error);
     return status == HL_OK ? index_components(self, error) : status;
@@ -223,7 +216,8 @@ static hl_status load_weights(engine *self) {
     hl_call patient = current ? *current : (hl_call){.size = sizeof patient};
     patient.cancelled = NULL;
     call_enter(&patient);
-    hl_status status = self->api.load(self->model, &self->compute, &self->load_error);
+    hl_status status = GUARD(self->model_plugin, &self->load_error,
+                             self->api.load(self->model, &self->compute, &self->load_error));
     call_enter(current);
     self->load_status = status;
     return status;
@@ -250,7 +244,8 @@ hl_status engine_load(engine *self, hl_error *error) {
 hl_status engine_session(engine *self, hl_session **out, hl_error *error) {
     hl_status status = HL_OK;
     if (!self->session) {
-        status = self->api.open_session(self->model, self->batch, &self->session, error);
+        status = GUARD(self->model_plugin, error,
+                       self->api.open_session(self->model, self->batch, &self->session, error));
     }
     *out = self->session;
     return status;
@@ -260,8 +255,8 @@ void engine_close(engine *self) {
     if (!self) return;
     for (uint32_t i = 0; self->bases && i < self->info->basis_count; ++i) free(self->bases[i]);
     free(self->bases);
-    if (self->session) self->api.close_session(self->session);
-    if (self->model) self->api.close(self->model);
+    if (self->session) GUARD_VOID(self->model_plugin, self->api.close_session(self->session));
+    if (self->model) GUARD_VOID(self->model_plugin, self->api.close(self->model));
     compute_close(&self->compute);
     free(self->heads);
     free(self->others);
@@ -278,7 +273,7 @@ hl_status engine_digest(engine *self, const char **out, hl_error *error) {
     *out = self->digest;
     pthread_mutex_lock(&self->making);
     if (!self->digest[0] && self->api.digest) {
-        status = self->api.digest(self->model, self->digest, error);
+        status = GUARD(self->model_plugin, error, self->api.digest(self->model, self->digest, error));
         self->digest[status == HL_OK ? sizeof self->digest - 1 : 0] = '\0';
     }
     pthread_mutex_unlock(&self->making);
@@ -291,9 +286,11 @@ static hl_status encode_text_batch(engine *self, const char *const *texts, size_
     hl_status status = call_check(error);
     if (status == HL_OK) status = engine_session(self, &session, error);
     for (size_t i = 0; i < count && status == HL_OK; ++i) {
-        status = self->api.tokenize(self->model, texts[i], ids + i * self->info->context, error);
+        status = GUARD(self->model_plugin, error,
+                       self->api.tokenize(self->model, texts[i], ids + i * self->info->context, error));
     }
-    if (status == HL_OK) status = self->api.encode_texts(session, ids, count, out, error);
+    if (status == HL_OK)
+        status = GUARD(self->model_plugin, error, self->api.encode_texts(session, ids, count, out, error));
     if (status != HL_OK) return status;
     atomic_fetch_add(&self->counts->text_passes, 1);
     atomic_fetch_add(&self->counts->texts, count);
@@ -332,7 +329,9 @@ static hl_status pass(engine *self, const float *pixels, size_t count, const hl_
     pthread_mutex_lock(&self->passing);
     hl_status status = call_check(error);
     if (status == HL_OK) status = engine_session(self, &session, error);
-    if (status == HL_OK) status = self->api.encode_images(session, pixels, count, request, traces, error);
+    if (status == HL_OK)
+        status = GUARD(self->model_plugin, error,
+                       self->api.encode_images(session, pixels, count, request, traces, error));
     pthread_mutex_unlock(&self->passing);
     if (status == HL_OK) engine_count_images(self, count);
     return status;
@@ -363,7 +362,7 @@ static size_t basis_rows(const engine *self, uint32_t basis) {
 static hl_status make_basis(engine *self, uint32_t basis, hl_error *error) {
     float *made = calloc(basis_rows(self, basis) * self->info->embed_dim + 1, sizeof *made);
     if (!made) return hl_no_memory(error, "a basis");
-    hl_status status = self->api.basis(self->model, basis, made, error);
+    hl_status status = GUARD(self->model_plugin, error, self->api.basis(self->model, basis, made, error));
     if (status == HL_OK) {
         self->bases[basis] = made;
     } else {
@@ -432,7 +431,8 @@ hl_status engine_expand(engine *self, uint32_t component, const float *codes, si
 hl_status engine_add_heat(const engine *self, const hl_trace *trace, uint32_t component, const float *query,
                           double *grid, float *scratch, hl_error *error) {
     size_t width = engine_code_width(engine_component(self, component));
-    hl_status status = self->api.token_codes(trace, component, scratch, error);
+    hl_status status =
+        GUARD(self->model_plugin, error, self->api.token_codes(trace, component, scratch, error));
     if (status != HL_OK) return status;
     size_t cells = engine_tokens(self) - self->info->prefix_tokens;
     const float *codes = scratch + self->info->prefix_tokens * width;

@@ -1,6 +1,7 @@
 /* See query_images.h. */
 #include "core/experiment/query_images.h"
 
+#include "core/host/host.h"
 #include "core/io/picture.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -84,13 +85,14 @@ hl_status query_images_look(experiment *plan, hl_error *error) {
 
 /* ---- saying so ---- */
 
-void query_images_warn(const experiment *plan, const hl_host *host) {
+void query_images_warn(const experiment *plan, const hl_host *interface) {
     enum { NAMED = 5 };
     for (size_t i = 0; i < plan->skipped_count && i < NAMED; ++i) {
-        host->log(host, HL_LOG_WARNING, "%s is left out: %s", plan->skipped[i].name, plan->skipped[i].reason);
+        host_log(interface, HL_LOG_WARNING, "%s is left out: %s", plan->skipped[i].name,
+                 plan->skipped[i].reason);
     }
     if (plan->skipped_count <= NAMED) return;
-    host->log(host, HL_LOG_WARNING, "and %zu more images are left out", plan->skipped_count - NAMED);
+    host_log(interface, HL_LOG_WARNING, "and %zu more images are left out", plan->skipped_count - NAMED);
 }
 
 void query_images_describe(const experiment *plan, hl_item *root) {

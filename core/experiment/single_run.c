@@ -279,9 +279,9 @@ static hl_status analyse(single_run *self, const experiment_step *step, hl_error
     if (status != HL_OK) return status;
     sink items;
     sink_open(&items, list, step->plugin->name);
-    status = GUARD(
-        step->plugin, error,
-        api.run(asker_interface(self->asker), options_values(step->values), &items.functions, error));
+    status =
+        GUARD(step->plugin, error,
+              api.run(asker_interface(self->asker), options_values(step->values), &items.functions, error));
     return status == HL_OK ? sink_finish(&items, self->results, error) : status;
 }
 
