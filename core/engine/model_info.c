@@ -28,26 +28,23 @@ static hl_status check_component(const hl_plugin *plugin, const hl_model_info *i
 }
 
 static bool has_facts(const hl_model_info *info) {
-    const char *row = (const char *)info->facts;
-    if (info->fact_count > 0 && (!row || info->fact_size < sizeof(hl_fact))) return false;
-    for (uint32_t i = 0; i < info->fact_count; ++i, row += info->fact_size) {
-        const hl_fact *fact = (const hl_fact *)(const void *)row;
-        if (!fact->name || !fact->value) return false;
+    if (info->fact_count > 0 && !info->facts) return false;
+    for (uint32_t i = 0; i < info->fact_count; ++i) {
+        if (!info->facts[i].name || !info->facts[i].value) return false;
     }
     return true;
 }
 
 hl_status model_info_check(const hl_plugin *plugin, const hl_model_info *info, hl_error *error) {
     if (!info) return refuse(plugin, error, "there is no description");
-    if (info->size < offsetof(hl_model_info, fact_count))
-        return refuse(plugin, error, "its size is too small");
+    if (info->size < sizeof *info) return refuse(plugin, error, "its size is too small");
     if (!info->name || !info->summary) return refuse(plugin, error, "it has no name or no summary");
     if (info->embed_dim == 0) return refuse(plugin, error, "embeddings have no numbers");
     if (info->component_count == 0 || !info->components) return refuse(plugin, error, "it has no components");
     if (info->component_size < offsetof(hl_component, basis)) {
         return refuse(plugin, error, "rows of its component table are too short");
     }
-    if (info->size >= sizeof *info && !has_facts(info)) {
+    if (!has_facts(info)) {
         return refuse(plugin, error, "a fact lacks its name or its value");
     }
     hl_status status = HL_OK;

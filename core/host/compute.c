@@ -2,6 +2,7 @@
 #include "core/host/compute.h"
 
 #include "core/host/operations.h"
+#include "core/registry/guard.h"
 #include "core/registry/registry.h"
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 typedef struct decorated {
     const hl_host *host;
     hl_compute_api plugin, reference; /* reference.size == 0: nothing is missing */
+    const hl_plugin *name;            /* of the plugin */
     hl_backend *inner, *stand_in;
     atomic_ullong flops;
 } decorated;
@@ -74,23 +76,28 @@ static hl_status run_operation(hl_backend *backend, operation_number number, con
     const operation_rule *rule = &operation_rules[number];
     any_operation operation = operation_complete(rule, given);
     if (rule->products) atomic_fetch_add(&self->flops, 2ull * rule->products(&operation));
-    return operation_is_there(rule, &self->plugin) ? rule->call(&self->plugin, self->inner, &operation, error)
-                                                   : run_on_reference(self, rule, &operation, error);
+    if (!operation_is_there(rule, &self->plugin)) return run_on_reference(self, rule, &operation, error);
+    return GUARD(self->name, error, rule->call(&self->plugin, self->inner, &operation, error));
+}
+
+/* A text of the plugin's, which may lack the function, and the function the text. */
+static const char *text_of(const hl_backend *backend, const char *(*text)(const hl_backend *backend)) {
+    const decorated *self = (const decorated *)(const void *)backend;
+    const char *said = NULL;
+    if (text) GUARD_VOID(self->name, said = text(self->inner));
+    return said ? said : "unknown";
 }
 
 static const char *describe(const hl_backend *backend) {
-    const decorated *self = (const decorated *)(const void *)backend;
-    return self->plugin.describe(self->inner);
+    return text_of(backend, ((const decorated *)(const void *)backend)->plugin.describe);
 }
 
 static const char *kernel(const hl_backend *backend) {
-    const decorated *self = (const decorated *)(const void *)backend;
-    return self->plugin.kernel ? self->plugin.kernel(self->inner) : "unknown";
+    return text_of(backend, ((const decorated *)(const void *)backend)->plugin.kernel);
 }
 
 static const char *precision(const hl_backend *backend) {
-    const decorated *self = (const decorated *)(const void *)backend;
-    return self->plugin.precision ? self->plugin.precision(self->inner) : "unknown";
+    return text_of(backend, ((const decorated *)(const void *)backend)->plugin.precision);
 }
 
 /* What sums of f32 in any order keep. */
@@ -103,33 +110,33 @@ static double tolerance(const hl_backend *backend) {
 
 static hl_status new_tensor(hl_backend *backend, size_t elements, hl_tensor **tensor, hl_error *error) {
     decorated *self = behind(backend);
-    return self->plugin.new_tensor(self->inner, elements, tensor, error);
+    return GUARD(self->name, error, self->plugin.new_tensor(self->inner, elements, tensor, error));
 }
 
 static void free_tensor(hl_backend *backend, hl_tensor *tensor) {
     decorated *self = behind(backend);
-    self->plugin.free_tensor(self->inner, tensor);
+    GUARD_VOID(self->name, self->plugin.free_tensor(self->inner, tensor));
 }
 
 static hl_status upload(hl_backend *backend, const float *data, hl_matrix to, hl_error *error) {
     decorated *self = behind(backend);
-    return self->plugin.upload(self->inner, data, to, error);
+    return GUARD(self->name, error, self->plugin.upload(self->inner, data, to, error));
 }
 
 static hl_status download(hl_backend *backend, hl_matrix from, float *data, hl_error *error) {
     decorated *self = behind(backend);
-    return self->plugin.download(self->inner, from, data, error);
+    return GUARD(self->name, error, self->plugin.download(self->inner, from, data, error));
 }
 
 static hl_status prepare(hl_backend *backend, const hl_weight_source *source, hl_weight **weight,
                          hl_error *error) {
     decorated *self = behind(backend);
-    return self->plugin.prepare(self->inner, source, weight, error);
+    return GUARD(self->name, error, self->plugin.prepare(self->inner, source, weight, error));
 }
 
 static void free_weight(hl_backend *backend, hl_weight *weight) {
     decorated *self = behind(backend);
-    self->plugin.free_weight(self->inner, weight);
+    GUARD_VOID(self->name, self->plugin.free_weight(self->inner, weight));
 }
 
 #define OPERATION(NAME, NUMBER, STRUCT)                                                                      \
@@ -147,17 +154,19 @@ static hl_status product_f64(hl_backend *backend, bool transpose_a, bool transpo
                              size_t ldc, hl_error *error) {
     decorated *self = behind(backend);
     bool own = self->plugin.product_f64 != NULL;
-    return (own ? &self->plugin : &self->reference)
-        ->product_f64(own ? self->inner : self->stand_in, transpose_a, transpose_b, m, n, k, a, lda, b, ldb,
-                      c, ldc, error);
+    return GUARD(own ? self->name : NULL, error,
+                 (own ? &self->plugin : &self->reference)
+                     ->product_f64(own ? self->inner : self->stand_in, transpose_a, transpose_b, m, n, k, a,
+                                   lda, b, ldb, c, ldc, error));
 }
 
 static hl_status symmetric_eigen_f64(hl_backend *backend, size_t n, double *a, double *eigenvalues,
                                      hl_error *error) {
     decorated *self = behind(backend);
     bool own = self->plugin.symmetric_eigen_f64 != NULL;
-    return (own ? &self->plugin : &self->reference)
-        ->symmetric_eigen_f64(own ? self->inner : self->stand_in, n, a, eigenvalues, error);
+    return GUARD(own ? self->name : NULL, error,
+                 (own ? &self->plugin : &self->reference)
+                     ->symmetric_eigen_f64(own ? self->inner : self->stand_in, n, a, eigenvalues, error));
 }
 
 static const hl_compute_api complete = {
@@ -197,12 +206,6 @@ const char *compute_missing(const hl_plugin *plugin, size_t index) {
     return missing(&api, index);
 }
 
-static bool has_required(const hl_compute_api *api) {
-    return api->score && api->open && api->close && api->describe && api->new_tensor && api->free_tensor &&
-           api->upload && api->download && api->prepare && api->free_weight && api->linear &&
-           api->patch_embedding;
-}
-
 static hl_status open_stand_in(decorated *self, const hl_plugin *plugin, const hl_plugin *reference,
                                hl_error *error) {
     const char *missing = compute_missing(plugin, 0);
@@ -215,7 +218,7 @@ static hl_status open_stand_in(decorated *self, const hl_plugin *plugin, const h
             plugin->name, missing);
     }
     registry_table(reference, &self->reference, sizeof self->reference);
-    if (!has_required(&self->reference) || compute_missing(reference, 0)) {
+    if (compute_missing(reference, 0)) {
         return hl_fail(error, HL_USAGE,
                        "compute/reference cannot stand in for compute/%s: it lacks operations", plugin->name);
     }
@@ -223,7 +226,7 @@ static hl_status open_stand_in(decorated *self, const hl_plugin *plugin, const h
 }
 
 static void close_backends(decorated *self) {
-    if (self->inner) self->plugin.close(self->inner);
+    if (self->inner) GUARD_VOID(self->name, self->plugin.close(self->inner));
     if (self->stand_in) self->reference.close(self->stand_in);
     self->host->release(self->host, self);
 }
@@ -235,11 +238,11 @@ hl_status compute_open(const hl_host *host, const hl_plugin *plugin, const hl_pl
     if (!self) return hl_no_memory(error, "a compute backend");
     self->host = host;
     registry_table(plugin, &self->plugin, sizeof self->plugin);
-    hl_status status = has_required(&self->plugin)
-                           ? open_stand_in(self, plugin, reference, error)
-                           : hl_fail(error, HL_USAGE,
-                                     "compute/%s lacks a required function of hl_compute_api", plugin->name);
-    if (status == HL_OK) status = self->plugin.open(host, values, &self->inner, error);
+    self->name = plugin;
+    hl_status status = open_stand_in(self, plugin, reference, error);
+    if (status == HL_OK) {
+        status = GUARD(plugin, error, self->plugin.open(host, values, &self->inner, error));
+    }
     if (status != HL_OK) {
         close_backends(self);
         return status;
