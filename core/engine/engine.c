@@ -93,9 +93,9 @@ static hl_status take_info(engine *self, hl_error *error) {
     const char *plugin = self->model_plugin->name;
     const hl_model_info *given;
     GUARD_VOID(self->model_plugin, given = self->api.info(self->model));
-    hl_status status = model_info_check(self->model_plugin, given, error);
+    if (given) sized_copy(&self->description, sizeof self->description, given);
+    hl_status status = model_info_check(self->model_plugin, given ? &self->description : NULL, error);
     if (status != HL_OK) return status;
-    sized_copy(&self->description, sizeof self->description, given);
     if (!self->description.preprocess) {
         return hl_fail(error, HL_USAGE, "model/%s does not say how images are prepared (preprocess is NULL)",
                        plugin);

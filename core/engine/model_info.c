@@ -37,7 +37,6 @@ static bool has_facts(const hl_model_info *info) {
 
 hl_status model_info_check(const hl_plugin *plugin, const hl_model_info *info, hl_error *error) {
     if (!info) return refuse(plugin, error, "there is no description");
-    if (info->size < sizeof *info) return refuse(plugin, error, "its size is too small");
     if (!info->name || !info->summary) return refuse(plugin, error, "it has no name or no summary");
     if (info->embed_dim == 0) return refuse(plugin, error, "embeddings have no numbers");
     if (info->component_count == 0 || !info->components) return refuse(plugin, error, "it has no components");

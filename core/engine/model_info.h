@@ -5,7 +5,7 @@
 #include "headlight/model.h"
 #include "headlight/plugin.h"
 
-/* HL_FAILED with what makes no sense, naming the plugin. `info` may be NULL. */
+/* HL_FAILED with what makes no sense, naming the plugin. `info` is complete, or NULL. */
 hl_status model_info_check(const hl_plugin *plugin, const hl_model_info *info, hl_error *error);
 
 #endif
