@@ -1,7 +1,9 @@
 /* See reporting.h: the host's side of hl_report. */
 #include "core/experiment/reporting.h"
 
+#include "core/host/host.h"
 #include "core/io/call.h"
+#include "core/registry/guard.h"
 #include "core/tree/tree.h"
 #include <pthread.h>
 #include <stdlib.h>
@@ -87,13 +89,13 @@ static hl_status blank_picture(uint32_t side, hl_picture *out, hl_error *error) 
 
 /* Once: who misses one picture looks for the rest. */
 static void warn_of_blank(desk *self, const hl_error *why) {
-    const hl_host *host = self->interface.host;
+    const hl_host *interface = self->interface.host;
     pthread_mutex_lock(&self->warning);
     bool first = self->blanks++ == 0;
     pthread_mutex_unlock(&self->warning);
     if (!first) return;
-    host->log(host, HL_LOG_WARNING, "%s; the page shows a gray square for it, and for others like it",
-              why->message);
+    host_log(interface, HL_LOG_WARNING, "%s; the page shows a gray square for it, and for others like it",
+             why->message);
 }
 
 static hl_status load_neighbor(const hl_report *interface, const char *path, uint32_t side, hl_picture *out,
@@ -276,7 +278,9 @@ static hl_status run_report(desk *self, const experiment *plan, const experiment
     if (!claimed) return hl_no_memory(error, "a report");
     hl_error why = {""};
     self->claimed = claimed;
-    hl_status status = api_of(step).write(&self->interface, options_values(step->values), &why);
+    hl_report_api api = api_of(step);
+    hl_status status =
+        GUARD(step->plugin, &why, api.write(&self->interface, options_values(step->values), &why));
     while (self->open) {
         hl_file *file = self->open;
         self->open = file->next;
@@ -284,8 +288,7 @@ static hl_status run_report(desk *self, const experiment *plan, const experiment
         free(file);
     }
     free(claimed);
-    if (status == HL_OK) return HL_OK;
-    return hl_fail(error, status, "%s", *why.message ? why.message : "the report gives no reason");
+    return status == HL_OK ? HL_OK : hl_fail(error, status, "%s", why.message);
 }
 
 hl_status reporting_write(const report_subject *what, const experiment *plan, output *files,
