@@ -1,4 +1,7 @@
-#include "tests/layers.h"
+/* See layers.h. */
+#include "core/conformance/layers.h"
+
+#include <string.h>
 
 /* One operation with its operands, whatever it is. */
 static hl_status run_rule(const hl_compute *compute, const test_scene *scene, const hl_matrix *m,
