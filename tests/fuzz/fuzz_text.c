@@ -1,9 +1,9 @@
 /* The texts that model/clip-vit tokenizes: any bytes are refused or become ids of the vocabulary that begin
  * with the start and hold an end. */
-#include "plugins/models/clip-vit/clean.c"
-#include "plugins/models/clip-vit/entities.c"
-#include "plugins/models/clip-vit/merges.c"
-#include "plugins/models/clip-vit/tokenizer.c"
+#include "plugins/shared/byte-pairs/clean.c"
+#include "plugins/shared/byte-pairs/entities.c"
+#include "plugins/shared/byte-pairs/merges.c"
+#include "plugins/shared/byte-pairs/tokenizer.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
 
