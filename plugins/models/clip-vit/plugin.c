@@ -53,7 +53,7 @@ static hl_status open_parts(hl_model *model, const hl_model_source *source, hl_e
     model->image.plugin = model->text.plugin = PLUGIN_NAME;
     TRY(describe_model(model, source->path, error));
     model->image.model = model->text.model = model->name;
-    model->tokenizer = tokenizer_open(model->host, source->path, config->text.vocab_size);
+    model->tokenizer = tokenizer_open(model->host, source->path, config->text.vocab_size, model->info.pad_id);
     return model->tokenizer ? HL_OK : hl_no_memory(error, "the tokenizer");
 }
 
