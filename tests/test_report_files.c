@@ -1,15 +1,13 @@
-/* The files of both reports: a page that needs nothing else, results.json, pictures, arrays; bounded, whole
- * or not at all. */
+/* The files of both reports: the page, results.json, pictures, arrays; bounded, whole or not at all. */
+#include "plugins/shared/drawing/colormap.h"
 #include "tests/plugins.h"
 #include "tests/report.h"
+#include "tests/tree.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 static const char nasty[] = "<script>alert(\"a\" & 'b')</script> \xc3\xa9toile \xe2\x98\x83";
-static const char escaped[] =
-    "&lt;script&gt;alert(&quot;a&quot; &amp; &#39;b&#39;)&lt;/script&gt; \xc3\xa9toile \xe2\x98\x83";
-
 static void add_heat(hl_result *result, const char *image, const char *words, const char *head,
                      uint32_t cols) {
     hl_item *item = result->item(result, HL_SCHEMA_HEAT);
@@ -53,79 +51,6 @@ static hl_status write_files(const char *folder, const char *image, uint32_t col
 
 static hl_status write_report(const char *folder, const char *image, uint32_t cols, hl_error *error) {
     return write_files(folder, image, cols, &test_model, BOTH, error);
-}
-
-static void test_page_is_escaped_and_needs_nothing_else(void **state) {
-    (void)state;
-    char *folder = make_folder();
-    hl_error error;
-    assert_ok(write_report(folder, "a.jpg", 2, &error), error);
-    char *path = text("%s/report.html", folder), *page = read_file(path, NULL);
-    assert_null(strstr(page, "<script"));
-    assert_non_null(strstr(page, escaped));
-    assert_int_equal(count_words(page, "<img "), 5); /* the image, and four heats */
-    assert_int_equal(count_words(page, "src="), 5);
-    assert_int_equal(count_words(page, "src=\"data:image/jpeg;base64,/9j/"), 5);
-    assert_null(strstr(page, "http:"));
-    assert_null(strstr(page, "https:"));
-    assert_null(strstr(page, "url("));
-    assert_null(strstr(page, "<link"));
-    assert_non_null(strstr(page, "prefers-color-scheme:dark"));
-    assert_non_null(strstr(page, "<th>name</th><th>norm</th>"));
-    assert_non_null(strstr(page, "<td>plain</td><td>-2</td>"));
-    free(path);
-    free(page);
-    remove_folder(folder);
-}
-
-static uint8_t letter_value(char letter) {
-    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const char *at = strchr(alphabet, letter);
-    assert_true(letter && at);
-    return (uint8_t)(at - alphabet);
-}
-
-/* Bytes of a base64 text up to the closing quote. */
-static uint8_t *decode_base64(const char *letters, size_t *count) {
-    size_t length = strcspn(letters, "\"");
-    assert_int_equal(length % 4, 0);
-    uint8_t *bytes = malloc(length);
-    size_t padding = strcspn(letters, "=") < length ? length - strcspn(letters, "=") : 0;
-    *count = 0;
-    for (size_t i = 0; i < length; i += 4) {
-        unsigned group = 0;
-        for (size_t k = 0; k < 4; k++) {
-            group = group << 6 | (letters[i + k] == '=' ? 0U : letter_value(letters[i + k]));
-        }
-        for (int k = 16; k >= 0; k -= 8) bytes[(*count)++] = (uint8_t)(group >> k);
-    }
-    *count -= padding;
-    return bytes;
-}
-
-/* The page's pictures are pictures: the first is the image, enlarged at most twice. */
-static void test_page_pictures_decode(void **state) {
-    (void)state;
-    char *folder = make_folder();
-    hl_error error;
-    assert_ok(write_report(folder, "a.jpg", 2, &error), error);
-    char *path = text("%s/report.html", folder), *page = read_file(path, NULL);
-    size_t pictures = 0;
-    for (const char *at = page; (at = strstr(at, "base64,")); pictures++) {
-        size_t count;
-        at += strlen("base64,");
-        uint8_t *bytes = decode_base64(at, &count);
-        picture image;
-        assert_ok(picture_decode("page", bytes, count, &image, &error), error);
-        assert_int_equal(image.width, 180);
-        assert_int_equal(image.height, 120);
-        picture_free(&image);
-        free(bytes);
-    }
-    assert_int_equal(pictures, 5);
-    free(path);
-    free(page);
-    remove_folder(folder);
 }
 
 static void test_results_have_the_shape(void **state) {
@@ -189,6 +114,102 @@ static void test_heat_lies_where_the_grid_does(void **state) {
     remove_folder(folder);
 }
 
+/* What report/json made of one heat. */
+typedef struct written {
+    char *folder;
+    cJSON *root;
+    const cJSON *item;
+} written;
+
+static written write_heat(const char *more, const char *grid) {
+    written self = {.folder = make_folder()};
+    hl_error error;
+    char *json = text(
+        "{\"analyses\":[{\"plugin\":\"contrast\",\"summary\":\"\",\"options\":{},\"results\":[{\"schema\":"
+        "\"heat\",\"image\":\"a.jpg\",\"text\":\"sun\",\"head\":\"L3.H5\",%s\"grid\":%s}]}]}",
+        more, grid);
+    tree *made = make_tree(json);
+    report_subject what = with_model(&test_model);
+    assert_ok(write_reports(self.folder, made, &what, JSON, &error), error);
+    char *path = text("%s/results.json", self.folder);
+    self.root = read_json(path);
+    const cJSON *analysis = cJSON_GetArrayItem(cJSON_GetObjectItem(self.root, "analyses"), 0);
+    self.item = cJSON_GetArrayItem(cJSON_GetObjectItem(analysis, "results"), 0);
+    free(path);
+    tree_close(made);
+    free(json);
+    return self;
+}
+
+static char *path_of(const written *self, const char *key) {
+    return text("%s/%s", self->folder, field(self->item, key));
+}
+
+static void drop(written *self) {
+    cJSON_Delete(self->root);
+    remove_folder(self->folder);
+}
+
+/* Zero is the middle of the colours, whatever the ends: the crop's left half is exactly it. */
+static void test_differences_are_written(void **state) {
+    (void)state;
+    written it = write_heat("\"minus\":\"<moon>\",\"opacity\":1,", "[[0,0],[0,3]]");
+    assert_string_equal(field(it.item, "png"), "01-contrast/001-a-sun-moon-L3.H5.png");
+    char *path = path_of(&it, "png");
+    picture drawn;
+    hl_error error;
+    assert_ok(picture_load(path, &drawn, &error), error);
+    colormap map;
+    colormap_make_diverging(&map);
+    /* The grid covers [15, 75) x [0, 60), 30 pixels a cell. */
+    assert_memory_equal(pixel_at(&drawn, 20, 10), map.rgb[COLORMAP_STEPS / 2], 3);
+    assert_memory_equal(pixel_at(&drawn, 70, 55), map.rgb[COLORMAP_STEPS - 1], 3);
+    picture_free(&drawn);
+    free(path);
+    drop(&it);
+}
+
+/* White in the middle of the cell that is 1; not beside it, nor outside of the crop. */
+static void check_mask(const uint8_t *values) {
+    size_t white = 0;
+    for (size_t i = 0; i < 90 * 60; i++) white += values[i] == 255;
+    assert_int_equal(values[15 * 90 + 60], 255);
+    assert_int_equal(values[15 * 90 + 30], 0);
+    assert_int_equal(values[15 * 90 + 80], 0);
+    assert_true(white > 300 && white < 1200);
+}
+
+/* The mask as a picture and as an array say the same, and the heat is exactly the item's grid. */
+static void test_masks_are_written(void **state) {
+    (void)state;
+    written it = write_heat("\"mask_threshold\":0.5,", "[[0,1],[0.25,0.1]]");
+    hl_error error;
+    char *png = path_of(&it, "mask_png"), *npy = path_of(&it, "mask_npy"), *heat = path_of(&it, "heat_npy");
+    picture mask;
+    assert_ok(picture_load(png, &mask, &error), error);
+    assert_true(mask.width == 90 && mask.height == 60);
+    size_t count;
+    char *bytes = read_file(npy, &count);
+    assert_non_null(strstr(bytes + 10, "'descr': '|u1'"));
+    assert_non_null(strstr(bytes + 10, "'shape': (60, 90)"));
+    assert_true(count > 90 * 60);
+    const uint8_t *values = (const uint8_t *)bytes + count - 90 * 60;
+    for (size_t i = 0; i < 90 * 60 * 3; i++) assert_true(mask.rgb[i] == values[i / 3]);
+    check_mask(values);
+    npy_array grid;
+    assert_ok(npy_read(heat, &grid, &error), error);
+    assert_true(grid.rank == 2 && grid.shape[0] == 2 && grid.shape[1] == 2);
+    const float expected[4] = {0, 1, 0.25F, 0.1F};
+    assert_memory_equal(grid.data, expected, sizeof expected);
+    free(grid.data);
+    free(bytes);
+    picture_free(&mask);
+    free(png);
+    free(npy);
+    free(heat);
+    drop(&it);
+}
+
 static void test_same_results_same_bytes(void **state) {
     (void)state;
     static const char *const names[] = {"report.html", "results.json",
@@ -228,10 +249,10 @@ static void test_failed_drawing_names_the_image_and_leaves_nothing(void **state)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_page_is_escaped_and_needs_nothing_else),
-        cmocka_unit_test(test_page_pictures_decode),
         cmocka_unit_test(test_results_have_the_shape),
         cmocka_unit_test(test_heat_lies_where_the_grid_does),
+        cmocka_unit_test(test_differences_are_written),
+        cmocka_unit_test(test_masks_are_written),
         cmocka_unit_test(test_same_results_same_bytes),
         cmocka_unit_test(test_failed_drawing_names_the_image_and_leaves_nothing),
     };
