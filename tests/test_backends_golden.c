@@ -1,5 +1,5 @@
 /* `reference` against vectors that PyTorch made in double precision. */
-#include "tests/operation.h"
+#include "tests/layers.h"
 
 #include <stdlib.h>
 

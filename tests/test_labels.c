@@ -1,6 +1,6 @@
 /* extractor/labels-file, loaded as a plugin: which heads carry which property, and what is wrong with a file.
  */
-#include "core/experiment/properties.h"
+#include "core/asking/findings.h"
 #include "core/host/host.h"
 #include "core/registry/options.h"
 #include "core/registry/registry.h"
@@ -76,7 +76,7 @@ static int close_setting(void **state) {
 
 /* Runs the plugin with the options written in YAML. */
 static hl_status open_options(const setting *made, const hl_model_info *model, const char *yaml,
-                              properties **out, hl_error *error) {
+                              findings **out, hl_error *error) {
     const hl_plugin *plugin = registry_find(made->plugins, HL_EXTRACTOR, "labels-file");
     assert_non_null(plugin);
     char *name = text("%s/options.yaml", made->folder);
@@ -85,8 +85,8 @@ static hl_status open_options(const setting *made, const hl_model_info *model, c
     assert_ok(yaml_parse(name, (const uint8_t *)yaml, strlen(yaml), &file, error), *error);
     static const char *const none[] = {NULL};
     assert_ok(options_read(plugin, yaml_root(file), none, &values, error), *error);
-    hl_status status =
-        properties_open(&made->host->interface, plugin, options_values(values), model, out, error);
+    const hl_ask ask = {.size = sizeof ask, .host = &made->host->interface, .model = model};
+    hl_status status = findings_ask(plugin, &ask, options_values(values), out, error);
     options_free(values);
     yaml_close(file);
     free(name);
@@ -95,7 +95,7 @@ static hl_status open_options(const setting *made, const hl_model_info *model, c
 
 /* The same with a file of labels and, unless NULL, one of aliases. */
 static hl_status open_labels(const setting *made, const char *name, const char *labels, const char *aliases,
-                             properties **out, hl_error *error) {
+                             findings **out, hl_error *error) {
     char *path = text("%s/%s", made->folder, name), *table = text("%s/aliases.json", made->folder);
     char *yaml = text("{path: %s%s}", name, aliases ? ", aliases: aliases.json" : "");
     write_text(path, labels);
@@ -108,10 +108,10 @@ static hl_status open_labels(const setting *made, const char *name, const char *
 }
 
 /* `expected`: the components, separated by blanks, with weights as in "0 4*0.5". */
-static void expect_named(const properties *known, const char *asked, const char *name, const char *expected) {
+static void expect_named(const findings *known, const char *asked, const char *name, const char *expected) {
     const hl_selection *heads;
     hl_error error;
-    assert_ok(properties_find(known, asked, &heads, &error), error);
+    assert_ok(findings_property(known, asked, &heads, &error), error);
     assert_string_equal(heads->name, name);
     char got[256] = "";
     for (size_t i = 0; i < heads->count; ++i) {
@@ -122,7 +122,7 @@ static void expect_named(const properties *known, const char *asked, const char 
     assert_string_equal(got, expected);
 }
 
-static void expect_heads(const properties *known, const char *name, const char *expected) {
+static void expect_heads(const findings *known, const char *name, const char *expected) {
     expect_named(known, name, name, expected);
 }
 
@@ -152,7 +152,7 @@ static void labels_become_properties(void **state) {
         const char *name, *content;
     } files[] = {{"a.json", labels_json}, {"a.yaml", labels_yaml}, {"a.yml", labels_json}};
     for (size_t i = 0; i < sizeof files / sizeof *files; ++i) {
-        properties *known;
+        findings *known;
         hl_error error;
         assert_ok(open_labels(*state, files[i].name, files[i].content, NULL, &known, &error), error);
         expect_heads(known, "colors", "0 4");
@@ -160,12 +160,12 @@ static void labels_become_properties(void **state) {
         expect_heads(known, "mixed", "1");
         expect_heads(known, "animals", "1");
         expect_heads(known, "Animals", "2");
-        properties_close(known);
+        findings_close(known);
     }
 }
 
 static void aliases_fold_spellings(void **state) {
-    properties *known;
+    findings *known;
     hl_error error;
     const char *labels = "{\"heads\": {\"L0.H0\": \"Animal\", \"L0.H1\": \"Animals\", \"L0.H2\": \"Color\","
                          " \"L1.H0\": \"colors\"}, \"properties\": {\"Color\": [\"L1.H1\"]}}";
@@ -173,12 +173,12 @@ static void aliases_fold_spellings(void **state) {
     assert_ok(open_labels(*state, "a.json", labels, aliases, &known, &error), error);
     expect_heads(known, "animals", "0 1");
     expect_heads(known, "colors", "5"); /* the list of "Color" is that of "colors" */
-    properties_close(known);
+    findings_close(known);
 }
 
 /* Those of the table, and no others; a property's own name comes first. */
 static void properties_have_several_spellings(void **state) {
-    properties *known;
+    findings *known;
     hl_error error;
     const char *labels = "{\"heads\": {\"L0.H0\": \"Animal\", \"L0.H2\": \"art\", \"L1.H1\": \"works\"}}";
     const char *aliases = "{\"animals\": [\"Animal\", \"Animals\", \"Beast\"], \"colors\": [\"Color\"],"
@@ -194,13 +194,13 @@ static void properties_have_several_spellings(void **state) {
     static const char *const absent[] = {"Color", "colors", "animal", "ART", ""};
     for (size_t i = 0; i < sizeof absent / sizeof *absent; ++i) {
         const hl_selection *heads;
-        assert_int_equal(properties_find(known, absent[i], &heads, &error), HL_FAILED);
+        assert_int_equal(findings_property(known, absent[i], &heads, &error), HL_FAILED);
         assert_null(heads);
         char *message = text("no head carries the property \"%s\"; there are: Art, animals, art", absent[i]);
         assert_string_equal(error.message, message);
         free(message);
     }
-    properties_close(known);
+    findings_close(known);
 }
 
 /* Weights of heads, in either format; where all are 1 there are none. */
@@ -228,7 +228,7 @@ static void labels_have_weights(void **state) {
                    "  tints: {L0.H0: 25e-2}\n"},
     };
     for (size_t i = 0; i < sizeof files / sizeof *files; ++i) {
-        properties *known;
+        findings *known;
         hl_error error;
         assert_ok(open_labels(*state, files[i].name, files[i].content, NULL, &known, &error), error);
         expect_heads(known, "colors", "1*1 2*0.001 4*0.5");
@@ -236,22 +236,22 @@ static void labels_have_weights(void **state) {
         expect_heads(known, "ones", "4 5");
         expect_heads(known, "Color", "4");
         expect_heads(known, "tints", "0*0.25");
-        properties_close(known);
+        findings_close(known);
         /* folded into one: of two weights the greater, whichever comes first */
         assert_ok(open_labels(*state, files[i].name, files[i].content,
                               "{\"colors\": [\"Color\"], \"tints\": [\"Tints\"]}", &known, &error),
                   error);
         expect_heads(known, "colors", "1*1 2*0.001 4*1");
         expect_heads(known, "tints", "0*0.75");
-        properties_close(known);
+        findings_close(known);
     }
 }
 
-static tree *describe(const properties *known) {
+static tree *describe(const findings *known) {
     tree *heads;
     hl_error error;
     assert_ok(tree_open(&heads, &error), error);
-    assert_ok(properties_describe(known, tree_root(heads), &error), error);
+    assert_ok(findings_describe_heads(known, tree_root(heads), &error), error);
     assert_ok(tree_check(heads, &error), error);
     return heads;
 }
@@ -264,7 +264,7 @@ static char *print(const tree *made) {
 }
 
 static void heads_are_described(void **state) {
-    properties *known;
+    findings *known;
     hl_error error;
     assert_ok(open_labels(*state, "a.json", labels_json, NULL, &known, &error), error);
     tree *heads = describe(known);
@@ -274,7 +274,7 @@ static void heads_are_described(void **state) {
                         "\"L1.H0\":\"colors\",\"L1.H1\":\"places\"}");
     free(got);
     tree_close(heads);
-    properties_close(known);
+    findings_close(known);
 }
 
 static void mistakes_are_named(void **state) {
@@ -345,7 +345,7 @@ static void mistakes_are_named(void **state) {
         {"a.json", "{\"heads\": {}}", "{", "aliases.json:1:", HL_FAILED},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
-        properties *known;
+        findings *known;
         hl_error error;
         hl_status status =
             open_labels(*state, cases[i].name, cases[i].labels, cases[i].aliases, &known, &error);
@@ -358,7 +358,7 @@ static void mistakes_are_named(void **state) {
 
 static void files_must_be_there(void **state) {
     const setting *made = *state;
-    properties *known;
+    findings *known;
     hl_error error;
     assert_int_equal(open_options(made, small_model(), "{path: nowhere.json}", &known, &error), HL_USAGE);
     assert_non_null(strstr(error.message, "nowhere.json: cannot be opened"));
@@ -380,7 +380,7 @@ static void deep_nesting_is_refused(void **state) {
     memset(deep, '[', DEPTH);
     memset(deep + DEPTH, ']', DEPTH);
     deep[2 * DEPTH] = '\0';
-    properties *known;
+    findings *known;
     hl_error error;
     assert_int_equal(open_labels(*state, "a.json", deep, NULL, &known, &error), HL_FAILED);
     assert_int_equal(open_labels(*state, "a.yaml", deep, NULL, &known, &error), HL_FAILED);
@@ -407,7 +407,7 @@ static void published_labels_suit_their_models(void **state) {
         char *yaml = text("{path: " TEST_SOURCE "/configs/labels/%s.json, aliases: " TEST_SOURCE
                           "/configs/labels/aliases.json}",
                           cases[i].file);
-        properties *known;
+        findings *known;
         hl_error error;
         const hl_model_info *model = large_model(cases[i].layers, cases[i].heads_of_a_layer);
         assert_ok(open_options(*state, model, yaml, &known, &error), error);
@@ -422,7 +422,7 @@ static void published_labels_suit_their_models(void **state) {
         }
         free(all);
         tree_close(described);
-        properties_close(known);
+        findings_close(known);
         free(yaml);
     }
 }

@@ -172,7 +172,8 @@ static hl_status check_analyses(const section_reader *reader, const yaml_node *n
     const experiment *plan = reader->plan;
     bool enough = plan->extractor_count > 0 && plan->extractors[0].name;
     if (!node && !enough) return missing_section(reader, "analyses", "analyses: [{plugin: NAME, ...}]");
-    if (!node || (node->type == YAML_LIST && (node->count > 0 || enough))) return HL_OK;
+    bool named = node && !yaml_is_null(node);
+    if ((!named && enough) || (named && node->type == YAML_LIST && (node->count > 0 || enough))) return HL_OK;
     return yaml_fail(node, reader->error,
                      "analyses: expected a list of at least one mapping, such as [{plugin: NAME}]");
 }

@@ -68,14 +68,6 @@ void describe_cut_texts(const cut_texts *cut, uint32_t context, hl_item *root) {
     }
 }
 
-hl_status describe_properties(const properties *known, const char *extractor, hl_item *root,
-                              hl_error *error) {
-    if (!known) return HL_OK;
-    hl_item *section = item_map(root, "properties"), *heads = item_map(section, "heads");
-    item_text(section, "extractor", extractor);
-    return properties_describe(known, heads, error);
-}
-
 static void add_node(hl_item *item, const char *key, const yaml_node *node) {
     int64_t whole;
     double real;

@@ -5,7 +5,6 @@
 
 #include "core/engine/cut_texts.h"
 #include "core/experiment/experiment.h"
-#include "core/experiment/properties.h"
 #include "core/host/library.h"
 #include "core/tree/tree.h"
 
@@ -16,10 +15,7 @@ hl_status describe_engine(engine *model, hl_item *root, hl_error *error);
 /* Adds "truncated", when there are any: see results.h. */
 void describe_cut_texts(const cut_texts *cut, uint32_t context, hl_item *root);
 
-/* Adds "properties"; `known` NULL: nothing to add. */
-hl_status describe_properties(const properties *known, const char *extractor, hl_item *root, hl_error *error);
-
-/* Adds "options": an analysis's options as the user wrote them. */
+/* Adds "options": a step's options as the user wrote them. */
 hl_status describe_options(const option_values *values, hl_item *analysis, hl_error *error);
 
 typedef struct page_words {

@@ -4,7 +4,7 @@
 
 #include "core/asking/asker.h"
 #include "core/engine/cut_texts.h"
-#include "core/experiment/properties.h"
+#include "core/experiment/plan_chain.h"
 #include "core/experiment/query_images.h"
 #include "core/experiment/reporting.h"
 #include "core/experiment/run_description.h"
@@ -25,7 +25,7 @@ struct single_run {
     experiment *plan;
     host *host;
     engine *model;
-    properties *properties;  /* NULL: the experiment names none */
+    chain *chain;            /* of extractors */
     char *atlas;             /* of the gallery */
     nearest *gallery;        /* NULL: the experiment names none */
     const hl_image **images; /* all that the analyses name */
@@ -94,28 +94,23 @@ static hl_status collect_images(single_run *self, hl_error *error) {
     return HL_OK;
 }
 
-static hl_status open_properties(single_run *self, hl_error *error) {
-    const experiment_step *step = self->plan->properties;
-    if (!step) return HL_OK;
-    return properties_open(self->model->interface, step->plugin, values_of(step), self->model->info,
-                           &self->properties, error);
-}
-
-/* Nothing that is named is passed over in silence. */
-static hl_status refuse_idle_steps(const single_run *self, hl_error *error) {
-    const experiment *plan = self->plan;
-    for (size_t i = 0; i < plan->extractor_count; ++i) {
-        const experiment_step *step = &plan->extractors[i];
-        if (step == plan->properties && !step->from) continue;
-        return yaml_fail(step->place, error, "%s: only a step of labels that builds on no other is run yet",
-                         step->plugin->name);
-    }
-    return HL_OK;
-}
-
 static hl_status find_property(const void *user, const char *name, const hl_selection **out,
                                hl_error *error) {
-    return properties_find(user, name, out, error);
+    return chain_property(user, name, out, error);
+}
+
+/* Whether it is known by now which heads carry a property, or that nothing says it. */
+static bool knows_properties(const single_run *self) {
+    return !self->plan->properties || chain_at(self->chain, plan_chain_properties(self->plan));
+}
+
+static hl_status bind_properties(single_run *self, hl_error *error) {
+    options_find_property *find = self->plan->properties ? find_property : NULL;
+    hl_status status = HL_OK;
+    for (size_t i = 0; i < self->plan->analysis_count && status == HL_OK; ++i) {
+        status = options_bind_properties(self->plan->analyses[i].values, find, self->chain, error);
+    }
+    return status;
 }
 
 static hl_status check_gallery(const single_run *self, hl_error *error) {
@@ -126,85 +121,15 @@ static hl_status check_gallery(const single_run *self, hl_error *error) {
                      strerror(errno));
 }
 
-/* A run finds out when it decodes them, each once; unless they would be left out, which is to be known before
- * anything asks about them. */
-static hl_status check_images(single_run *self, hl_error *error) {
-    if (!self->request->check_only && !self->plan->skip_unreadable) return HL_OK;
-    hl_status status = query_images_look(self->plan, error);
-    if (status == HL_OK) query_images_warn(self->plan, self->model->interface);
-    return status;
-}
-
-/* Everything that can be wrong with the experiment and is known without the weights. */
-static hl_status check(single_run *self, hl_error *error) {
-    hl_status status = open_model(self, error);
-    if (status == HL_OK) status = check_images(self, error);
-    if (status == HL_OK) status = check_gallery(self, error);
-    for (size_t i = 0; i < self->plan->extractor_count && status == HL_OK; ++i) {
-        status = bind_step(self, &self->plan->extractors[i], error);
-    }
-    if (status == HL_OK) status = refuse_idle_steps(self, error);
-    if (status == HL_OK) status = open_properties(self, error);
-    options_find_property *find = self->properties ? find_property : NULL;
-    for (size_t i = 0; i < self->plan->analysis_count && status == HL_OK; ++i) {
-        const experiment_step *step = &self->plan->analyses[i];
-        status = bind_step(self, step, error);
-        if (status == HL_OK) status = options_bind_properties(step->values, find, self->properties, error);
-    }
-    if (status == HL_OK) cut_texts_warn(&self->cut, self->model);
-    return status == HL_OK ? collect_images(self, error) : status;
-}
-
-hl_status single_run_open(hl_library *library, const hl_run_request *request, const experiment_source *source,
-                          const experiment_variant *variant, single_run **out, hl_error *error) {
-    *out = NULL;
-    single_run *self = calloc(1, sizeof *self);
-    if (!self) return hl_no_memory(error, "a run");
-    *self = (single_run){.library = library, .request = request, .source = source};
-    hl_status status = experiment_open(library->plugins, source, variant, &self->plan, error);
-    if (status == HL_OK) status = check(self, error);
-    if (status == HL_OK) {
-        *out = self;
-    } else {
-        single_run_close(self);
-    }
-    return status;
-}
-
-/* ---- what is run ---- */
-
 static const char *output_folder(const single_run *self) {
     return self->request->output ? self->request->output : self->plan->output;
 }
 
-static hl_status encode_texts(void *user, const char *const *texts, size_t count, float *out,
-                              hl_error *error) {
-    const single_run *self = user;
-    return engine_encode_texts(self->model, texts, count, out, NULL, error);
-}
-
-static hl_status encode_image(void *user, const hl_image *image, float *out, hl_error *error) {
-    const single_run *self = user;
-    const hl_ask *ask = asker_interface(self->asker);
-    return ask->embedding(ask, image, out, error);
-}
-
-static hl_status bind_directions(single_run *self, const experiment_step *steps, size_t count,
-                                 hl_error *error) {
-    direction_encoder encoder = {.user = self, .texts = encode_texts, .image = encode_image};
-    hl_status status = HL_OK;
-    for (size_t i = 0; i < count && status == HL_OK; ++i) {
-        status = options_bind_directions(steps[i].values, self->model->info->embed_dim, &encoder, error);
-    }
-    return status;
-}
-
-/* What the analyses will search besides codes of heads, so that an atlas which is made has it. */
-static uint32_t columns_asked(const single_run *self) {
-    const hl_model_info *info = self->model->info;
+/* What the steps will search besides codes of heads. */
+static uint32_t columns_of(const hl_model_info *info, const experiment_step *steps, size_t count) {
     uint32_t columns = 0;
-    for (size_t i = 0; i < self->plan->analysis_count; ++i) {
-        const experiment_step *step = &self->plan->analyses[i];
+    for (size_t i = 0; i < count; ++i) {
+        const experiment_step *step = &steps[i];
         for (uint32_t k = 0; k < step->plugin->option_count; ++k) {
             if (step->plugin->options[k].type != HL_HEADS) continue;
             const hl_value *heads = options_values(step->values)[k];
@@ -212,6 +137,14 @@ static uint32_t columns_asked(const single_run *self) {
         }
     }
     return columns;
+}
+
+/* So that an atlas which is made has all that will be asked for. */
+static uint32_t columns_asked(const single_run *self) {
+    const experiment *plan = self->plan;
+    const hl_model_info *info = self->model->info;
+    return columns_of(info, plan->extractors, plan->extractor_count) |
+           columns_of(info, plan->analyses, plan->analysis_count);
 }
 
 /* An atlas that the experiment gives no place lies among the results, where the next run finds it again. */
@@ -239,25 +172,104 @@ static hl_status open_asker(single_run *self, hl_error *error) {
                           .count = self->image_count,
                           .gallery = self->gallery};
     status = images_join(self->shown.store, self->images, self->image_count, error);
-    return status == HL_OK ? asker_open(self->asked, self->gallery, NULL, &self->asker, error) : status;
+    asker_findings found = chain_findings(self->chain);
+    return status == HL_OK ? asker_open(self->asked, self->gallery, &found, &self->asker, error) : status;
 }
 
-static hl_status load(single_run *self, hl_error *error) {
-    hl_status status = engine_load(self->model, error);
+/* A run finds out when it decodes them, each once; unless they would be left out, which is to be known before
+ * anything asks about them. */
+static hl_status check_images(single_run *self, hl_error *error) {
+    if (!self->request->check_only && !self->plan->skip_unreadable) return HL_OK;
+    hl_status status = query_images_look(self->plan, error);
+    if (status == HL_OK) query_images_warn(self->plan, self->model->interface);
+    return status;
+}
+
+static hl_status bind_steps(single_run *self, hl_error *error) {
+    const experiment *plan = self->plan;
+    hl_status status = HL_OK;
+    for (size_t i = 0; i < plan->extractor_count && status == HL_OK; ++i) {
+        status = bind_step(self, &plan->extractors[i], error);
+    }
+    for (size_t i = 0; i < plan->analysis_count && status == HL_OK; ++i) {
+        status = bind_step(self, &plan->analyses[i], error);
+    }
+    if (status == HL_OK) cut_texts_warn(&self->cut, self->model);
+    return status;
+}
+
+/* Everything that can be wrong with the experiment and is known without the weights. */
+static hl_status check(single_run *self, hl_error *error) {
+    hl_status status = open_model(self, error);
+    if (status == HL_OK) status = check_images(self, error);
+    if (status == HL_OK) status = check_gallery(self, error);
+    if (status == HL_OK) status = bind_steps(self, error);
+    if (status == HL_OK) status = collect_images(self, error);
     if (status == HL_OK) status = open_gallery(self, error);
+    if (status == HL_OK) status = plan_chain(self->plan, &self->chain, error);
     if (status == HL_OK) status = open_asker(self, error);
-    return status == HL_OK ? bind_directions(self, self->plan->analyses, self->plan->analysis_count, error)
-                           : status;
+    if (status == HL_OK) status = chain_run_light(self->chain, asker_interface(self->asker), error);
+    return status == HL_OK && knows_properties(self) ? bind_properties(self, error) : status;
+}
+
+hl_status single_run_open(hl_library *library, const hl_run_request *request, const experiment_source *source,
+                          const experiment_variant *variant, single_run **out, hl_error *error) {
+    *out = NULL;
+    single_run *self = calloc(1, sizeof *self);
+    if (!self) return hl_no_memory(error, "a run");
+    *self = (single_run){.library = library, .request = request, .source = source};
+    hl_status status = experiment_open(library->plugins, source, variant, &self->plan, error);
+    if (status == HL_OK) status = check(self, error);
+    if (status == HL_OK) {
+        *out = self;
+    } else {
+        single_run_close(self);
+    }
+    return status;
+}
+
+/* ---- what is run ---- */
+
+static hl_status encode_texts(void *user, const char *const *texts, size_t count, float *out,
+                              hl_error *error) {
+    const single_run *self = user;
+    return engine_encode_texts(self->model, texts, count, out, NULL, error);
+}
+
+static hl_status encode_image(void *user, const hl_image *image, float *out, hl_error *error) {
+    const single_run *self = user;
+    const hl_ask *ask = asker_interface(self->asker);
+    return ask->embedding(ask, image, out, error);
+}
+
+static hl_status bind_directions(single_run *self, const experiment_step *steps, size_t count,
+                                 hl_error *error) {
+    direction_encoder encoder = {.user = self, .texts = encode_texts, .image = encode_image};
+    hl_status status = HL_OK;
+    for (size_t i = 0; i < count && status == HL_OK; ++i) {
+        status = options_bind_directions(steps[i].values, self->model->info->embed_dim, &encoder, error);
+    }
+    return status;
+}
+
+/* Extractors first, for they may say which heads carry what analyses ask for. */
+static hl_status load(single_run *self, hl_error *error) {
+    const experiment *plan = self->plan;
+    bool pending = !knows_properties(self);
+    hl_status status = engine_load(self->model, error);
+    if (status == HL_OK) status = bind_directions(self, plan->extractors, plan->extractor_count, error);
+    if (status == HL_OK) status = chain_run(self->chain, asker_interface(self->asker), error);
+    if (status == HL_OK && pending) status = bind_properties(self, error);
+    return status == HL_OK ? bind_directions(self, plan->analyses, plan->analysis_count, error) : status;
 }
 
 static hl_status describe(single_run *self, hl_error *error) {
     hl_item *root = tree_root(self->results);
-    const hl_plugin *extractor = self->plan->properties ? self->plan->properties->plugin : NULL;
     hl_status status = describe_engine(self->model, root, error);
     if (status != HL_OK) return status;
     describe_cut_texts(&self->cut, self->model->info->context, root);
     query_images_describe(self->plan, root);
-    return describe_properties(self->properties, extractor ? extractor->name : NULL, root, error);
+    return plan_chain_describe(self->plan, self->chain, root, error);
 }
 
 /* The list that the analysis fills. */
@@ -316,13 +328,13 @@ static void unload(single_run *self) {
     asker_close(self->asker);
     asked_model_close(self->asked);
     nearest_close(self->gallery);
-    properties_close(self->properties);
+    chain_close(self->chain);
     engine_close(self->model);
     host_close(self->host);
     self->asker = NULL;
     self->asked = NULL;
     self->gallery = NULL;
-    self->properties = NULL;
+    self->chain = NULL;
     self->model = NULL;
     self->host = NULL;
 }

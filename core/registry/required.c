@@ -19,6 +19,8 @@ typedef struct required_function {
     { HL_MODEL, #NAME, offsetof(hl_model_api, NAME) }
 #define ANALYSIS(NAME)                                                                                       \
     { HL_ANALYSIS, #NAME, offsetof(hl_analysis_api, NAME) }
+#define EXTRACTOR(NAME)                                                                                      \
+    { HL_EXTRACTOR, #NAME, offsetof(hl_extractor_api, NAME) }
 #define REPORT(NAME)                                                                                         \
     { HL_REPORT, #NAME, offsetof(hl_report_api, NAME) }
 
@@ -30,7 +32,7 @@ static const required_function functions[] = {
     MODEL(load),          MODEL(basis),         MODEL(open_session), MODEL(close_session),
     MODEL(encode_images), MODEL(retain),        MODEL(release),      MODEL(bytes),
     MODEL(embedding),     MODEL(code),          MODEL(token_codes),  ANALYSIS(run),
-    REPORT(write),
+    EXTRACTOR(run),       REPORT(write),
 };
 
 static bool is_there(const void *table, size_t size, size_t offset) {

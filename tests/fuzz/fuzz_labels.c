@@ -9,8 +9,8 @@ static hl_component heads[4] = {{.name = "L0.H0", .kind = HL_HEAD},
                                 {.name = "L0.H1", .kind = HL_HEAD},
                                 {.name = "L1.H0", .kind = HL_HEAD}};
 
-static hl_status take(hl_label_sink *sink, const hl_label *label, hl_error *error) {
-    (void)sink, (void)error;
+static hl_status take(hl_finding *finding, const hl_label *label, hl_error *error) {
+    (void)finding, (void)error;
     if (!label->property || strncmp(label->head, "L", 1) != 0 || strlen(label->head) != 5) __builtin_trap();
     return HL_OK;
 }
@@ -23,10 +23,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
     if (!content) return 0;
     memcpy(content, bytes + 1, count - 1);
     content[count - 1] = '\0';
-    hl_label_sink sink = {.size = sizeof sink, .add = take};
+    hl_finding finding = {.size = sizeof finding, .label = take};
     hl_error error;
     bool labelled[3] = {false};
-    label_file self = {.model = &model, .path = "fuzz", .labelled = labelled, .sink = &sink, .error = &error};
+    label_file self = {
+        .model = &model, .path = "fuzz", .labelled = labelled, .finding = &finding, .error = &error};
     hl_status status = bytes[0] & 1 ? parsing_yaml("fuzz", content, count - 1, &self.root, &error)
                                     : parsing_json("fuzz", content, count - 1, &self.root, &error);
     if (status == HL_OK) status = check_labels(&self);

@@ -1,49 +1,90 @@
-/* Extractors: which heads carry which property.
+/* Extractors: what heads have in common, found by a chain of named steps.
  *
- * The way from a gallery to properties is a chain of typed steps: moments of codes -> descriptions (TextSpan)
- * -> labels -> verdicts (how good the labels are). An extractor declares which step it is. Labels are
- * many-to-many: a head may carry several properties with a weight each, say what they rest on, or abstain by
- * having none. Analyses never meet an extractor; they ask the host for the heads of a property.
+ *     extractors:
+ *       - {name: spans, plugin: textspan, pool: pool.txt}
+ *       - {name: labels, plugin: lexicon, from: spans}
+ *     properties: labels
  *
- * This version runs the step of labels. The inputs of the other steps will be further fields at the end of
- * hl_extractor_api. */
+ * A step gives descriptions of heads (TextSpan: Gandelsman, Efros and Steinhardt 2024, section 4), labels, or
+ * verdicts on them, and may build on one earlier step. It asks through hl_ask (moments, bases, texts, what
+ * the step that it builds on found) and hands over what it finds. It is run once, when somebody needs its
+ * answer: an experiment that names it, a later step, or an analysis that asks for a property. What it found
+ * is kept on disk, and not asked for again while model, gallery, options and files named in them are the
+ * same, unless it needs no weights. Analyses never meet an extractor; they ask for the heads of a property.
+ */
 #ifndef HEADLIGHT_EXTRACTOR_H
 #define HEADLIGHT_EXTRACTOR_H
 
-#include "host.h"
-#include "model.h"
-#include "option.h"
+#include "ask.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 typedef enum hl_step { HL_STEP_NONE = 0, HL_STEP_DESCRIPTIONS, HL_STEP_LABELS, HL_STEP_VERDICTS } hl_step;
 
-/* Of several labels with the same head and property the greatest weight counts. */
-typedef struct hl_label {
-    const char *head;     /* "L11.H3" */
+/* What follows is filled by plugins, with `size` first; strings and numbers are copied. A head is named as in
+ * the component table, "L11.H3". */
+
+/* One of the texts, or directions, by which a head is described. */
+struct hl_description {
+    uint32_t size;
+    const char *head;
+    uint32_t rank;          /* within the head: 1, 2, 3 ..., in this order */
+    const char *text;       /* NULL: a direction that nothing names */
+    const float *direction; /* embed_dim numbers; NULL: the text alone */
+    double variance, total; /* of the head's contributions that it explains; with all ranks before it */
+};
+
+/* Labels are many-to-many: a head may have several, and abstains by having none. Of several with the same
+ * head and property the greatest weight counts. */
+struct hl_label {
+    uint32_t size;
+    const char *head;
     const char *property; /* "colors" */
     double weight;        /* from 0, which says that the head does not carry it, to 1 */
-    const char *evidence; /* what it rests on, for people; may be NULL */
-} hl_label;
+    const char *evidence; /* what it rests on, for people: results and page show it; NULL: nothing is said */
+};
 
-/* Where labels go; strings are copied. */
-typedef struct hl_label_sink hl_label_sink;
-struct hl_label_sink {
+/* A number that says how good labels or descriptions are. */
+typedef struct hl_verdict {
     uint32_t size;
-    hl_status (*add)(hl_label_sink *sink, const hl_label *label, hl_error *error);
+    const char *score; /* "entanglement" */
+    int32_t layer;     /* from 0; -1: of the whole model */
+    double value;
+    double low, high; /* the ends of its interval; low > high: there is none */
+} hl_verdict;
+
+/* Where findings go. A step of descriptions calls `describe`, one of labels `label` and `alias`, one of
+ * verdicts `judge`; another's function is an error. A function that fails has said why: return its status.
+ * [the thread that called `run`] */
+typedef struct hl_finding hl_finding;
+struct hl_finding {
+    uint32_t size;
+    hl_status (*describe)(hl_finding *finding, const hl_description *description, hl_error *error);
+    hl_status (*label)(hl_finding *finding, const hl_label *label, hl_error *error);
 
     /* A further spelling under which an experiment may ask for the property, whether or not a head carries
      * it. A property's own name comes before spellings, and of equal spellings the first one counts. */
-    hl_status (*alias)(hl_label_sink *sink, const char *spelling, const char *property, hl_error *error);
+    hl_status (*alias)(hl_finding *finding, const char *spelling, const char *property, hl_error *error);
+
+    hl_status (*judge)(hl_finding *finding, const hl_verdict *verdict, hl_error *error);
 };
 
 typedef struct hl_extractor_api {
     uint32_t size;
     uint32_t step;  /* what it gives: an hl_step */
     uint32_t from;  /* what it builds on, of an earlier step; HL_STEP_NONE: nothing */
-    uint32_t needs; /* HL_NEEDS_..., option.h */
+    uint32_t needs; /* HL_NEEDS_..., option.h. Without HL_NEEDS_WEIGHTS it is run before any weight is read,
+                       so that `headlight run --check` finds what is wrong with a file of labels, and asks for
+                       no more than `ask->host`, `ask->model` and what `from` found */
 
-    /* HL_STEP_LABELS: `values` are those of the plugin's option table. [one thread at a time] */
-    hl_status (*labels)(const hl_host *host, const hl_model_info *model, const hl_value *const *values,
-                        hl_label_sink *sink, hl_error *error);
+    /* `values`: one for each row of the plugin's option table, in its order. [one thread at a time] */
+    hl_status (*run)(const hl_ask *ask, const hl_value *const *values, hl_finding *finding, hl_error *error);
 } hl_extractor_api;
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -33,7 +33,7 @@ typedef struct label_file {
     cJSON *root, *aliases;           /* aliases NULL: there are none */
     const cJSON *heads, *properties; /* NULL: the file has none */
     bool *labelled;                  /* by component */
-    hl_label_sink *sink;
+    hl_finding *finding;
     hl_error *error;
 } label_file;
 
@@ -174,9 +174,20 @@ static hl_status find_head(const label_file *self, const char *section, const ch
                    section, self->model->name, name);
 }
 
+/* What labels rest on: what the file says of itself, else its name. */
+static const char *evidence(const label_file *self) {
+    const char *source = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(self->root, "source"));
+    const char *slash = strrchr(self->path, '/');
+    return source && *source ? source : slash ? slash + 1 : self->path;
+}
+
 static hl_status add(const label_file *self, const char *head, const char *property, double weight) {
-    const hl_label label = {.head = head, .property = property, .weight = weight, .evidence = self->path};
-    return self->sink->add(self->sink, &label, self->error);
+    const hl_label label = {.size = sizeof label,
+                            .head = head,
+                            .property = property,
+                            .weight = weight,
+                            .evidence = evidence(self)};
+    return self->finding->label(self->finding, &label, self->error);
 }
 
 static hl_status add_labels(const label_file *self) {
@@ -231,21 +242,22 @@ static hl_status add_aliases(const label_file *self) {
     cJSON_ArrayForEach(spellings, self->aliases) {
         cJSON_ArrayForEach(spelling, spellings) {
             hl_status status =
-                self->sink->alias(self->sink, spelling->valuestring, spellings->string, self->error);
+                self->finding->alias(self->finding, spelling->valuestring, spellings->string, self->error);
             if (status != HL_OK) return status;
         }
     }
     return HL_OK;
 }
 
-static hl_status labels(const hl_host *host, const hl_model_info *model, const hl_value *const *values,
-                        hl_label_sink *sink, hl_error *error) {
+static hl_status read_labels(const hl_ask *ask, const hl_value *const *values, hl_finding *finding,
+                             hl_error *error) {
+    const hl_host *host = ask->host;
     label_file self = {.host = host,
-                       .model = model,
+                       .model = ask->model,
                        .path = values[PATH]->string,
                        .aliases_path = values[ALIASES]->given ? values[ALIASES]->string : NULL,
-                       .labelled = host->allocate(host, model->component_count, sizeof(bool)),
-                       .sink = sink,
+                       .labelled = host->allocate(host, ask->model->component_count, sizeof(bool)),
+                       .finding = finding,
                        .error = error};
     hl_status status = self.labelled ? open_files(&self) : hl_no_memory(error, "labels");
     if (status == HL_OK) status = add_labels(&self);
@@ -257,7 +269,7 @@ static hl_status labels(const hl_host *host, const hl_model_info *model, const h
     return status;
 }
 
-static const hl_extractor_api api = {.size = sizeof api, .step = HL_STEP_LABELS, .labels = labels};
+static const hl_extractor_api api = {.size = sizeof api, .step = HL_STEP_LABELS, .run = read_labels};
 
 HL_EXPORT const hl_plugin headlight_plugin = {
     HL_PLUGIN(HL_EXTRACTOR, "labels-file", "1.0.0", "properties of heads from a file of labels"),

@@ -1,18 +1,23 @@
-/* Which heads carry which property: the answers of an extractor plugin, kept. Knows labels, not what they
- * rest on. */
+/* Which heads carry which property: labels, put together by property. Knows labels, not what they rest on. */
 #ifndef PROPERTIES_H
 #define PROPERTIES_H
 
 #include "core/tree/tree.h"
 #include "headlight/extractor.h"
-#include "headlight/plugin.h"
 
 typedef struct properties properties;
 
-/* Asks the extractor, whose step must be labels, about the model. */
-hl_status properties_open(const hl_host *host, const hl_plugin *extractor, const hl_value *const *values,
-                          const hl_model_info *model, properties **out, hl_error *error);
+/* The model outlives it. */
+hl_status properties_open(const hl_model_info *model, properties **out, hl_error *error);
 void properties_close(properties *self); /* accepts NULL */
+
+/* Takes a label of a head of the model, number `component`, weight from 0 to 1; and a further spelling. */
+hl_status properties_label(properties *self, uint32_t component, const char *property, double weight,
+                           hl_error *error);
+hl_status properties_alias(properties *self, const char *spelling, const char *property, hl_error *error);
+
+/* Once all labels are there, and before the first question. */
+hl_status properties_finish(properties *self, hl_error *error);
 
 /* The property's heads in the component table's order, with their weights; owned by `self`. `name` may be
  * another spelling of it, the selection's name is the property's own. HL_FAILED, with a list of those that

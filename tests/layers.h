@@ -1,8 +1,8 @@
 /* The four operations that a tower consists of, as scenes; their rows are what tables of cases list. */
-#ifndef LAYERS_H
-#define LAYERS_H
+#ifndef TESTS_LAYERS_H
+#define TESTS_LAYERS_H
 
-#include "core/conformance/scene.h"
+#include "tests/operation.h"
 
 /* Any operation with operands of these dimensions and with its numbers (batch, scale ...). `absent`: a bit
  * for each operand that is not there, `in_place`: what may be the same matrix is. */

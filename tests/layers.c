@@ -1,7 +1,4 @@
-/* See layers.h. */
-#include "core/conformance/layers.h"
-
-#include <string.h>
+#include "tests/layers.h"
 
 /* One operation with its operands, whatever it is. */
 static hl_status run_rule(const hl_compute *compute, const test_scene *scene, const hl_matrix *m,

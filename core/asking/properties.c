@@ -1,8 +1,6 @@
 /* See properties.h. */
-#include "core/experiment/properties.h"
+#include "core/asking/properties.h"
 
-#include "core/registry/guard.h"
-#include "core/registry/registry.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,9 +18,7 @@ typedef struct alias {
 } alias;
 
 struct properties {
-    hl_label_sink sink; /* first: the one is cast to the other */
     const hl_model_info *model;
-    const char *extractor;
     property *list;
     size_t count;
     alias *aliases;
@@ -30,15 +26,6 @@ struct properties {
 };
 
 /* ---- taking labels ---- */
-
-static hl_status find_head(const properties *self, const char *name, uint32_t *out, hl_error *error) {
-    for (*out = 0; *out < self->model->component_count; ++*out) {
-        const hl_component *component = hl_component_at(self->model, *out);
-        if (component->kind == HL_HEAD && strcmp(component->name, name) == 0) return HL_OK;
-    }
-    return hl_fail(error, HL_USAGE, "extractor/%s labels the head %s, which the model %s lacks",
-                   self->extractor, name, self->model->name);
-}
 
 static property *add_property(properties *self, const char *name) {
     property *grown = reallocarray(self->list, self->count + 1, sizeof *grown);
@@ -63,26 +50,17 @@ static property *find_property(const properties *self, const char *name) {
     return NULL;
 }
 
-static hl_status add_label(hl_label_sink *sink, const hl_label *label, hl_error *error) {
-    properties *self = (properties *)sink;
-    uint32_t component;
-    hl_status status = find_head(self, label->head, &component, error);
-    if (status != HL_OK) return status;
-    if (!(label->weight >= 0 && label->weight <= 1)) {
-        return hl_fail(error, HL_FAILED,
-                       "extractor/%s gives %s the property %s with weight %g; expected 0 to 1",
-                       self->extractor, label->head, label->property, label->weight);
-    }
-    if (label->weight <= 0) return HL_OK;
-    property *known = find_property(self, label->property);
-    if (!known) known = add_property(self, label->property);
+hl_status properties_label(properties *self, uint32_t component, const char *name, double weight,
+                           hl_error *error) {
+    if (weight <= 0) return HL_OK;
+    property *known = find_property(self, name);
+    if (!known) known = add_property(self, name);
     if (!known) return hl_no_memory(error, "properties");
-    known->carried[component] = fmax(known->carried[component], label->weight);
+    known->carried[component] = fmax(known->carried[component], weight);
     return HL_OK;
 }
 
-static hl_status add_alias(hl_label_sink *sink, const char *spelling, const char *name, hl_error *error) {
-    properties *self = (properties *)sink;
+hl_status properties_alias(properties *self, const char *spelling, const char *name, hl_error *error) {
     alias *grown = reallocarray(self->aliases, self->alias_count + 1, sizeof *grown);
     if (!grown) return hl_no_memory(error, "spellings of properties");
     self->aliases = grown;
@@ -109,8 +87,8 @@ static hl_status make_selection(property *self, uint32_t component_count, hl_err
     return HL_OK;
 }
 
-/* Once all labels are there, so that no selection moves any more. */
-static hl_status make_selections(properties *self, hl_error *error) {
+/* No selection moves any more. */
+hl_status properties_finish(properties *self, hl_error *error) {
     hl_status status = HL_OK;
     if (self->count > 0) qsort(self->list, self->count, sizeof *self->list, compare_names);
     for (size_t i = 0; i < self->count && status == HL_OK; ++i) {
@@ -119,33 +97,11 @@ static hl_status make_selections(properties *self, hl_error *error) {
     return status;
 }
 
-static hl_status ask(properties *self, const hl_host *host, const hl_plugin *extractor,
-                     const hl_value *const *values, hl_error *error) {
-    hl_extractor_api api;
-    registry_table(extractor, &api, sizeof api);
-    if (api.step != HL_STEP_LABELS || !api.labels) {
-        return hl_fail(error, HL_USAGE, "extractor/%s gives no labels: `properties` needs one that does",
-                       extractor->name);
-    }
-    hl_status status = GUARD(extractor, error, api.labels(host, self->model, values, &self->sink, error));
-    return status == HL_OK ? make_selections(self, error) : status;
-}
-
-hl_status properties_open(const hl_host *host, const hl_plugin *extractor, const hl_value *const *values,
-                          const hl_model_info *model, properties **out, hl_error *error) {
-    *out = NULL;
-    properties *self = calloc(1, sizeof *self);
+hl_status properties_open(const hl_model_info *model, properties **out, hl_error *error) {
+    properties *self = *out = calloc(1, sizeof *self);
     if (!self) return hl_no_memory(error, "properties");
-    self->sink = (hl_label_sink){.size = sizeof self->sink, .add = add_label, .alias = add_alias};
     self->model = model;
-    self->extractor = extractor->name;
-    hl_status status = ask(self, host, extractor, values, error);
-    if (status == HL_OK) {
-        *out = self;
-    } else {
-        properties_close(self);
-    }
-    return status;
+    return HL_OK;
 }
 
 void properties_close(properties *self) {

@@ -1,0 +1,100 @@
+/* See chain_key.h. Every piece is added with its length, so that no two lists of pieces read alike. */
+#include "core/asking/chain_key.h"
+
+#include "core/io/input.h"
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+typedef struct key_maker {
+    checksum *sum;
+    const hl_ask *ask;
+    bool none; /* there is no key */
+} key_maker;
+
+static void add(const key_maker *self, const void *bytes, size_t count) {
+    uint64_t length = count;
+    checksum_add(self->sum, &length, sizeof length);
+    checksum_add(self->sum, bytes, count);
+}
+
+static void add_text(const key_maker *self, const char *text) {
+    add(self, text, strlen(text));
+}
+
+/* A file that cannot be read is for the extractor to complain of. */
+static hl_status add_file(key_maker *self, const char *path, hl_error *error) {
+    enum { PIECE = 1 << 16 };
+    struct stat about;
+    int file;
+    uint64_t size;
+    if (stat(path, &about) != 0 || !S_ISREG(about.st_mode) || input_open(path, &file, &size, NULL) != HL_OK) {
+        self->none = true;
+        return HL_OK;
+    }
+    char *piece = malloc(PIECE);
+    hl_status status = piece ? HL_OK : hl_no_memory(error, path);
+    for (uint64_t at = 0; at < size && status == HL_OK; at += PIECE) {
+        size_t count = size - at < PIECE ? (size_t)(size - at) : PIECE;
+        status = input_read_at(path, file, at, piece, count, error);
+        if (status == HL_OK) add(self, piece, count);
+    }
+    free(piece);
+    close(file);
+    return status;
+}
+
+static hl_status add_option(void *user, const hl_option *option, const hl_value *value,
+                            const char *const *written, size_t written_count, hl_error *error) {
+    key_maker *self = user;
+    hl_status status = HL_OK;
+    add_text(self, option->name);
+    for (size_t i = 0; i < written_count; ++i) add_text(self, written[i]);
+    if (option->type == HL_PATH) status = add_file(self, value->string, error);
+    for (size_t i = 0; value->images && i < value->count && status == HL_OK; ++i) {
+        status = add_file(self, value->images[i]->path, error);
+    }
+    size_t bytes = self->ask->model->embed_dim * sizeof(float);
+    for (size_t i = 0; value->directions && i < value->count; ++i) {
+        add(self, value->directions[i]->vector, bytes);
+    }
+    return status;
+}
+
+/* Which images there are, each as its file was when its codes were made. */
+static hl_status add_gallery(const key_maker *self, hl_error *error) {
+    nearest *searched = (nearest *)(uintptr_t)self->ask->gallery;
+    hl_status status = searched ? nearest_prepare(searched, 0, error) : HL_OK;
+    if (!searched || status != HL_OK) return status;
+    const atlas *codes = nearest_atlas(searched);
+    add_text(self, atlas_layout_of(codes)->fingerprint);
+    add(self, &atlas_layout_of(codes)->dtype, sizeof atlas_layout_of(codes)->dtype);
+    for (size_t i = 0; i < nearest_count(searched); ++i) {
+        int64_t file[2];
+        size_t image = nearest_at(searched, i);
+        atlas_file_of(codes, image, &file[0], &file[1]);
+        add_text(self, atlas_path(codes, image));
+        add(self, file, sizeof file);
+    }
+    return HL_OK;
+}
+
+hl_status chain_key_make(const chain_step *step, const hl_extractor_api *api, const char *before,
+                         const hl_ask *ask, char out[CHECKSUM_ROOM], hl_error *error) {
+    out[0] = '\0';
+    key_maker self = {.sum = checksum_begin(), .ask = ask};
+    if (!self.sum) return hl_no_memory(error, "the key of a step");
+    add_text(&self, step->plugin->name);
+    add_text(&self, step->plugin->version);
+    add_text(&self, before);
+    hl_status status = options_visit(step->values, add_option, &self, error);
+    if (status == HL_OK && (api->needs & HL_NEEDS_GALLERY)) status = add_gallery(&self, error);
+    checksum_end(self.sum, out);
+    if (status != HL_OK || self.none) out[0] = '\0';
+    return status;
+}
+
+void chain_key_text(const char key[CHECKSUM_ROOM], char out[CHAIN_KEY_ROOM]) {
+    snprintf(out, CHAIN_KEY_ROOM, "findings 1 %s", key);
+}

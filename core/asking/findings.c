@@ -1,0 +1,437 @@
+/* See findings.h. */
+#include "core/asking/findings.h"
+
+#include "core/asking/properties.h"
+#include "core/io/arena.h"
+#include "core/io/call.h"
+#include "core/registry/guard.h"
+#include "core/registry/registry.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct spelling {
+    const char *text, *property;
+} spelling;
+
+struct findings {
+    hl_finding sink; /* first: the one is cast to the other */
+    const hl_plugin *plugin;
+    const hl_model_info *model;
+    hl_extractor_api api;
+    arena memory; /* of all strings and directions */
+    hl_description *descriptions;
+    hl_label *labels;
+    spelling *spellings;
+    hl_verdict *verdicts;
+    size_t description_count, label_count, spelling_count, verdict_count;
+    properties *properties; /* of a step of labels */
+};
+
+/* ---- what a plugin hands over ---- */
+
+static hl_status no_memory(hl_error *error) {
+    return hl_no_memory(error, "what an extractor found");
+}
+
+/* Room for one more element behind `count`; NULL: no memory. */
+static void *grow(void **array, size_t count, size_t element) {
+    bool full = (count & (count - 1)) == 0; /* 0, 1, 2, 4, 8 ... */
+    void *grown = full ? reallocarray(*array, count ? 2 * count : 1, element) : *array;
+    if (!grown) return NULL;
+    *array = grown;
+    return memset((char *)grown + count * element, 0, element);
+}
+
+static hl_status keep(findings *self, const char **text, hl_error *error) {
+    if (!*text) return HL_OK;
+    *text = arena_copy_text(&self->memory, *text, strlen(*text));
+    return *text ? HL_OK : no_memory(error);
+}
+
+static hl_status check_step(const findings *self, uint32_t step, const char *what, hl_error *error) {
+    if (self->api.step == step) return HL_OK;
+    return hl_fail(error, HL_FAILED, "extractor/%s hands over %s, and its step gives none",
+                   self->plugin->name, what);
+}
+
+/* The component that a finding is about. */
+static hl_status find_head(const findings *self, const char *name, uint32_t *out, hl_error *error) {
+    for (*out = 0; name && *out < self->model->component_count; ++*out) {
+        const hl_component *component = hl_component_at(self->model, *out);
+        if (component->kind == HL_HEAD && strcmp(component->name, name) == 0) return HL_OK;
+    }
+    return hl_fail(error, HL_USAGE, "extractor/%s speaks of the head %s, which the model %s lacks",
+                   self->plugin->name, name ? name : "(none)", self->model->name);
+}
+
+/* The rank that the head's next description has. */
+static uint32_t next_rank(const findings *self, const char *head) {
+    for (size_t i = self->description_count; i-- > 0;) {
+        if (strcmp(self->descriptions[i].head, head) == 0) return self->descriptions[i].rank + 1;
+    }
+    return 1;
+}
+
+static hl_status check_description(const findings *self, const hl_description *given, hl_error *error) {
+    uint32_t component;
+    hl_status status = check_step(self, HL_STEP_DESCRIPTIONS, "a description", error);
+    if (status == HL_OK) status = find_head(self, given->head, &component, error);
+    if (status != HL_OK) return status;
+    const char *plugin = self->plugin->name;
+    if (!given->text && !given->direction) {
+        return hl_fail(error, HL_FAILED, "extractor/%s describes %s by neither a text nor a direction",
+                       plugin, given->head);
+    }
+    if (given->rank != next_rank(self, given->head)) {
+        return hl_fail(error, HL_FAILED, "extractor/%s gives %s a description of rank %u; expected %u",
+                       plugin, given->head, given->rank, next_rank(self, given->head));
+    }
+    bool finite = isfinite(given->variance) && isfinite(given->total);
+    for (uint32_t i = 0; given->direction && finite && i < self->model->embed_dim; ++i) {
+        finite = isfinite(given->direction[i]);
+    }
+    if (finite) return HL_OK;
+    return hl_fail(error, HL_FAILED, "extractor/%s gives %s a description with a number that is none", plugin,
+                   given->head);
+}
+
+static hl_status keep_direction(findings *self, const float **direction, hl_error *error) {
+    if (!*direction) return HL_OK;
+    size_t bytes = self->model->embed_dim * sizeof **direction;
+    float *kept = arena_take(&self->memory, bytes);
+    if (!kept) return no_memory(error);
+    *direction = memcpy(kept, *direction, bytes);
+    return HL_OK;
+}
+
+static hl_status describe(hl_finding *sink, const hl_description *given, hl_error *error) {
+    findings *self = (findings *)sink;
+    hl_description taken;
+    hl_status status = call_take(&taken, sizeof taken, given, "hl_description", error);
+    if (status == HL_OK) status = check_description(self, &taken, error);
+    if (status == HL_OK) status = keep(self, &taken.head, error);
+    if (status == HL_OK) status = keep(self, &taken.text, error);
+    if (status == HL_OK) status = keep_direction(self, &taken.direction, error);
+    if (status != HL_OK) return status;
+    hl_description *added =
+        grow((void **)&self->descriptions, self->description_count, sizeof *self->descriptions);
+    if (!added) return no_memory(error);
+    taken.size = sizeof taken;
+    *added = taken;
+    ++self->description_count;
+    return HL_OK;
+}
+
+static hl_status check_label(const findings *self, const hl_label *given, uint32_t *component,
+                             hl_error *error) {
+    hl_status status = check_step(self, HL_STEP_LABELS, "a label", error);
+    if (status == HL_OK) status = find_head(self, given->head, component, error);
+    if (status != HL_OK) return status;
+    if (!given->property || !*given->property) {
+        return hl_fail(error, HL_FAILED, "extractor/%s gives %s a property without a name",
+                       self->plugin->name, given->head);
+    }
+    if (given->weight >= 0 && given->weight <= 1) return HL_OK;
+    return hl_fail(error, HL_FAILED, "extractor/%s gives %s the property %s with weight %g; expected 0 to 1",
+                   self->plugin->name, given->head, given->property, given->weight);
+}
+
+static hl_status label(hl_finding *sink, const hl_label *given, hl_error *error) {
+    findings *self = (findings *)sink;
+    uint32_t component;
+    hl_label taken;
+    hl_status status = call_take(&taken, sizeof taken, given, "hl_label", error);
+    if (status == HL_OK) status = check_label(self, &taken, &component, error);
+    if (status == HL_OK)
+        status = properties_label(self->properties, component, taken.property, taken.weight, error);
+    if (status == HL_OK) status = keep(self, &taken.head, error);
+    if (status == HL_OK) status = keep(self, &taken.property, error);
+    if (status == HL_OK) status = keep(self, &taken.evidence, error);
+    if (status != HL_OK) return status;
+    hl_label *added = grow((void **)&self->labels, self->label_count, sizeof *self->labels);
+    if (!added) return no_memory(error);
+    taken.size = sizeof taken;
+    *added = taken;
+    ++self->label_count;
+    return HL_OK;
+}
+
+static hl_status alias(hl_finding *sink, const char *text, const char *property, hl_error *error) {
+    findings *self = (findings *)sink;
+    hl_status status = check_step(self, HL_STEP_LABELS, "a spelling of a property", error);
+    if (status != HL_OK) return status;
+    if (!text || !property) {
+        return hl_fail(error, HL_FAILED, "extractor/%s hands over a spelling without a text or a property",
+                       self->plugin->name);
+    }
+    status = properties_alias(self->properties, text, property, error);
+    if (status == HL_OK) status = keep(self, &text, error);
+    if (status == HL_OK) status = keep(self, &property, error);
+    if (status != HL_OK) return status;
+    spelling *added = grow((void **)&self->spellings, self->spelling_count, sizeof *self->spellings);
+    if (!added) return no_memory(error);
+    *added = (spelling){text, property};
+    ++self->spelling_count;
+    return HL_OK;
+}
+
+static hl_status judge(hl_finding *sink, const hl_verdict *given, hl_error *error) {
+    findings *self = (findings *)sink;
+    hl_verdict taken;
+    hl_status status = call_take(&taken, sizeof taken, given, "hl_verdict", error);
+    if (status == HL_OK) status = check_step(self, HL_STEP_VERDICTS, "a verdict", error);
+    if (status != HL_OK) return status;
+    bool whole = taken.score && *taken.score && taken.layer >= -1;
+    if (!whole || !isfinite(taken.value) || !isfinite(taken.low) || !isfinite(taken.high)) {
+        return hl_fail(error, HL_FAILED,
+                       "extractor/%s hands over a verdict without a name, a layer or finite numbers",
+                       self->plugin->name);
+    }
+    status = keep(self, &taken.score, error);
+    if (status != HL_OK) return status;
+    hl_verdict *added = grow((void **)&self->verdicts, self->verdict_count, sizeof *self->verdicts);
+    if (!added) return no_memory(error);
+    taken.size = sizeof taken;
+    *added = taken;
+    ++self->verdict_count;
+    return HL_OK;
+}
+
+/* ---- opening and closing ---- */
+
+static hl_status open_empty(const hl_plugin *extractor, const hl_model_info *model, findings **out,
+                            hl_error *error) {
+    findings *self = *out = calloc(1, sizeof *self);
+    if (!self) return no_memory(error);
+    self->sink = (hl_finding){
+        .size = sizeof self->sink, .describe = describe, .label = label, .alias = alias, .judge = judge};
+    self->plugin = extractor;
+    self->model = model;
+    registry_table(extractor, &self->api, sizeof self->api);
+    return self->api.step == HL_STEP_LABELS ? properties_open(model, &self->properties, error) : HL_OK;
+}
+
+static hl_status settle(hl_status status, findings **out, hl_error *error) {
+    if (status == HL_OK && (*out)->properties) status = properties_finish((*out)->properties, error);
+    if (status == HL_OK) return HL_OK;
+    findings_close(*out);
+    *out = NULL;
+    return status;
+}
+
+hl_status findings_ask(const hl_plugin *extractor, const hl_ask *ask, const hl_value *const *values,
+                       findings **out, hl_error *error) {
+    hl_status status = open_empty(extractor, ask->model, out, error);
+    if (status == HL_OK && !(*out)->api.run) {
+        status = hl_fail(error, HL_USAGE, "extractor/%s lacks the function `run`", extractor->name);
+    } else if (status == HL_OK) {
+        status = GUARD(extractor, error, (*out)->api.run(ask, values, &(*out)->sink, error));
+    }
+    return settle(status, out, error);
+}
+
+void findings_close(findings *self) {
+    if (!self) return;
+    properties_close(self->properties);
+    free(self->descriptions);
+    free(self->labels);
+    free(self->spellings);
+    free(self->verdicts);
+    arena_free(&self->memory);
+    free(self);
+}
+
+/* ---- answering ---- */
+
+const hl_description *findings_description(const findings *self, size_t index) {
+    return index < self->description_count ? &self->descriptions[index] : NULL;
+}
+
+const hl_label *findings_label(const findings *self, size_t index) {
+    return index < self->label_count ? &self->labels[index] : NULL;
+}
+
+hl_status findings_property(const findings *self, const char *name, const hl_selection **out,
+                            hl_error *error) {
+    *out = NULL;
+    if (self->properties) return properties_find(self->properties, name, out, error);
+    return hl_fail(error, HL_USAGE, "extractor/%s gives no labels", self->plugin->name);
+}
+
+hl_status findings_describe_heads(const findings *self, hl_item *heads, hl_error *error) {
+    return self->properties ? properties_describe(self->properties, heads, error) : HL_OK;
+}
+
+/* ---- as results ---- */
+
+static void write_text(hl_item *texts, const hl_description *of) {
+    hl_item *item = item_map(texts, NULL);
+    if (of->text) item_text(item, "text", of->text);
+    item_double(item, "variance", of->variance);
+    item_double(item, "total", of->total);
+}
+
+/* A head's descriptions, together where its first one is. */
+static void write_head(const findings *self, size_t first, hl_item *list) {
+    const char *head = self->descriptions[first].head;
+    hl_item *item = item_map(list, NULL);
+    item_text(item, "head", head);
+    hl_item *texts = item_list(item, "texts", HL_LIST);
+    for (size_t i = first; i < self->description_count; ++i) {
+        if (strcmp(self->descriptions[i].head, head) == 0) write_text(texts, &self->descriptions[i]);
+    }
+}
+
+static void write_label(const hl_label *of, hl_item *list) {
+    hl_item *item = item_map(list, NULL);
+    item_text(item, "head", of->head);
+    item_text(item, "property", of->property);
+    item_double(item, "weight", of->weight);
+    if (of->evidence) item_text(item, "evidence", of->evidence);
+}
+
+static void write_verdict(const hl_verdict *of, hl_item *list) {
+    hl_item *item = item_map(list, NULL);
+    item_text(item, "score", of->score);
+    if (of->layer < 0) {
+        item_text(item, "layer", "all");
+    } else {
+        item_whole(item, "layer", of->layer);
+    }
+    item_double(item, "value", of->value);
+    if (of->low > of->high) return;
+    item_double(item, "low", of->low);
+    item_double(item, "high", of->high);
+}
+
+void findings_write(const findings *self, hl_item *list) {
+    for (size_t i = 0; i < self->description_count; ++i) {
+        if (self->descriptions[i].rank == 1) write_head(self, i, list);
+    }
+    for (size_t i = 0; i < self->label_count; ++i) write_label(&self->labels[i], list);
+    for (size_t i = 0; i < self->verdict_count; ++i) write_verdict(&self->verdicts[i], list);
+}
+
+/* ---- kept on disk ---- */
+
+static void save_description(const findings *self, const hl_description *of, hl_item *list) {
+    uint32_t width = self->model->embed_dim;
+    hl_item *item = item_map(list, NULL);
+    item_text(item, "head", of->head);
+    item_whole(item, "rank", of->rank);
+    if (of->text) item_text(item, "text", of->text);
+    float *kept = of->direction ? item_grid(item, "direction", 1, width) : NULL;
+    if (kept) memcpy(kept, of->direction, width * sizeof *kept);
+    item_double(item, "variance", of->variance);
+    item_double(item, "total", of->total);
+}
+
+static void save_verdict(const hl_verdict *of, hl_item *list) {
+    hl_item *item = item_map(list, NULL);
+    item_text(item, "score", of->score);
+    item_whole(item, "layer", of->layer);
+    item_double(item, "value", of->value);
+    item_double(item, "low", of->low);
+    item_double(item, "high", of->high);
+}
+
+void findings_save(const findings *self, hl_item *root) {
+    hl_item *descriptions = item_list(root, "descriptions", HL_LIST);
+    for (size_t i = 0; i < self->description_count; ++i) {
+        save_description(self, &self->descriptions[i], descriptions);
+    }
+    hl_item *labels = item_list(root, "labels", HL_LIST);
+    for (size_t i = 0; i < self->label_count; ++i) write_label(&self->labels[i], labels);
+    hl_item *spellings = item_list(root, "spellings", HL_LIST);
+    for (size_t i = 0; i < self->spelling_count; ++i) {
+        hl_item *item = item_map(spellings, NULL);
+        item_text(item, "text", self->spellings[i].text);
+        item_text(item, "property", self->spellings[i].property);
+    }
+    hl_item *verdicts = item_list(root, "verdicts", HL_LIST);
+    for (size_t i = 0; i < self->verdict_count; ++i) save_verdict(&self->verdicts[i], verdicts);
+}
+
+static const char *text_of(const hl_node *map, const char *key) {
+    const hl_node *found = hl_get(map, key);
+    return found && found->type == HL_TEXT ? found->text : NULL;
+}
+
+/* JSON has a grid of one row as a list in a list. */
+static hl_status restore_direction(const findings *self, const hl_node *saved, float *out, hl_error *error) {
+    const hl_node *row = saved->first;
+    if (!row || row->count != self->model->embed_dim) return hl_fail(error, HL_FAILED, "another width");
+    const hl_node *number = row->first;
+    for (uint32_t i = 0; i < self->model->embed_dim; ++i, number = number->next) {
+        out[i] = (float)number->number;
+    }
+    return HL_OK;
+}
+
+static hl_status restore_description(findings *self, const hl_node *saved, float *room, hl_error *error) {
+    hl_description read = {.size = sizeof read,
+                           .head = text_of(saved, "head"),
+                           .rank = (uint32_t)hl_get_number(saved, "rank", 0),
+                           .text = text_of(saved, "text"),
+                           .variance = hl_get_number(saved, "variance", 0),
+                           .total = hl_get_number(saved, "total", 0)};
+    const hl_node *direction = hl_get(saved, "direction");
+    hl_status status = direction ? restore_direction(self, direction, room, error) : HL_OK;
+    if (direction) read.direction = room;
+    return status == HL_OK ? describe(&self->sink, &read, error) : status;
+}
+
+static hl_status restore_label(findings *self, const hl_node *saved, float *room, hl_error *error) {
+    (void)room;
+    hl_label read = {.size = sizeof read,
+                     .head = text_of(saved, "head"),
+                     .property = text_of(saved, "property"),
+                     .weight = hl_get_number(saved, "weight", -1),
+                     .evidence = text_of(saved, "evidence")};
+    return label(&self->sink, &read, error);
+}
+
+static hl_status restore_spelling(findings *self, const hl_node *saved, float *room, hl_error *error) {
+    (void)room;
+    return alias(&self->sink, text_of(saved, "text"), text_of(saved, "property"), error);
+}
+
+static hl_status restore_verdict(findings *self, const hl_node *saved, float *room, hl_error *error) {
+    (void)room;
+    hl_verdict read = {.size = sizeof read,
+                       .score = text_of(saved, "score"),
+                       .layer = (int32_t)hl_get_number(saved, "layer", -2),
+                       .value = hl_get_number(saved, "value", 0),
+                       .low = hl_get_number(saved, "low", 0),
+                       .high = hl_get_number(saved, "high", 0)};
+    return judge(&self->sink, &read, error);
+}
+
+static hl_status restore(findings *self, const hl_node *saved, hl_error *error) {
+    static const struct {
+        const char *key;
+        hl_status (*entry)(findings *, const hl_node *, float *, hl_error *);
+    } lists[] = {{"descriptions", restore_description},
+                 {"labels", restore_label},
+                 {"spellings", restore_spelling},
+                 {"verdicts", restore_verdict}};
+    float *room = calloc((size_t)self->model->embed_dim + 1, sizeof *room);
+    hl_status status = room ? HL_OK : no_memory(error);
+    for (size_t i = 0; i < sizeof lists / sizeof *lists && status == HL_OK; ++i) {
+        const hl_node *list = hl_get(saved, lists[i].key);
+        for (const hl_node *entry = list ? list->first : NULL; entry && status == HL_OK;
+             entry = entry->next) {
+            status = lists[i].entry(self, entry, room, error);
+        }
+    }
+    free(room);
+    return status;
+}
+
+hl_status findings_restore(const hl_plugin *extractor, const hl_model_info *model, const hl_node *saved,
+                           findings **out, hl_error *error) {
+    hl_status status = open_empty(extractor, model, out, error);
+    if (status == HL_OK) status = restore(*out, saved, error);
+    return settle(status, out, error);
+}

@@ -1,0 +1,34 @@
+/* What one step of the extractor chain found, as its plugin handed it over and checked on the way. */
+#ifndef FINDINGS_H
+#define FINDINGS_H
+
+#include "core/tree/tree.h"
+#include "headlight/extractor.h"
+#include "headlight/plugin.h"
+
+typedef struct findings findings;
+
+/* Asks the extractor, which outlives *out as does the model. */
+hl_status findings_ask(const hl_plugin *extractor, const hl_ask *ask, const hl_value *const *values,
+                       findings **out, hl_error *error);
+void findings_close(findings *self); /* accepts NULL */
+
+/* NULL past the end. */
+const hl_description *findings_description(const findings *self, size_t index);
+const hl_label *findings_label(const findings *self, size_t index);
+
+/* See properties.h; of labels only. */
+hl_status findings_property(const findings *self, const char *name, const hl_selection **out,
+                            hl_error *error);
+hl_status findings_describe_heads(const findings *self, hl_item *heads, hl_error *error);
+
+/* The step's "results": {"head", "texts": [{"text", "variance", "total"}]}, {"head", "property", "weight",
+ * "evidence"}, {"score", "layer", "value", "low", "high"}. */
+void findings_write(const findings *self, hl_item *list);
+
+/* All of it as a tree, and from one: for the cache. What is read is checked like what a plugin hands over. */
+void findings_save(const findings *self, hl_item *root);
+hl_status findings_restore(const hl_plugin *extractor, const hl_model_info *model, const hl_node *saved,
+                           findings **out, hl_error *error);
+
+#endif

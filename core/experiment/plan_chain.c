@@ -1,0 +1,86 @@
+/* See plan_chain.h. */
+#include "core/experiment/plan_chain.h"
+
+#include "core/experiment/run_description.h"
+#include <stdlib.h>
+
+static size_t number_of(const experiment *plan, const experiment_step *step) {
+    return step ? (size_t)(step - plan->extractors) : CHAIN_NONE;
+}
+
+size_t plan_chain_properties(const experiment *plan) {
+    return number_of(plan, plan->properties);
+}
+
+static hl_status note_property(void *user, const hl_option *option, const hl_value *value,
+                               const char *const *written, size_t written_count, hl_error *error) {
+    (void)value;
+    (void)written;
+    (void)error;
+    if (option->type == HL_PROPERTIES && written_count > 0) *(bool *)user = true;
+    return HL_OK;
+}
+
+static bool asks_for_properties(const experiment *plan) {
+    bool asks = false;
+    for (size_t i = 0; i < plan->analysis_count; ++i) {
+        options_visit(plan->analyses[i].values, note_property, &asks, NULL);
+    }
+    return asks;
+}
+
+static void want(const experiment *plan, chain *made) {
+    size_t answering = plan_chain_properties(plan);
+    for (size_t i = 0; i < plan->extractor_count; ++i) {
+        if (plan->extractors[i].name) chain_want(made, i);
+    }
+    if (answering == CHAIN_NONE) return;
+    if (chain_is_light(made, answering) || asks_for_properties(plan)) chain_want(made, answering);
+}
+
+hl_status plan_chain(const experiment *plan, chain **out, hl_error *error) {
+    *out = NULL;
+    chain_step *steps = calloc(plan->extractor_count + 1, sizeof *steps);
+    if (!steps) return hl_no_memory(error, "the chain of extractors");
+    for (size_t i = 0; i < plan->extractor_count; ++i) {
+        const experiment_step *step = &plan->extractors[i];
+        steps[i] = (chain_step){step->name, step->plugin, step->values, number_of(plan, step->from)};
+    }
+    hl_status status = chain_open(steps, plan->extractor_count, plan_chain_properties(plan), out, error);
+    if (status == HL_OK) want(plan, *out);
+    free(steps);
+    return status;
+}
+
+/* ---- in the results ---- */
+
+static hl_status describe_step(const experiment_step *step, const findings *found, hl_item *list,
+                               hl_error *error) {
+    hl_item *item = item_map(list, NULL);
+    item_text(item, "name", step->name);
+    item_text(item, "plugin", step->plugin->name);
+    if (step->from) item_text(item, "from", step->from->name);
+    hl_status status = describe_options(step->values, item, error);
+    if (status == HL_OK) findings_write(found, item_list(item, "results", HL_LIST));
+    return status;
+}
+
+static hl_status describe_heads(const experiment *plan, const findings *found, hl_item *root,
+                                hl_error *error) {
+    hl_item *section = item_map(root, "properties"), *heads = item_map(section, "heads");
+    item_text(section, "extractor", plan->properties->plugin->name);
+    return findings_describe_heads(found, heads, error);
+}
+
+hl_status plan_chain_describe(const experiment *plan, const chain *found, hl_item *root, hl_error *error) {
+    const findings *answering = chain_at(found, plan_chain_properties(plan));
+    hl_status status = answering ? describe_heads(plan, answering, root, error) : HL_OK;
+    hl_item *list = NULL;
+    for (size_t i = 0; i < plan->extractor_count && status == HL_OK; ++i) {
+        const experiment_step *step = &plan->extractors[i];
+        if (!step->name) continue;
+        if (!list) list = item_list(root, "extractors", HL_LIST);
+        status = describe_step(step, chain_at(found, i), list, error);
+    }
+    return status;
+}

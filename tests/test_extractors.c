@@ -1,0 +1,327 @@
+/* The chain of extractors, by the built command: steps that build on each other, what each finds in the
+ * results, what is kept of it, and what a step may not hand over. */
+#include "tests/experiment.h"
+#include "tests/mini.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { GALLERY = 24, TEXTS = 3, HEADS_ASKED = 2 };
+
+#define TEXT_LIST "[a red star, snow, a blue ring]"
+#define SPANS     "{name: spans, plugin: sample-spans, heads: [L3.H5, L2.H1], texts: " TEXT_LIST "}"
+#define NAMING    "{name: names, plugin: sample-naming, from: spans}"
+#define CHAIN     "extractors: [" SPANS ", " NAMING "]\n"
+#define QUERY     MINI_GALLERY "/scene-399.jpg"
+#define LABELS    "{name: labels, plugin: labels-file, path: " MINI_FOLDER "/labels.json}"
+
+static const char *const asked_heads[HEADS_ASKED] = {"L3.H5", "L2.H1"};
+static const char *const asked_texts[TEXTS] = {"a red star", "snow", "a blue ring"};
+
+static void install(const char *folder, const char *name) {
+    char *from = text("%s/%s.fixture", TEST_FIXTURES, name), *to = text("%s/%s.so", folder, name);
+    copy_file(from, to);
+    free(from);
+    free(to);
+}
+
+static char *plugins;
+
+/* A cache of its own, so that what earlier runs kept has no say. */
+static int open_setting(void **state) {
+    plugins = make_folder();
+    char *caches = text("%s/caches", plugins);
+    install(plugins, "sample_spans");
+    install(plugins, "sample_naming");
+    setenv("HEADLIGHT_PLUGIN_PATH", plugins, 1);
+    setenv("XDG_CACHE_HOME", caches, 1);
+    free(caches);
+    *state = NULL;
+    return 0;
+}
+
+static int close_setting(void **state) {
+    (void)state;
+    remove_folder(plugins);
+    return 0;
+}
+
+/* A folder with a small gallery. */
+static char *make_place(void) {
+    char *folder = make_folder(), *gallery = text("%s/gallery", folder);
+    put_scenes(gallery, 0, GALLERY);
+    free(gallery);
+    return folder;
+}
+
+#define MODEL        "model: {path: " MINI "}\ncompute: {backend: reference}\n"
+#define GALLERY_YAML "gallery: {images: gallery, dtype: f32}\n"
+
+static const cJSON *step_of(const outcome *got, int step) {
+    return cJSON_GetArrayItem(cJSON_GetObjectItem(got->root, "extractors"), step);
+}
+
+static const cJSON *found_by(const outcome *got, int step) {
+    return cJSON_GetObjectItem(step_of(got, step), "results");
+}
+
+/* ---- what the steps find ---- */
+
+/* Arrays of `headlight decompose` over the gallery: the contributions of all heads, and the texts. */
+typedef struct arrays {
+    npy_array heads, texts;
+} arrays;
+
+static npy_array load(const char *folder, const char *name) {
+    char *path = text("%s/arrays/%s.npy", folder, name);
+    npy_array found;
+    hl_error error;
+    assert_ok(npy_read(path, &found, &error), error);
+    free(path);
+    return found;
+}
+
+static arrays decompose(const char *folder) {
+    const char *words[16 + 2 * GALLERY] = {TEST_COMMAND, "decompose", "--model",
+                                           MINI,         "--backend", "reference"};
+    size_t count = 6;
+    char *out = text("%s/arrays", folder), *images[GALLERY];
+    for (size_t i = 0; i < GALLERY; ++i) {
+        images[i] = text("%s/gallery/scene-%03zu.jpg", folder, i);
+        words[count++] = "--image";
+        words[count++] = images[i];
+    }
+    for (size_t i = 0; i < TEXTS; ++i) {
+        words[count++] = "--text";
+        words[count++] = asked_texts[i];
+    }
+    words[count++] = "--out";
+    words[count++] = out;
+    assert_int_equal(run_program(words, NULL, NULL), 0);
+    for (size_t i = 0; i < GALLERY; ++i) free(images[i]);
+    free(out);
+    return (arrays){load(folder, "heads"), load(folder, "text_embedding")};
+}
+
+/* The variance over the images of c . t. */
+static double variance(const arrays *of, size_t layer, size_t head, size_t text_number) {
+    size_t layers = of->heads.shape[1], heads = of->heads.shape[2], width = of->heads.shape[3];
+    double sum = 0, square = 0;
+    for (size_t image = 0; image < GALLERY; ++image) {
+        const float *c = of->heads.data + ((image * layers + layer) * heads + head) * width;
+        double score = 0;
+        for (size_t j = 0; j < width; ++j) {
+            score += (double)c[j] * (double)of->texts.data[text_number * width + j];
+        }
+        sum += score;
+        square += score * score;
+    }
+    return square / GALLERY - pow(sum / GALLERY, 2);
+}
+
+static size_t likeliest(const double variances[TEXTS]) {
+    size_t best = 0;
+    for (size_t i = 1; i < TEXTS; ++i) best = variances[i] > variances[best] ? i : best;
+    return best;
+}
+
+static void steps_build_on_each_other(void **state) {
+    (void)state;
+    char *folder = make_place();
+    arrays truth = decompose(folder);
+    outcome got = run_in(folder, MODEL GALLERY_YAML CHAIN "properties: names\n", "");
+    need_success(&got);
+    assert_string_equal(field(step_of(&got, 0), "name"), "spans");
+    assert_string_equal(field(step_of(&got, 0), "plugin"), "sample-spans");
+    assert_string_equal(field(step_of(&got, 1), "from"), "spans");
+    assert_int_equal(cJSON_GetArraySize(found_by(&got, 0)), HEADS_ASKED);
+    for (int i = 0; i < HEADS_ASKED; ++i) {
+        const cJSON *described = cJSON_GetArrayItem(found_by(&got, 0), i);
+        const cJSON *texts = cJSON_GetObjectItem(described, "texts");
+        double expected[TEXTS], total = 0;
+        assert_string_equal(field(described, "head"), asked_heads[i]);
+        assert_int_equal(cJSON_GetArraySize(texts), TEXTS);
+        for (int t = 0; t < TEXTS; ++t) {
+            const cJSON *one = cJSON_GetArrayItem(texts, t);
+            expected[t] = variance(&truth, (size_t)(asked_heads[i][1] - '0'),
+                                   (size_t)(asked_heads[i][4] - '0'), (size_t)t);
+            total += expected[t];
+            assert_string_equal(field(one, "text"), asked_texts[t]);
+            assert_true(fabs(number_of(one, "variance") - expected[t]) < 1e-4 * expected[t]);
+            assert_true(fabs(number_of(one, "total") - total) < 1e-4 * total);
+        }
+        const cJSON *label = cJSON_GetArrayItem(found_by(&got, 1), i);
+        assert_string_equal(field(label, "head"), asked_heads[i]);
+        assert_string_equal(field(label, "property"), asked_texts[likeliest(expected)]);
+        assert_string_equal(field(label, "evidence"), "the largest variance");
+        assert_true(number_of(label, "weight") == 1);
+        const cJSON *heads = cJSON_GetObjectItem(cJSON_GetObjectItem(got.root, "properties"), "heads");
+        assert_string_equal(field(heads, asked_heads[i]), field(label, "property"));
+    }
+    free(truth.heads.data);
+    free(truth.texts.data);
+    end(&got);
+}
+
+/* Neighbours in what the chain says a property's heads are: those of the head itself. */
+static void analyses_ask_for_what_a_chain_named(void **state) {
+    (void)state;
+    outcome got = run_in(make_place(), MODEL GALLERY_YAML CHAIN "properties: names\n", "");
+    need_success(&got);
+    const cJSON *label = cJSON_GetArrayItem(found_by(&got, 1), 0), *other = label->next;
+    bool alone = strcmp(field(label, "property"), field(other, "property")) != 0;
+    char *analyses =
+        text("  - {plugin: property-neighbors, images: [" QUERY "], properties: [%s], count: 5}\n"
+             "  - {plugin: image-neighbors, images: [" QUERY "], heads: [%s], count: 5}\n",
+             field(label, "property"), alone ? "L3.H5" : "L3.H5 + L2.H1");
+    char *folder = got.folder;
+    forget(&got);
+    got = run_in(folder, MODEL GALLERY_YAML CHAIN "properties: names\n", analyses);
+    need_success(&got);
+    const cJSON *by_property = cJSON_GetObjectItem(results_of(&got, 0)->child, "neighbors");
+    const cJSON *by_head = cJSON_GetObjectItem(results_of(&got, 1)->child, "neighbors");
+    assert_int_equal(cJSON_GetArraySize(by_property), 5);
+    assert_true(cJSON_Compare(by_property, by_head, true));
+    free(analyses);
+    end(&got);
+}
+
+/* ---- when a step runs ---- */
+
+static size_t count_words(const char *in, const char *words) {
+    size_t count = 0;
+    for (; (in = strstr(in, words)); ++in) ++count;
+    return count;
+}
+
+static void expect_runs(const outcome *got, size_t spans, size_t names) {
+    assert_int_equal(count_words(got->errors, "sample-spans runs"), spans);
+    assert_int_equal(count_words(got->errors, "sample-naming runs"), names);
+}
+
+static void a_step_runs_when_somebody_needs_it(void **state) {
+    (void)state;
+    static const char asks[] = "  - {plugin: property-neighbors, images: [" QUERY "], properties: [snow]}\n";
+    static const char other[] = "  - {plugin: text-neighbors, texts: [snow], heads: [L3.H5]}\n";
+    static const struct {
+        const char *steps, *analyses;
+        size_t spans, names;
+    } cases[] = {
+        {"extractors: [" SPANS "]\nproperties: {extractor: sample-naming, from: spans}\n", other, 1, 0},
+        {"extractors: [{name: spans, plugin: sample-spans, heads: [L3.H5], texts: [snow]}]\n"
+         "properties: {extractor: sample-naming, from: spans}\n",
+         asks, 1, 1},
+        {"extractors: [" LABELS "]\nproperties: labels\n", "", 0, 0},
+        {CHAIN, other, 1, 1},
+    };
+    for (size_t i = 0; i < COUNT(cases); ++i) {
+        char *caches = text("%s/caches-%zu", plugins, i);
+        setenv("XDG_CACHE_HOME", caches, 1);
+        char *head = text("%s%s%s", MODEL, GALLERY_YAML, cases[i].steps);
+        outcome got = run_in(make_place(), head, cases[i].analyses);
+        need_success(&got);
+        expect_runs(&got, cases[i].spans, cases[i].names);
+        free(head);
+        free(caches);
+        end(&got);
+    }
+}
+
+/* What a step found is found again while all that it depends on is the same, to the byte. */
+static void what_was_found_is_kept(void **state) {
+    (void)state;
+    static const char again[] = MODEL GALLERY_YAML CHAIN "properties: names\n";
+    static const char other_text[] = MODEL GALLERY_YAML
+        "extractors: [{name: spans, plugin: sample-spans, heads: [L3.H5, L2.H1], texts: [a red star, fog, a "
+        "blue ring]}, " NAMING "]\nproperties: names\n";
+    char *caches = text("%s/kept", plugins), *folder = make_place();
+    char *results = text("%s/out/results.json", folder), *added = text("%s/gallery/another.jpg", folder);
+    setenv("XDG_CACHE_HOME", caches, 1);
+    outcome got = run_in(folder, again, "");
+    need_success(&got);
+    expect_runs(&got, 1, 1);
+    char *first = read_file(results, NULL);
+    forget(&got);
+    got = run_in(folder, again, "");
+    need_success(&got);
+    expect_runs(&got, 0, 0);
+    char *second = read_file(results, NULL);
+    assert_string_equal(first, second);
+    forget(&got);
+    got = run_in(folder, other_text, "");
+    need_success(&got);
+    expect_runs(&got, 1, 1);
+    forget(&got);
+    copy_file(QUERY, added);
+    got = run_in(folder, again, "");
+    need_success(&got);
+    expect_runs(&got, 1, 1);
+    free(first);
+    free(second);
+    free(added);
+    free(results);
+    free(caches);
+    end(&got);
+}
+
+/* ---- what goes wrong ---- */
+
+static void what_makes_no_sense_is_refused(void **state) {
+    (void)state;
+    static const struct {
+        const char *wrong, *words;
+        int status;
+    } cases[] = {
+        {"head", "sample-naming speaks of the head L99.H0", 2},
+        {"weight", "sample-naming gives L0.H0 the property colors with weight 1.5; expected 0 to 1", 1},
+        {"nan", "with weight nan; expected 0 to 1", 1},
+        {"unnamed", "a property without a name", 1},
+        {"verdict", "sample-naming hands over a verdict, and its step gives none", 1},
+        {"silent", "extractor/sample-naming: failed and did not say why", 1},
+        {"odd", "extractor/sample-naming: ended with the status 77", 1},
+        {"no-size", "hl_label", 2},
+    };
+    for (size_t i = 0; i < COUNT(cases); ++i) {
+        char *head =
+            text(MODEL GALLERY_YAML "extractors: [" SPANS ", {name: names, plugin: sample-naming, from: "
+                                    "spans, wrong: %s}]\n",
+                 cases[i].wrong);
+        outcome got = run_in(make_place(), head, "");
+        need_failure(&got, cases[i].status, cases[i].words);
+        assert_non_null(strstr(got.errors, "step \"names\""));
+        free(head);
+        end(&got);
+    }
+}
+
+/* A step that needs no weights is run by --check, any other is not. */
+static void checking_runs_what_needs_no_weights(void **state) {
+    (void)state;
+    char *folder = make_place(), *path = text("%s/check.yaml", folder), *errors;
+    write_text(path, "headlight: 1\noutput: out\n" MODEL GALLERY_YAML CHAIN);
+    assert_int_equal(run_command(NULL, &errors, "run", "--check", path, NULL), 0);
+    assert_null(strstr(errors, "runs"));
+    free(errors);
+    write_text(path, "headlight: 1\noutput: out\n" MODEL
+                     "extractors: [{name: labels, plugin: labels-file, path: check.yaml}]\n");
+    assert_int_equal(run_command(NULL, &errors, "run", "--check", path, NULL), 1);
+    assert_non_null(strstr(errors, "step \"labels\": "));
+    assert_non_null(strstr(errors, "check.yaml"));
+    free(errors);
+    free(path);
+    remove_folder(folder);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(steps_build_on_each_other),
+        cmocka_unit_test(analyses_ask_for_what_a_chain_named),
+        cmocka_unit_test(a_step_runs_when_somebody_needs_it),
+        cmocka_unit_test(what_was_found_is_kept),
+        cmocka_unit_test(what_makes_no_sense_is_refused),
+        cmocka_unit_test(checking_runs_what_needs_no_weights),
+    };
+    return cmocka_run_group_tests(tests, open_setting, close_setting);
+}
