@@ -1,18 +1,16 @@
 /* A transformer of pre-norm residual layers (Vaswani et al. 2017; Radford et al. 2021, section 2.4) on a
- * backend: what the image and the text tower share. Layers are run in two steps, between which their heads'
- * outputs can be looked at and changed. */
-#ifndef LAYER_STACK_H
-#define LAYER_STACK_H
+ * backend: what the image and the text tower share. */
+#ifndef TOWER_H
+#define TOWER_H
 
-#include "layer_tensors.h"
 #include "loader.h"
 
-typedef struct stack_layer {
+typedef struct tower_layer {
     norm ln_1, ln_2;
     hl_weight *query;     /* only in a layer that pools, which has `qkv` for keys and values only */
     hl_weight *qkv, *out; /* attention */
     hl_weight *mlp_in, *mlp_out;
-} stack_layer;
+} tower_layer;
 
 /* The tokens of a batch, sequence after sequence, and scratch of the same number of rows. */
 typedef struct scratch {
@@ -20,19 +18,20 @@ typedef struct scratch {
     hl_tensor *wide;       /* rows x the larger of 3 * width and hidden */
 } scratch;
 
-typedef struct layer_stack {
+typedef struct tower {
     const tower_shape *shape;
+    hl_activation activation;
     const hl_compute *compute;
     bool pools_last; /* the last layer computes only the first row of each sequence */
-    stack_layer *layers;
-} layer_stack;
+    tower_layer *layers;
+} tower;
 
-/* `out` has shape, compute and pools_last set; after a failure `layer_stack_free` frees what there is.
+/* `out` has shape, activation, compute and pools_last set; after a failure `tower_free` frees what there is.
  */
-hl_status layer_stack_load(loader *from, layer_stack *out);
-void layer_stack_free(layer_stack *t);
+hl_status tower_load(loader *from, tower *out);
+void tower_free(tower *t);
 
-hl_status scratch_open(const layer_stack *t, size_t rows, scratch *out, hl_error *error);
+hl_status scratch_open(const tower *t, size_t rows, scratch *out, hl_error *error);
 void scratch_free(const hl_compute *compute, scratch *s);
 
 static inline hl_matrix dense(hl_tensor *tensor, size_t offset, size_t rows, size_t cols) {
@@ -70,12 +69,12 @@ typedef struct attended {
     hl_matrix out;           /* out: one row for each query row */
 } attended;
 
-hl_status attend(const layer_stack *t, size_t number, const scratch *s, sequences in, attended *io,
+hl_status attend(const tower *t, size_t number, const scratch *s, sequences in, attended *io,
                  hl_error *error);
 
 /* x += heads W_O + b_O; then x += mlp(ln_2 x), all rows of x. `capture`, unless its tensor is NULL, gets the
  * MLP's output for every `step`th row. */
-hl_status finish_layer(const layer_stack *t, size_t number, const scratch *s, hl_matrix heads, hl_matrix x,
+hl_status finish_layer(const tower *t, size_t number, const scratch *s, hl_matrix heads, hl_matrix x,
                        size_t step, hl_matrix capture, hl_error *error);
 
 #endif

@@ -12,17 +12,15 @@ struct tokenizer {
     const hl_host *host;
     char *folder;
     size_t vocab_size;
-    int32_t pad;
     pthread_mutex_t lock;
     merges *merges; /* NULL until the first text; afterwards it never changes */
 };
 
-tokenizer *tokenizer_open(const hl_host *host, const char *folder, size_t vocab_size, int32_t pad) {
+tokenizer *tokenizer_open(const hl_host *host, const char *folder, size_t vocab_size) {
     tokenizer *out = calloc(1, sizeof *out);
     if (!out) return NULL;
     out->host = host;
     out->vocab_size = vocab_size;
-    out->pad = pad;
     out->folder = strdup(folder);
     if (out->folder && pthread_mutex_init(&out->lock, NULL) == 0) return out;
     free(out->folder);
@@ -254,7 +252,7 @@ static hl_status list_ids(tokenizer *t, const char *text, id_list *out, hl_error
 
 hl_status tokenizer_run(tokenizer *t, const char *text, size_t context, int32_t *ids, hl_error *error) {
     id_list list = {ids, 0, context};
-    for (size_t i = 0; i < context; ++i) ids[i] = t->pad;
+    memset(ids, 0, context * sizeof *ids);
     hl_status status = list_ids(t, text, &list, error);
     if (list.count == context) --list.count;
     add_id(&list, (int32_t)t->vocab_size - 1);

@@ -1,8 +1,8 @@
 /* What a pass is asked for, checked, in the form in which the pass needs it. */
-#ifndef PASS_PLAN_H
-#define PASS_PLAN_H
+#ifndef PLAN_H
+#define PLAN_H
 
-#include "image_tower.h"
+#include "headlight/model.h"
 
 /* What a trace will tell of a component. */
 typedef struct component_plan {
@@ -16,16 +16,15 @@ typedef struct layer_plan {
     bool heads, tokens, mlp;
 } layer_plan;
 
-typedef struct pass_plan {
+typedef struct plan {
     const hl_request *request; /* for the edits; NULL: nothing but the embedding */
     component_plan *components;
     layer_plan *layers;
     bool input;
-} pass_plan;
+} plan;
 
 /* HL_USAGE for whatever this model cannot do. */
-hl_status pass_plan_make(const image_tower *tower, const hl_request *request, pass_plan *out,
-                         hl_error *error);
-void pass_plan_free(pass_plan *plan);
+hl_status plan_make(const hl_model *model, const hl_request *request, plan *out, hl_error *error);
+void plan_free(plan *p);
 
 #endif

@@ -2,13 +2,13 @@
 #ifndef TRACE_H
 #define TRACE_H
 
-#include "pass_plan.h"
+#include "clip_vit.h"
 #include <stdatomic.h>
 
 /* One allocation. Pointers are NULL where the plan did not ask. */
 struct hl_trace {
     atomic_size_t references;
-    const image_tower *tower;
+    const hl_model *model;
     size_t bytes;
     double scale;     /* 1 / (sigma r) */
     float further[3]; /* 1 / (sigma r), mu / (sigma r), 1 / r */
@@ -22,9 +22,16 @@ struct hl_trace {
     _Alignas(max_align_t) unsigned char rest[]; /* what the pointers point to */
 };
 
-hl_trace *trace_new(const image_tower *tower, const pass_plan *plan); /* one reference; NULL: no memory */
+hl_trace *trace_new(const hl_model *model, const plan *p); /* one reference; NULL: no memory */
 
 /* Sets the embedding and what follows from it and from ln_post's mean and deviation. */
 hl_status trace_finish(hl_trace *trace, const float *embedding, const float statistics[2], hl_error *error);
+
+void trace_retain(hl_trace *trace);
+void trace_release(hl_trace *trace);
+size_t trace_bytes(const hl_trace *trace);
+void trace_embedding(const hl_trace *trace, float *out);
+hl_status trace_code(const hl_trace *trace, uint32_t component, float *out, hl_error *error);
+hl_status trace_token_codes(const hl_trace *trace, uint32_t component, float *out, hl_error *error);
 
 #endif

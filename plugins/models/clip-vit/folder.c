@@ -1,6 +1,7 @@
-/* See model_folder.h. */
-#include "model_folder.h"
+/* See folder.h. */
+#include "folder.h"
 
+#include "checkpoint.h"
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -51,33 +52,21 @@ static void list_found(const char *path, char *out, size_t room) {
     if (count > NAMED) append(out, room, ", ", "...");
 }
 
-void model_folder_hint(const model_files *files, const char *path, char *out, size_t room) {
-    bool no_config = is_missing(path, files->configuration), no_weights = is_missing(path, files->weights);
+void folder_hint(const char *path, char *out, size_t room) {
+    bool no_config = is_missing(path, CONFIG_FILE), no_weights = is_missing(path, WEIGHTS_FILE);
     out[0] = '\0';
     if (!no_config && !no_weights) return;
     list_found(path, out, room);
-    if (no_config) append(out, room, ", no ", files->configuration);
-    if (no_weights) append(out, room, ", no ", files->weights);
-    size_t used = strlen(out);
-    snprintf(out + used, room - used, ": %s reads %s and %s, %s", files->plugin, files->configuration,
-             files->weights, files->origin);
+    if (no_config) append(out, room, ", no ", CONFIG_FILE);
+    if (no_weights) append(out, room, ", no ", WEIGHTS_FILE);
+    append(out, room, ": ", "clip-vit reads " CONFIG_FILE " and " WEIGHTS_FILE ", ");
+    append(out, room, "as OpenCLIP publishes them; ", "open_clip.push_to_hf_hub.save_for_hf writes both ");
+    append(out, room, "from any model that open_clip loads", "");
 }
 
-hl_status model_folder_check(const model_files *files, const char *path, bool needs_weights,
-                             hl_error *error) {
+hl_status folder_check(const char *path, bool needs_weights, hl_error *error) {
     char hint[640];
-    if (!is_missing(path, files->configuration) && !(needs_weights && is_missing(path, files->weights)))
-        return HL_OK;
-    model_folder_hint(files, path, hint, sizeof hint);
+    if (!is_missing(path, CONFIG_FILE) && !(needs_weights && is_missing(path, WEIGHTS_FILE))) return HL_OK;
+    folder_hint(path, hint, sizeof hint);
     return hl_fail(error, HL_USAGE, "%s: %s", path, hint);
-}
-
-char *model_folder_name(const char *path) {
-    errno = 0;
-    char *whole = realpath(path, NULL);
-    if (!whole) return errno == ENOMEM ? NULL : strdup(path);
-    const char *slash = strrchr(whole, '/');
-    char *name = strdup(slash[1] ? slash + 1 : whole);
-    free(whole);
-    return name;
 }

@@ -29,8 +29,7 @@ hl_status load_vector(loader *from, tensor_spec spec, hl_tensor **out) {
     return c->api->upload(c->backend, from->numbers, (hl_matrix){*out, 0, 1, count, count}, from->error);
 }
 
-hl_status load_norm(loader *from, tensor_spec gain, tensor_spec shift, float epsilon, norm *out) {
-    out->epsilon = epsilon;
+hl_status load_norm(loader *from, tensor_spec gain, tensor_spec shift, norm *out) {
     out->width = gain.shape[0];
     TRY(load_vector(from, gain, &out->gain));
     return load_vector(from, shift, &out->shift);

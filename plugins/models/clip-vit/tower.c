@@ -1,11 +1,11 @@
 /* The transformer itself. Knows tensors and layers; never what a row stands for. */
-#include "layer_stack.h"
+#include "tower.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static hl_status load_layer(loader *from, const layer_stack *t, size_t number, stack_layer *out) {
+static hl_status load_layer(loader *from, const tower *t, size_t number, tower_layer *out) {
     const tower_shape *shape = t->shape;
 #define SPEC(SLOT) layer_tensor(shape, number, SLOT)
     size_t width = shape->width;
@@ -26,21 +26,21 @@ static hl_status load_layer(loader *from, const layer_stack *t, size_t number, s
     source.role = HL_ROLE_MLP_OUT;
     source.out = width;
     TRY(load_linear(from, &source, SPEC(MLP_OUT_WEIGHT), SPEC(MLP_OUT_BIAS), 0, &out->mlp_out));
-    TRY(load_norm(from, SPEC(LN_1_GAIN), SPEC(LN_1_SHIFT), shape->epsilon, &out->ln_1));
-    return load_norm(from, SPEC(LN_2_GAIN), SPEC(LN_2_SHIFT), shape->epsilon, &out->ln_2);
+    TRY(load_norm(from, SPEC(LN_1_GAIN), SPEC(LN_1_SHIFT), &out->ln_1));
+    return load_norm(from, SPEC(LN_2_GAIN), SPEC(LN_2_SHIFT), &out->ln_2);
 #undef SPEC
 }
 
-hl_status layer_stack_load(loader *from, layer_stack *out) {
+hl_status tower_load(loader *from, tower *out) {
     out->layers = calloc(out->shape->layers, sizeof *out->layers);
     if (!out->layers) return hl_no_memory(from->error, "a tower's layers");
     for (size_t i = 0; i < out->shape->layers; ++i) TRY(load_layer(from, out, i, &out->layers[i]));
     return HL_OK;
 }
 
-void layer_stack_free(layer_stack *t) {
+void tower_free(tower *t) {
     for (size_t i = 0; t->layers && i < t->shape->layers; ++i) {
-        stack_layer *l = &t->layers[i];
+        tower_layer *l = &t->layers[i];
         hl_weight *weights[] = {l->query, l->qkv, l->out, l->mlp_in, l->mlp_out};
         for (size_t j = 0; j < sizeof weights / sizeof *weights; ++j) {
             t->compute->api->free_weight(t->compute->backend, weights[j]);
@@ -56,7 +56,7 @@ static size_t wide_columns(const tower_shape *shape) {
     return 3 * shape->width > shape->hidden ? 3 * shape->width : shape->hidden;
 }
 
-hl_status scratch_open(const layer_stack *t, size_t rows, scratch *out, hl_error *error) {
+hl_status scratch_open(const tower *t, size_t rows, scratch *out, hl_error *error) {
     const hl_compute *c = t->compute;
     TRY(c->api->new_tensor(c->backend, rows * t->shape->width, &out->x, error));
     TRY(c->api->new_tensor(c->backend, rows * t->shape->width, &out->normed, error));
@@ -77,7 +77,7 @@ hl_status apply_norm(const hl_compute *compute, const norm *n, hl_matrix x, hl_m
                                      .shift = dense(n->shift, 0, 1, n->width),
                                      .out = out,
                                      .statistics = statistics,
-                                     .epsilon = n->epsilon};
+                                     .epsilon = 1e-5F};
     return compute->api->layer_norm(compute->backend, &operation, error);
 }
 
@@ -98,8 +98,8 @@ hl_status apply_copy(const hl_compute *compute, hl_matrix from, hl_matrix to, hl
 }
 
 /* Queries, keys and values: from one product, or, where the layer pools, from two. */
-static hl_status project(const layer_stack *t, const stack_layer *l, const scratch *s, sequences in,
-                         attended *io, hl_attention *operation, hl_error *error) {
+static hl_status project(const tower *t, const tower_layer *l, const scratch *s, sequences in, attended *io,
+                         hl_attention *operation, hl_error *error) {
     const hl_compute *c = t->compute;
     const hl_matrix none = {0};
     size_t rows = in.count * in.tokens, width = t->shape->width;
@@ -118,7 +118,7 @@ static hl_status project(const layer_stack *t, const stack_layer *l, const scrat
     return HL_OK;
 }
 
-hl_status attend(const layer_stack *t, size_t number, const scratch *s, sequences in, attended *io,
+hl_status attend(const tower *t, size_t number, const scratch *s, sequences in, attended *io,
                  hl_error *error) {
     static const size_t first_row = 0;
     size_t heads = t->shape->heads;
@@ -126,7 +126,7 @@ hl_status attend(const layer_stack *t, size_t number, const scratch *s, sequence
                               .probabilities = io->probabilities,
                               .batch = in.count,
                               .heads = heads,
-                              .scale = 1 / sqrtf((float)head_width(t->shape)),
+                              .scale = 1 / sqrtf((float)(t->shape->width / heads)),
                               .mask = in.mask,
                               .probes = &first_row,
                               .probe_count = io->probabilities.tensor ? 1 : 0};
@@ -136,16 +136,16 @@ hl_status attend(const layer_stack *t, size_t number, const scratch *s, sequence
     return t->compute->api->attention(t->compute->backend, &operation, error);
 }
 
-hl_status finish_layer(const layer_stack *t, size_t number, const scratch *s, hl_matrix heads, hl_matrix x,
+hl_status finish_layer(const tower *t, size_t number, const scratch *s, hl_matrix heads, hl_matrix x,
                        size_t step, hl_matrix capture, hl_error *error) {
     const hl_compute *c = t->compute;
     const hl_matrix none = {0};
-    const stack_layer *l = &t->layers[number];
+    const tower_layer *l = &t->layers[number];
     hl_matrix normed = dense(s->normed, 0, x.rows, x.cols);
     hl_matrix hidden = dense(s->wide, 0, x.rows, t->shape->hidden);
     TRY(apply_linear(c, l->out, heads, x, x, HL_IDENTITY, error));
     TRY(apply_norm(c, &l->ln_2, x, normed, none, error));
-    TRY(apply_linear(c, l->mlp_in, normed, none, hidden, t->shape->activation, error));
+    TRY(apply_linear(c, l->mlp_in, normed, none, hidden, t->activation, error));
     if (capture.tensor) {
         TRY(apply_linear(c, l->mlp_out, every(hidden, step), none, capture, HL_IDENTITY, error));
     }

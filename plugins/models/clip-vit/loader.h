@@ -3,13 +3,18 @@
 #ifndef LOADER_H
 #define LOADER_H
 
-#include "checkpoint/checkpoint.h"
-#include "checkpoint/try.h"
+#include "checkpoint.h"
+
+/* Leaves the calling function when a step failed. */
+#define TRY(STEP)                                                                                            \
+    do {                                                                                                     \
+        hl_status try_status = (STEP);                                                                       \
+        if (try_status) return try_status;                                                                   \
+    } while (0)
 
 typedef struct norm {
     hl_tensor *gain, *shift;
     size_t width;
-    float epsilon;
 } norm;
 
 /* Where weights come from and go to. `numbers` is on loan to one tensor after another. */
@@ -22,7 +27,7 @@ typedef struct loader {
 } loader;
 
 hl_status load_vector(loader *from, tensor_spec spec, hl_tensor **out);
-hl_status load_norm(loader *from, tensor_spec gain, tensor_spec shift, float epsilon, norm *out);
+hl_status load_norm(loader *from, tensor_spec gain, tensor_spec shift, norm *out);
 void free_norm(const hl_compute *compute, norm *n);
 
 /* Rows [first, first + what->out) of a matrix that is stored as out x in; no bias where bias.rank is 0.
