@@ -25,6 +25,9 @@ void write_config(const char *folder, const char *from, const char *what, const 
  */
 void add_tensor(const char *folder, const char *name, const char *dtype, const char *shape, size_t bytes);
 
+/* tiny-a without what head `head` of layer `layer` writes: its columns of W_O are zero. */
+char *folder_without_head(size_t layer, size_t head);
+
 /* ---- an open model ---- */
 
 typedef struct opened_model {

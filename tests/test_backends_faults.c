@@ -1,6 +1,6 @@
 /* What goes wrong in a backend: no memory, queued operations that fail late, operations or a library that are
  * not there. */
-#include "tests/layers.h"
+#include "tests/operation.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>

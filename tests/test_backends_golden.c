@@ -1,5 +1,5 @@
 /* `reference` against vectors that PyTorch made in double precision. */
-#include "tests/layers.h"
+#include "tests/operation.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 /* Tensors of every compute plugin, and of the fixture `opaque`: made, filled, copied, read. */
-#include "tests/layers.h"
+#include "tests/operation.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* Backends under several threads: used by two at once, and given more or fewer. */
-#include "tests/layers.h"
+#include "tests/operation.h"
 
 #include <pthread.h>
 #include <stdlib.h>

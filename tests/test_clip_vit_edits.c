@@ -6,37 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Where a tensor's f32 numbers begin in a .safetensors file that lies in memory. */
-static float *tensor_in(char *file, const char *name) {
-    uint64_t header;
-    size_t first;
-    memcpy(&header, file, sizeof header);
-    char *key = text("\"%s\":", name), *found = strstr(file + 8, key);
-    assert_non_null(found);
-    found = strstr(found, "\"data_offsets\":[");
-    assert_int_equal(sscanf(found, "\"data_offsets\":[%zu", &first), 1);
-    free(key);
-    return (float *)(void *)(file + 8 + header + first);
-}
-
-/* tiny-a without what head `head` of layer `layer` writes: its columns of W_O are zero. */
-static char *folder_without_head(size_t layer, size_t head) {
-    enum { WIDTH = 48, OWN = 16 };
-    char *folder = make_folder(), *path = text("%s/%s", folder, WEIGHTS);
-    copy_folder(TINY_A, folder);
-    size_t count;
-    char *file = read_file(path, &count);
-    char *name = text("visual.transformer.resblocks.%zu.attn.out_proj.weight", layer);
-    float *matrix = tensor_in(file, name);
-    for (size_t row = 0; row < WIDTH; ++row)
-        memset(matrix + row * WIDTH + head * OWN, 0, OWN * sizeof *matrix);
-    write_file(path, file, count);
-    free(name);
-    free(file);
-    free(path);
-    return folder;
-}
-
 static npy_array embeddings(const opened_model *m, hl_trace **traces, size_t count) {
     npy_array out = SHAPED(count, m->dim);
     for (size_t i = 0; i < count; ++i) api.embedding(traces[i], out.data + i * m->dim);

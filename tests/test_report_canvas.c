@@ -80,6 +80,24 @@ static void test_heat_lies_where_the_grid_does(void **state) {
     put_away(&it);
 }
 
+/* A model that squashes images sees all of each, and so the heat covers all of it. */
+static void test_heat_of_a_squashed_image_covers_it(void **state) {
+    (void)state;
+    easel it;
+    set_up(&it, HEAT("\"opacity\":1,", "[[0,1],[0,1]]"), 0, 1);
+    it.by.preprocess.resize = HL_RESIZE_SQUASH;
+    drawing drawn = draw_heat(&it);
+    colormap map;
+    colormap_make(&map);
+    /* cells 45 wide, whose middles have the cells' values */
+    for (size_t y = 0; y < 60; y++) {
+        assert_memory_equal(at(&drawn, 22, y), map.rgb[0], 3);
+        assert_memory_equal(at(&drawn, 67, y), map.rgb[COLORMAP_STEPS - 1], 3);
+    }
+    drawing_free(&drawn);
+    put_away(&it);
+}
+
 /* White in the middle of the cell that is above the threshold; not beside it, nor outside of the crop. */
 static void test_mask_is_white_above_the_threshold(void **state) {
     (void)state;
@@ -187,6 +205,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_difference_has_zero_in_the_middle),
         cmocka_unit_test(test_heat_lies_where_the_grid_does),
+        cmocka_unit_test(test_heat_of_a_squashed_image_covers_it),
         cmocka_unit_test(test_mask_is_white_above_the_threshold),
         cmocka_unit_test(test_large_images_are_drawn_small),
         cmocka_unit_test(test_small_images_grow_as_far_as_they_may),

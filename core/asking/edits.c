@@ -1,6 +1,7 @@
 /* See edits.h. */
 #include "core/asking/edits.h"
 
+#include "core/io/call.h"
 #include "core/io/sized.h"
 #include <stdlib.h>
 #include <string.h>
@@ -64,11 +65,13 @@ static hl_status make_name(edit_list *self, const engine *model, hl_error *error
     return HL_OK;
 }
 
-static hl_status add(edit_list *self, const hl_edit **room, const engine *model, const hl_edit *edit,
+static hl_status add(edit_list *self, const hl_edit **room, const engine *model, const hl_edit *given,
                      hl_error *error) {
-    hl_status status = check(model, edit, error);
+    hl_edit edit;
+    hl_status status = call_take(&edit, sizeof edit, given, "hl_edit", error);
+    if (status == HL_OK) status = check(model, &edit, error);
     if (status != HL_OK) return status;
-    room[self->list.count] = copy(model, edit);
+    room[self->list.count] = copy(model, &edit);
     if (!room[self->list.count]) return hl_no_memory(error, "edits");
     ++self->list.count;
     return HL_OK;

@@ -155,8 +155,11 @@ static hl_status open_engine(bench *self, hl_library *library, unsigned threads,
                                            .random_weights = true,
                                            .seed = 1},
                                 .batch = self->largest_batch};
-    hl_status status =
-        engine_start(library, request->backend, threads, &settings, &self->host, &self->model, error);
+    const engine_choice choice = {.backend = request->backend,
+                                  .compute = request->compute,
+                                  .compute_count = request->compute_count,
+                                  .threads = threads};
+    hl_status status = engine_start(library, &choice, &settings, &self->host, &self->model, error);
     return status == HL_OK ? engine_load(self->model, error) : status;
 }
 

@@ -68,10 +68,13 @@ static hl_status find_rectangle(decompose *self, hl_error *error) {
 
 static hl_status open_model(decompose *self, hl_library *library, hl_error *error) {
     const hl_decompose_request *request = self->request;
+    const engine_choice choice = {.backend = request->backend,
+                                  .compute = request->compute,
+                                  .compute_count = request->compute_count,
+                                  .threads = request->threads};
     engine_settings settings = {.source = {.size = sizeof(hl_model_source), .path = request->model},
                                 .batch = IMAGES_PER_PASS};
-    hl_status status = engine_start(library, request->backend, request->threads, &settings, &self->host,
-                                    &self->model, error);
+    hl_status status = engine_start(library, &choice, &settings, &self->host, &self->model, error);
     if (status != HL_OK) return status;
     self->info = self->model->info;
     self->tokens = engine_tokens(self->model);

@@ -179,25 +179,13 @@ hl_status engine_open(host *host_, const registry *plugins, const engine_setting
     return HL_OK;
 }
 
-hl_status engine_start(hl_library *library, const char *backend, unsigned threads, engine_settings *settings,
-                       host **made, engine **out, hl_error *error) {
-    *made = NULL;
-    *out = NULL;
-    hl_status status = HL_OK;
-    if (backend && strcmp(backend, "auto") != 0) {
-        status = registry_need(library->plugins, HL_COMPUTE, backend, "--backend", &settings->compute_plugin,
-                               error);
-    }
-    if (status == HL_OK) status = host_open(&library->settings, threads, made, error);
-    return status == HL_OK ? engine_open(*made, library->plugins, settings, out, error) : status;
+hl_status engine_choose_backend(engine *self, hl_error *error) {
+    if (self->compute_plugin) return HL_OK;
+    return backend_choice(self->interface, self->plugins, &self->compute_plugin, &self->fallback, error);
 }
 
 static hl_status open_backend(engine *self, hl_error *error) {
-    hl_status status = HL_OK;
-    if (!self->compute_plugin) {
-        status =
-            backend_choice(self->interface, self->plugins, &self->compute_plugin, &self->fallback, error);
-    }
+    hl_status status = engine_choose_backend(self, error);
     if (status != HL_OK) return status;
     if (!self->compute_values) {
         status = options_read(self->compute_plugin, NULL, NULL, &self->compute_defaults, error);
@@ -262,6 +250,8 @@ void engine_close(engine *self) {
     free(self->others);
     options_free(self->model_defaults);
     options_free(self->compute_defaults);
+    options_free(self->compute_given);
+    yaml_close(self->compute_written);
     pthread_mutex_destroy(&self->passing);
     pthread_mutex_destroy(&self->making);
     free(self->counts);

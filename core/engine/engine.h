@@ -26,8 +26,10 @@ typedef struct engine {
     const hl_plugin *compute_plugin, *model_plugin;
     const hl_value *const *compute_values;
     option_values *compute_defaults, *model_defaults; /* where the caller gave no values */
-    hl_compute compute;                               /* complete: see compute.h */
-    hl_error fallback;                                /* see backend_choice.h */
+    yaml_file *compute_written;                       /* as words, and these read; NULL: it did not */
+    option_values *compute_given;
+    hl_compute compute; /* complete: see compute.h */
+    hl_error fallback;  /* see backend_choice.h */
     hl_model_api api;
     hl_model *model;
     hl_model_info description;
@@ -63,9 +65,20 @@ hl_status engine_check_folder(const char *path, hl_error *error);
 /* Opens the model; checks all that can be checked without reading weights or opening a backend. */
 hl_status engine_open(host *host, const registry *plugins, const engine_settings *settings, engine **out,
                       hl_error *error);
-/* The same for a command: with a host of its own and, unless it is NULL or "auto", the backend of this name.
- * What was made is the caller's to close, also after a failure. */
-hl_status engine_start(hl_library *library, const char *backend, unsigned threads, engine_settings *settings,
+/* `auto` settled, before the backend is opened; its name is then known. */
+hl_status engine_choose_backend(engine *self, hl_error *error);
+
+/* The backend as a command or a program names it. */
+typedef struct engine_choice {
+    const char *backend;        /* NULL or "auto": the best */
+    const char *const *compute; /* its options, "KEY=VALUE" */
+    size_t compute_count;
+    unsigned threads; /* 0: all cores */
+} engine_choice;
+
+/* The same for a command: with a host of its own and the backend that it names. What was made is the caller's
+ * to close, also after a failure. */
+hl_status engine_start(hl_library *library, const engine_choice *choice, engine_settings *settings,
                        host **made, engine **out, hl_error *error);
 /* Numbers of one image as the model takes it. */
 size_t engine_pixels(const engine *self);

@@ -52,11 +52,14 @@ static hl_status parse_columns(const char *text, uint32_t *out, hl_error *error)
 static hl_status make_atlas(hl_library *library, const hl_index_request *request,
                             const index_settings *settings, hl_error *error) {
     engine_settings wanted = {.source = {.size = sizeof(hl_model_source), .path = request->model}};
+    const engine_choice choice = {.backend = request->backend,
+                                  .compute = request->compute,
+                                  .compute_count = request->compute_count,
+                                  .threads = request->threads};
     host *made;
     engine *model;
     gallery *images = NULL;
-    hl_status status =
-        engine_start(library, request->backend, request->threads, &wanted, &made, &model, error);
+    hl_status status = engine_start(library, &choice, &wanted, &made, &model, error);
     if (status == HL_OK) status = gallery_open(request->images, &images, error);
     if (status == HL_OK) {
         status = (settings->shared ? index_shared : index_gallery)(model, images, settings, error);

@@ -2,6 +2,9 @@
  */
 #include "plugins/models/clip-vit/config.c"
 
+#include <math.h>
+#include <stdlib.h>
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
 
 static void check_tower(const tower_shape *tower) {
@@ -18,10 +21,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
     memcpy(json, bytes, count);
     json[count] = '\0';
     if (config_parse("fuzz", json, count, &config, &error) == HL_OK) {
-        check_tower(&config.image);
-        check_tower(&config.text);
-        if (!config.grid || config.grid * config.patch > config.image_size || !config.embed_dim)
-            __builtin_trap();
+        const image_shape *image = &config.image;
+        check_tower(&image->layers);
+        check_tower(&config.text.layers);
+        if (!image->grid || image->grid * image->patch > image->size || !image->embed_dim) __builtin_trap();
         for (int i = 0; i < 3; ++i) {
             if (!isfinite(config.mean[i]) || !(config.deviation[i] > 0)) __builtin_trap();
         }

@@ -1,6 +1,6 @@
 /* The merges file of model/clip-vit: any bytes are refused or become a table in which every merge can be
  * found. */
-#include "plugins/models/clip-vit/merges.c"
+#include "plugins/shared/byte-pairs/merges.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
 

@@ -1,5 +1,5 @@
 /* Any bytes as a merges file that may be packed: refused, or a table with a symbol for every byte. */
-#include "plugins/models/clip-vit/merges.c"
+#include "plugins/shared/byte-pairs/merges.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
 

@@ -5,6 +5,7 @@
 
 static struct {
     const char *model, *backend;
+    text_list compute;
     number_list batches, threads;
     unsigned runs, images;
     bool json, search;
@@ -17,6 +18,8 @@ static const argument table[] = {
     {"--images", "N", ARGUMENT_NUMBER, .min = 1, .max = 100000000, .target = &wish.images,
      .help = "images to search; default 50000"},
     {"--backend", "NAME", ARGUMENT_TEXT, .target = &wish.backend, .help = "the compute plugin; default auto"},
+    {"--compute", "KEY=VALUE", ARGUMENT_TEXTS, .target = &wish.compute,
+     .help = "an option of the compute plugin, see `headlight plugins compute/NAME`"},
     {"--batch", "N", ARGUMENT_NUMBERS, .min = 1, .max = 4096, .target = &wish.batches,
      .help = "images in a pass; default 1 and 32"},
     {"--threads", "N", ARGUMENT_NUMBERS, .max = 1024, .target = &wish.threads,
@@ -31,8 +34,8 @@ static const argument table[] = {
 static const unsigned all_cores = 0;
 
 static hl_status bench_search(hl_library *library, const hl_call *call, hl_error *error) {
-    if (wish.model || wish.backend || wish.batches.count > 0) {
-        return hl_fail(error, HL_USAGE, "--search goes without --model, --backend and --batch");
+    if (wish.model || wish.backend || wish.compute.count > 0 || wish.batches.count > 0) {
+        return hl_fail(error, HL_USAGE, "--search goes without --model, --backend, --compute and --batch");
     }
     const unsigned *threads = wish.threads.count > 0 ? wish.threads.items : &all_cores;
     size_t count = wish.threads.count > 0 ? wish.threads.count : 1;
@@ -57,6 +60,8 @@ static hl_status bench_tower(hl_library *library, const hl_call *call, hl_error 
         .size = sizeof request,
         .model = wish.model,
         .backend = wish.backend,
+        .compute = wish.compute.items,
+        .compute_count = wish.compute.count,
         .batches = count > 0 ? batches : usual_batches,
         .batch_count = count > 0 ? count : 2,
         .threads = wish.threads.count > 0 ? wish.threads.items : &all_cores,

@@ -3,7 +3,7 @@
 
 static struct {
     const char *model, *pixels, *text_file, *backend, *out;
-    text_list images, texts;
+    text_list images, texts, compute;
     unsigned threads;
     bool tokens;
 } wish;
@@ -16,6 +16,8 @@ static const argument table[] = {
     {"--text", "TEXT", ARGUMENT_TEXTS, .target = &wish.texts, .help = "a text"},
     {"--texts", "FILE", ARGUMENT_TEXT, .target = &wish.text_file, .help = "more texts, one a line"},
     {"--backend", "NAME", ARGUMENT_TEXT, .target = &wish.backend, .help = "the compute plugin; default auto"},
+    {"--compute", "KEY=VALUE", ARGUMENT_TEXTS, .target = &wish.compute,
+     .help = "an option of the compute plugin, see `headlight plugins compute/NAME`"},
     {"--threads", "N", ARGUMENT_NUMBER, .max = 1024, .target = &wish.threads, .help = "default 0: all cores"},
     {"--tokens", NULL, ARGUMENT_FLAG, .target = &wish.tokens, .help = "write tokens.npy too"},
     {"--out", "DIR", ARGUMENT_TEXT, .required = true, .target = &wish.out, .help = "where the arrays go"},
@@ -36,6 +38,8 @@ static hl_status run(hl_library *library, const hl_call *call, hl_error *error) 
         .text_count = wish.texts.count,
         .text_file = wish.text_file,
         .backend = wish.backend,
+        .compute = wish.compute.items,
+        .compute_count = wish.compute.count,
         .threads = wish.threads,
         .tokens = wish.tokens,
         .output = wish.out,

@@ -10,6 +10,7 @@
 
 static struct {
     const char *model, *images, *out, *layers, *dtype, *columns, *share, *backend;
+    text_list compute;
     unsigned shard_size, batch, threads;
     bool prune;
 } wish;
@@ -33,6 +34,8 @@ static const argument table[] = {
     {"--batch", "N", ARGUMENT_NUMBER, .min = 1, .max = 4096, .target = &wish.batch,
      .help = "images in one pass of one thread; default 8"},
     {"--backend", "NAME", ARGUMENT_TEXT, .target = &wish.backend, .help = "the compute plugin; default auto"},
+    {"--compute", "KEY=VALUE", ARGUMENT_TEXTS, .target = &wish.compute,
+     .help = "an option of the compute plugin, see `headlight plugins compute/NAME`"},
     {"--threads", "N", ARGUMENT_NUMBER, .max = 1024, .target = &wish.threads, .help = "default 0: all cores"},
     {"--prune", NULL, ARGUMENT_FLAG, .target = &wish.prune,
      .help = "drop vanished images even if they are more than half of the atlas"},
@@ -141,6 +144,8 @@ static hl_status run(hl_library *library, const hl_call *call, hl_error *error) 
         .shard_size = wish.shard_size,
         .batch = wish.batch,
         .backend = wish.backend,
+        .compute = wish.compute.items,
+        .compute_count = wish.compute.count,
         .threads = wish.threads,
         .prune = wish.prune,
     };

@@ -7,6 +7,7 @@
 #ifndef HEADLIGHT_LIBRARY_H
 #define HEADLIGHT_LIBRARY_H
 
+#include "ask.h"
 #include "error.h"
 #include "host.h"
 #include "plugin.h"
@@ -94,6 +95,44 @@ HL_EXPORT const char *hl_kind_name(uint32_t kind);
  * control group has time for. At least 1. [any thread] */
 HL_EXPORT unsigned hl_usable_cores(void);
 
+/* ---- questions: ask.h says what can be asked ---- */
+
+typedef struct hl_ask_settings {
+    uint32_t size;
+    const char *model;          /* a folder */
+    const char *backend;        /* NULL or "auto": the best */
+    const char *const *compute; /* options of the backend, "KEY=VALUE" each */
+    size_t compute_count;
+    unsigned threads; /* 0: all cores */
+    size_t batch;     /* texts in one pass; 0: the default */
+} hl_ask_settings;
+
+/* Opens a model; its weights are loaded when the first question needs them. `call` is copied and watches and
+ * stops every question asked through *ask; what it points to lives until hl_ask_close. The library outlives
+ * *ask. [any thread] */
+HL_EXPORT hl_status hl_ask_open(hl_library *library, const hl_call *call, const hl_ask_settings *settings,
+                                const hl_ask **ask, hl_error *error);
+
+/* Another conversation with the same loaded model, under a call of its own: stopping one stops no other. What
+ * was computed for a handle of one serves the others. [any thread] */
+HL_EXPORT hl_status hl_ask_share(const hl_ask *ask, const hl_call *call, const hl_ask **other,
+                                 hl_error *error);
+
+/* Accepts NULL. The model goes with the last; handles are released, and edited conversations closed, before.
+ */
+HL_EXPORT void hl_ask_close(const hl_ask *ask);
+
+/* What the model has done since it was opened, for tests and for the curious. The caller sets `size`. [any
+ * thread] */
+typedef struct hl_ask_counts {
+    uint32_t size;
+    uint64_t image_passes, images; /* and how many images these had in all */
+    uint64_t text_passes, texts;
+} hl_ask_counts;
+HL_EXPORT void hl_ask_count(const hl_ask *ask, hl_ask_counts *counts);
+
+/* ---- commands ---- */
+
 /* `headlight run`: one experiment. */
 typedef struct hl_run_request {
     uint32_t size;
@@ -123,6 +162,8 @@ typedef struct hl_decompose_request {
     unsigned threads;      /* 0: all cores */
     bool tokens;           /* tokens.npy too */
     const char *output;
+    const char *const *compute; /* options of the backend, "KEY=VALUE" each */
+    size_t compute_count;
 } hl_decompose_request;
 
 HL_EXPORT hl_status hl_decompose(hl_library *library, const hl_call *call,
@@ -145,6 +186,8 @@ typedef struct hl_index_request {
     bool prune;          /* also drop more than half of what the atlas holds */
     bool shared; /* all `parts` processes share `atlas`: each makes a part of it, the last puts them together
                   */
+    const char *const *compute; /* options of the backend, "KEY=VALUE" each */
+    size_t compute_count;
 } hl_index_request;
 
 HL_EXPORT hl_status hl_index(hl_library *library, const hl_call *call, const hl_index_request *request,
@@ -173,8 +216,10 @@ typedef struct hl_bench_request {
     size_t batch_count;
     const unsigned *threads;
     size_t thread_count;
-    unsigned runs; /* timed passes of each case, after one to warm up */
-    bool json;     /* one JSON object a case instead of a table */
+    unsigned runs;              /* timed passes of each case, after one to warm up */
+    bool json;                  /* one JSON object a case instead of a table */
+    const char *const *compute; /* options of the backend, "KEY=VALUE" each */
+    size_t compute_count;
 } hl_bench_request;
 
 HL_EXPORT hl_status hl_bench(hl_library *library, const hl_call *call, const hl_bench_request *request,

@@ -5,24 +5,18 @@
 #include <inttypes.h>
 #include <xxhash.h>
 
-static hl_status name_weights(const checkpoint *weights, char out[33], hl_error *error) {
-    if (weights->file) return weights->api->digest(weights->file, out, error);
-    snprintf(out, 33, "random %" PRIu64, weights->seed);
-    return HL_OK;
-}
-
 hl_status digest_model(const hl_model *model, char out[33], hl_error *error) {
     const clip_config *config = &model->config;
-    const tower_shape *image = &config->image;
+    const tower_shape *image = &config->image.layers;
     char weights[33], text[512];
-    hl_status status = name_weights(&model->weights, weights, error);
+    hl_status status = checkpoint_digest(&model->weights, weights, error);
     if (status) return status;
     int length =
         snprintf(text, sizeof text,
                  "%s embed %zu image %zu patch %zu layers %zu width %zu heads %zu hidden %zu activation "
                  "%d mean %a %a %a deviation %a %a %a",
-                 weights, config->embed_dim, config->image_size, config->patch, image->layers, image->width,
-                 image->heads, image->hidden, (int)config->activation, (double)config->mean[0],
+                 weights, config->image.embed_dim, config->image.size, config->image.patch, image->layers,
+                 image->width, image->heads, image->hidden, (int)image->activation, (double)config->mean[0],
                  (double)config->mean[1], (double)config->mean[2], (double)config->deviation[0],
                  (double)config->deviation[1], (double)config->deviation[2]);
     XXH128_hash_t hash = XXH3_128bits(text, (size_t)length);

@@ -1,10 +1,16 @@
-/* The descriptor of clip-vit and its table of functions. */
-#include "folder.h"
-#include "trace.h"
+/* The descriptor of clip-vit and its table of functions: the shared parts, wired. */
+#include "checkpoint/model_folder.h"
+#include "checkpoint/try.h"
+#include "clip_vit.h"
 
 #include "headlight/plugin.h"
 #include <stdlib.h>
 #include <unistd.h>
+
+static const model_files files = {
+    PLUGIN_NAME, CONFIG_FILE, WEIGHTS_FILE,
+    "as OpenCLIP publishes them; open_clip.push_to_hf_hub.save_for_hf writes both from "
+    "any model that open_clip loads"};
 
 /* A folder whose configuration this plugin refuses is still more its business than anybody else's, and its
  * error says why. */
@@ -20,27 +26,34 @@ static int recognises(const hl_host *host, const char *path) {
 
 static void hint(const hl_host *host, const char *path, char *out, size_t room) {
     (void)host;
-    folder_hint(path, out, room);
+    model_folder_hint(&files, path, out, room);
 }
 
 static void close_model(hl_model *model) {
     if (!model) return;
-    unload_model(model);
+    image_tower_free(&model->image);
+    text_tower_free(&model->text);
     checkpoint_close(&model->weights);
     tokenizer_close(model->tokenizer);
-    free(model->components);
-    free(model->component_names);
     free(model->name);
     free(model->summary);
     free(model);
 }
 
 static hl_status open_parts(hl_model *model, const hl_model_source *source, hl_error *error) {
-    TRY(folder_check(source->path, !source->random_weights, error));
-    TRY(config_read(model->host, source->path, &model->config, error));
-    TRY(checkpoint_open(model->host, source, &model->config, &model->weights, error));
+    clip_config *config = &model->config;
+    TRY(model_folder_check(&files, source->path, !source->random_weights, error));
+    TRY(config_read(model->host, source->path, config, error));
+    tensors_name(config);
+    TRY(tensors_open(model->host, source, config, &model->weights, error));
+    model->image.shape = &config->image;
+    model->text.shape = &config->text;
+    model->image.weights = model->text.weights = &model->weights;
+    model->image.host = model->text.host = model->host;
+    model->image.plugin = model->text.plugin = PLUGIN_NAME;
     TRY(describe_model(model, source->path, error));
-    model->tokenizer = tokenizer_open(model->host, source->path, model->config.vocab_size);
+    model->image.model = model->text.model = model->name;
+    model->tokenizer = tokenizer_open(model->host, source->path, config->text.vocab_size, model->info.pad_id);
     return model->tokenizer ? HL_OK : hl_no_memory(error, "the tokenizer");
 }
 
@@ -63,12 +76,56 @@ static const hl_model_info *info(const hl_model *model) {
     return &model->info;
 }
 
+static hl_status load_model(hl_model *model, const hl_compute *compute, hl_error *error) {
+    model->compute = *compute;
+    loader from = {.weights = &model->weights, .compute = &model->compute, .error = error};
+    hl_status status = image_tower_load(&model->image, &from);
+    if (status == HL_OK) status = text_tower_load(&model->text, &from);
+    free(from.numbers);
+    return status;
+}
+
+static hl_status make_basis(const hl_model *model, uint32_t basis, float *out, hl_error *error) {
+    return image_tower_basis(&model->image, basis, out, error);
+}
+
+static void close_session(hl_session *session) {
+    if (!session) return;
+    image_session_close(&session->image);
+    text_session_close(&session->text);
+    free(session);
+}
+
+static hl_status open_session(const hl_model *model, size_t batch, hl_session **session, hl_error *error) {
+    hl_session *out = calloc(1, sizeof *out);
+    if (!out) return hl_no_memory(error, "a session");
+    out->model = model;
+    out->text = (text_session){.tower = &model->text, .batch = batch};
+    hl_status status = image_session_open(&model->image, batch, &out->image, error);
+    if (status == HL_OK) {
+        *session = out;
+    } else {
+        close_session(out);
+    }
+    return status;
+}
+
 static hl_status tokenize(const hl_model *model, const char *text, int32_t *ids, hl_error *error) {
-    return tokenizer_run(model->tokenizer, text, model->config.context, ids, error);
+    return tokenizer_run(model->tokenizer, text, model->config.text.context, ids, error);
 }
 
 static hl_status count_tokens(const hl_model *model, const char *text, size_t *count, hl_error *error) {
     return tokenizer_count(model->tokenizer, text, count, error);
+}
+
+static hl_status encode_texts(hl_session *session, const int32_t *ids, size_t count, float *out,
+                              hl_error *error) {
+    return text_session_encode(&session->text, ids, count, out, error);
+}
+
+static hl_status encode_images(hl_session *session, const float *pixels, size_t count,
+                               const hl_request *request, hl_trace **traces, hl_error *error) {
+    return image_session_encode(&session->image, pixels, count, request, traces, error);
 }
 
 static const hl_model_api api = {
@@ -96,6 +153,6 @@ static const hl_model_api api = {
 };
 
 HL_EXPORT const hl_plugin headlight_plugin = {
-    HL_PLUGIN(HL_MODEL, "clip-vit", "1.0.0", "CLIP with a ViT image tower, from open_clip's files"),
+    HL_PLUGIN(HL_MODEL, PLUGIN_NAME, "1.0.0", "CLIP with a ViT image tower, from open_clip's files"),
     .api = &api,
 };

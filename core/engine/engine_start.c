@@ -1,0 +1,35 @@
+/* Engines for commands and programs, which name a backend and its options in words. */
+#include "core/engine/engine.h"
+
+#include <string.h>
+
+/* Each "KEY=VALUE" set in a mapping, which the plugin's table is then held against. */
+static hl_status read_words(engine *self, const engine_choice *choice, hl_error *error) {
+    static const uint8_t empty[] = "{}";
+    hl_status status = yaml_parse("--compute", empty, sizeof empty - 1, &self->compute_written, error);
+    const yaml_node *root = status == HL_OK ? yaml_root(self->compute_written) : NULL;
+    for (size_t i = 0; i < choice->compute_count && status == HL_OK; ++i) {
+        status = yaml_set(self->compute_written, root, "--compute", choice->compute[i], &root, error);
+    }
+    if (status != HL_OK) return status;
+    static const char *const none[] = {NULL};
+    status = options_read(self->compute_plugin, root, none, &self->compute_given, error);
+    if (status == HL_OK) self->compute_values = options_values(self->compute_given);
+    return status;
+}
+
+hl_status engine_start(hl_library *library, const engine_choice *choice, engine_settings *settings,
+                       host **made, engine **out, hl_error *error) {
+    *made = NULL;
+    *out = NULL;
+    hl_status status = HL_OK;
+    if (choice->backend && strcmp(choice->backend, "auto") != 0) {
+        status = registry_need(library->plugins, HL_COMPUTE, choice->backend, "--backend",
+                               &settings->compute_plugin, error);
+    }
+    if (status == HL_OK) status = host_open(&library->settings, choice->threads, made, error);
+    if (status == HL_OK) status = engine_open(*made, library->plugins, settings, out, error);
+    if (status != HL_OK || choice->compute_count == 0) return status;
+    status = engine_choose_backend(*out, error);
+    return status == HL_OK ? read_words(*out, choice, error) : status;
+}

@@ -1,0 +1,79 @@
+/* What a model says about itself. */
+#include "clip_vit.h"
+
+#include "checkpoint/model_folder.h"
+#include "checkpoint/try.h"
+#include <math.h>
+#include <string.h>
+
+static hl_status make_texts(hl_model *model, const char *path, hl_error *error) {
+    const image_shape *image = &model->config.image;
+    const tower_shape *layers = &image->layers;
+    model->name = model_folder_name(path);
+    if (asprintf(&model->summary, "ViT, %zu layers x %zu heads of width %zu, patch %zu, %zu pixels",
+                 layers->layers, layers->heads, head_width(layers), image->patch, image->size) < 0) {
+        model->summary = NULL;
+    }
+    if (!model->name || !model->summary) return hl_no_memory(error, "the model's name");
+    model->info.name = model->name;
+    model->info.summary = model->summary;
+    return HL_OK;
+}
+
+/* The one setting that weights do not show and that is most often wrong. */
+static void state_facts(hl_model *model) {
+    static const hl_fact gelu = {"activation", "gelu"}, quick_gelu = {"activation", "quick_gelu"};
+    model->info.facts = model->config.image.layers.activation == HL_QUICK_GELU ? &quick_gelu : &gelu;
+    model->info.fact_count = 1;
+}
+
+/* CLIP's files hold the logarithm of the scale, and no bias but where it was trained with a sigmoid. */
+static hl_status state_score(hl_model *model, hl_error *error) {
+    bool has_scale, has_bias;
+    float scale = 0, bias = 0;
+    TRY(checkpoint_scalar(&model->weights, "logit_scale", &has_scale, &scale, error));
+    TRY(checkpoint_scalar(&model->weights, "logit_bias", &has_bias, &bias, error));
+    double multiplied = exp((double)scale);
+    if (!has_scale || !isfinite(multiplied) || !isfinite(bias)) return HL_OK;
+    model->info.score = has_bias ? HL_SCORE_SIGMOID : HL_SCORE_SOFTMAX;
+    model->info.logit_scale = multiplied;
+    model->info.logit_bias = (double)bias;
+    return HL_OK;
+}
+
+static void state_preprocess(hl_model *model) {
+    const clip_config *config = &model->config;
+    model->preprocess = (hl_preprocess){.size = sizeof model->preprocess,
+                                        .resize = HL_RESIZE_COVER,
+                                        .interpolation = HL_BICUBIC,
+                                        .height = (uint32_t)config->image.size,
+                                        .width = (uint32_t)config->image.size};
+    memcpy(model->preprocess.mean, config->mean, sizeof config->mean);
+    memcpy(model->preprocess.deviation, config->deviation, sizeof config->deviation);
+}
+
+hl_status describe_model(hl_model *model, const char *path, hl_error *error) {
+    const clip_config *config = &model->config;
+    TRY(image_tower_describe(&model->image, error));
+    const component_table *components = &model->image.components;
+    model->info = (hl_model_info){
+        .size = sizeof model->info,
+        .embed_dim = (uint32_t)config->image.embed_dim,
+        .context = (uint32_t)config->text.context,
+        .pad_id = 0,
+        .preprocess = &model->preprocess,
+        .prefix_tokens = 1,
+        .grid_rows = (uint32_t)config->image.grid,
+        .grid_cols = (uint32_t)config->image.grid,
+        .patch_height = (uint32_t)config->image.patch,
+        .patch_width = (uint32_t)config->image.patch,
+        .component_count = components->count,
+        .component_size = sizeof *components->rows,
+        .components = components->rows,
+        .basis_count = components->basis_count,
+    };
+    state_preprocess(model);
+    state_facts(model);
+    TRY(state_score(model, error));
+    return make_texts(model, path, error);
+}

@@ -1,0 +1,120 @@
+/* The bases, in double precision (Gandelsman, Efros and Steinhardt 2024, section 3; constants shared out over
+ * the K = 2 layers + 1 summands of the residual stream):
+ *     of a head:             [ W_O[h] G ; b_O G / H ; -gamma P / (K H) ; beta P / (K H) ]
+ *     of MLPs and the input: [ G ; -gamma P / K ; beta P / K ]            with G = diag(gamma) P
+ * Only G, gamma P and beta P are kept; a layer's W_O is read from the file when it is asked for. */
+#include "bases.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const double *gamma_row(const image_tower *self) {
+    return self->projected + self->shape->layers.width * self->shape->embed_dim;
+}
+
+static const double *beta_row(const image_tower *self) {
+    return gamma_row(self) + self->shape->embed_dim;
+}
+
+static double summands(const image_tower *self) {
+    return 2 * (double)self->shape->layers.layers + 1;
+}
+
+/* projected: (width + 2) x embed_dim. */
+static void project(const float *gain, const float *shift, const float *projection, size_t width, size_t dim,
+                    double *projected) {
+    double *gamma = projected + width * dim, *beta = gamma + dim;
+    memset(gamma, 0, 2 * dim * sizeof *gamma);
+    for (size_t i = 0; i < width; ++i) {
+        for (size_t j = 0; j < dim; ++j) {
+            double p = projection[i * dim + j];
+            double g = (double)gain[i] * p;
+            projected[i * dim + j] = g;
+            gamma[j] += g;
+            beta[j] += (double)shift[i] * p;
+        }
+    }
+}
+
+hl_status bases_prepare(image_tower *self, hl_error *error) {
+    const image_shape *shape = self->shape;
+    const tensor_spec specs[3] = {image_tensor(shape, LN_POST_GAIN), image_tensor(shape, LN_POST_SHIFT),
+                                  image_tensor(shape, IMAGE_PROJECTION)};
+    float *parts[3] = {NULL};
+    size_t width = shape->layers.width, dim = shape->embed_dim;
+    self->projected = malloc((width + 2) * dim * sizeof *self->projected);
+    hl_status status = self->projected ? HL_OK : hl_no_memory(error, "the bases");
+    for (int i = 0; status == HL_OK && i < 3; ++i) {
+        status = checkpoint_take(self->weights, &specs[i], &parts[i], error);
+    }
+    if (status == HL_OK) project(parts[0], parts[1], parts[2], width, dim, self->projected);
+    for (int i = 0; i < 3; ++i) free(parts[i]);
+    return status;
+}
+
+/* The two rows that share ln_post's constants over `shares` components. */
+static void constant_rows(const image_tower *self, double shares, float *out) {
+    size_t dim = self->shape->embed_dim;
+    for (size_t j = 0; j < dim; ++j) {
+        out[j] = (float)(-gamma_row(self)[j] / shares);
+        out[dim + j] = (float)(beta_row(self)[j] / shares);
+    }
+}
+
+/* Columns of the output projection that belong to the head, and its bias as one more: width x (head width +
+ * 1). */
+static hl_status read_output(const image_tower *self, size_t layer, size_t head, float *row, double *out,
+                             hl_error *error) {
+    const tower_shape *shape = &self->shape->layers;
+    const tensor_spec matrix = layer_tensor(shape, layer, OUT_WEIGHT),
+                      bias = layer_tensor(shape, layer, OUT_BIAS);
+    size_t own = head_width(&self->shape->layers), columns_out = own + 1;
+    for (size_t i = 0; i < shape->width; ++i) {
+        TRY(checkpoint_read(self->weights, &matrix, i * shape->width + head * own, own, row, error));
+        for (size_t j = 0; j < own; ++j) out[i * columns_out + j] = row[j];
+    }
+    checkpoint_done(self->weights, &matrix);
+    for (size_t i = 0; i < shape->width; ++i) row[i] = 0;
+    if (bias.rank) {
+        TRY(checkpoint_read(self->weights, &bias, 0, shape->width, row, error));
+        checkpoint_done(self->weights, &bias);
+    }
+    for (size_t i = 0; i < shape->width; ++i) out[i * columns_out + own] = row[i];
+    return HL_OK;
+}
+
+static hl_status head_basis(const image_tower *self, size_t layer, size_t head, float *out, hl_error *error) {
+    const hl_compute *c = self->compute;
+    size_t width = self->shape->layers.width, heads = self->shape->layers.heads, dim = self->shape->embed_dim;
+    size_t own = head_width(&self->shape->layers), rows = own + 1;
+    float *row = malloc(width * sizeof *row);
+    double *output = malloc(width * rows * sizeof *output), *product = malloc(rows * dim * sizeof *product);
+    hl_status status = row && output && product ? HL_OK : hl_no_memory(error, "a basis");
+    if (status == HL_OK) status = read_output(self, layer, head, row, output, error);
+    if (status == HL_OK) {
+        status = c->api->product_f64(c->backend, true, false, rows, dim, width, output, rows, self->projected,
+                                     dim, product, dim, error);
+    }
+    for (size_t i = 0; status == HL_OK && i < rows * dim; ++i) {
+        bool is_bias = i >= own * dim;
+        out[i] = (float)(is_bias ? product[i] / (double)heads : product[i]);
+    }
+    if (status == HL_OK) constant_rows(self, summands(self) * (double)heads, out + rows * dim);
+    free(row);
+    free(output);
+    free(product);
+    return status;
+}
+
+hl_status image_tower_basis(const image_tower *self, uint32_t basis, float *out, hl_error *error) {
+    size_t heads = self->shape->layers.heads, width = self->shape->layers.width, dim = self->shape->embed_dim;
+    if (basis >= self->components.basis_count) {
+        return hl_fail(error, HL_USAGE, "%s: basis %u does not exist, there are %u", self->plugin, basis,
+                       self->components.basis_count);
+    }
+    if (basis + 1 < self->components.basis_count)
+        return head_basis(self, basis / heads, basis % heads, out, error);
+    for (size_t i = 0; i < width * dim; ++i) out[i] = (float)self->projected[i];
+    constant_rows(self, summands(self), out + width * dim);
+    return HL_OK;
+}

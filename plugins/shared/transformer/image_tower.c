@@ -1,0 +1,69 @@
+/* See image_tower.h. */
+#include "image_tower.h"
+
+#include "bases.h"
+#include <math.h>
+#include <stdlib.h>
+
+tensor_spec image_tensor(const image_shape *shape, image_slot slot) {
+    size_t width = shape->layers.width, patch = shape->patch;
+    const tensor_spec specs[IMAGE_SLOTS] = {
+        [CLASS_EMBEDDING] = {"", 1, {width}, 0, 0.5F},
+        [IMAGE_POSITION] = {"", 2, {image_tokens(shape), width}, 0, 0.3F},
+        [PATCH_WEIGHT] = {"", 4, {width, 3, patch, patch}, 0, 1 / sqrtf((float)(3 * patch * patch))},
+        [LN_PRE_GAIN] = {"", 1, {width}, 1, 0.25F},
+        [LN_PRE_SHIFT] = {"", 1, {width}, 0, 0.1F},
+        [LN_POST_GAIN] = {"", 1, {width}, 1, 0.25F},
+        [LN_POST_SHIFT] = {"", 1, {width}, 0, 0.1F},
+        [IMAGE_PROJECTION] = {"", 2, {width, shape->embed_dim}, 0, 1 / sqrtf((float)width)},
+    };
+    return tensor_named(specs[slot], shape->names[slot]);
+}
+
+size_t image_tensors(const image_shape *shape, tensor_spec *out) {
+    size_t count = 0;
+    for (int slot = 0; slot < IMAGE_SLOTS; ++slot) {
+        tensor_spec spec = image_tensor(shape, (image_slot)slot);
+        if (spec.rank) out[count++] = spec;
+    }
+    return count;
+}
+
+hl_status image_tower_describe(image_tower *self, hl_error *error) {
+    return components_make(&self->shape->layers, &self->components, error);
+}
+
+hl_status image_tower_load(image_tower *self, loader *from) {
+    const image_shape *shape = self->shape;
+#define SPEC(SLOT) image_tensor(shape, SLOT)
+    const hl_weight_source patch = {.role = HL_ROLE_PATCH, .layer = -1, .out = shape->layers.width};
+    const tensor_spec none = {.rank = 0};
+    float epsilon = shape->layers.epsilon;
+    self->compute = from->compute;
+    self->layers = (layer_stack){&shape->layers, from->compute, true, NULL};
+    TRY(load_linear(from, &patch, SPEC(PATCH_WEIGHT), none, 0, &self->patch));
+    TRY(load_vector(from, SPEC(CLASS_EMBEDDING), &self->class_embedding));
+    TRY(load_vector(from, SPEC(IMAGE_POSITION), &self->position));
+    if (SPEC(LN_PRE_GAIN).rank) {
+        TRY(load_norm(from, SPEC(LN_PRE_GAIN), SPEC(LN_PRE_SHIFT), epsilon, &self->ln_pre));
+    }
+    TRY(layer_stack_load(from, &self->layers));
+    TRY(load_norm(from, SPEC(LN_POST_GAIN), SPEC(LN_POST_SHIFT), epsilon, &self->ln_post));
+    TRY(load_projection(from, SPEC(IMAGE_PROJECTION), &self->projection));
+    return bases_prepare(self, from->error);
+#undef SPEC
+}
+
+void image_tower_free(image_tower *self) {
+    free(self->projected);
+    components_free(&self->components);
+    const hl_compute *c = self->compute;
+    if (!c) return;
+    layer_stack_free(&self->layers);
+    c->api->free_weight(c->backend, self->patch);
+    c->api->free_weight(c->backend, self->projection);
+    c->api->free_tensor(c->backend, self->class_embedding);
+    c->api->free_tensor(c->backend, self->position);
+    free_norm(c, &self->ln_pre);
+    free_norm(c, &self->ln_post);
+}

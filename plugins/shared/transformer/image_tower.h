@@ -1,0 +1,117 @@
+/* A vision transformer whose class token becomes the embedding (Radford et al. 2021, section 2.4; Dosovitskiy
+ * et al. 2021, section 3.1), as a model plugin needs it: passes over images that leave codes, and bases for
+ * the codes.
+ *
+ *     pixels -> patches + positions -> [ln_pre] -> layers -> ln_post of the class token -> projection -> e
+ *
+ * With z what a head gathers at the class token, m what an MLP writes (or enters the first layer), mu and
+ * sigma what ln_post saw, r = |e|, G = diag(gamma) P, H heads in a layer and K = 2 layers + 1 summands
+ * (Gandelsman, Efros and Steinhardt 2024, section 3):
+ *
+ *     head         code [z/(sigma r), 1/(sigma r), mu/(sigma r), 1/r]   basis [W_O[h] G; b_O G/H; -gamma P/(K
+ * H); beta P/(K H)] MLP, input   code [m/(sigma r), mu/(sigma r), 1/r]                basis [G; -gamma P/K;
+ * beta P/K], shared
+ *
+ * A plugin fills the shape, describes, opens its checkpoint with image_tensors, loads; the functions of
+ * hl_model_api that are about traces are here ready to be named in its table. */
+#ifndef IMAGE_TOWER_H
+#define IMAGE_TOWER_H
+
+#include "components.h"
+#include "layer_stack.h"
+
+typedef enum image_slot {
+    CLASS_EMBEDDING, /* width */
+    IMAGE_POSITION,  /* tokens x width */
+    PATCH_WEIGHT,    /* width x 3 x patch x patch */
+    LN_PRE_GAIN,     /* these two may be missing */
+    LN_PRE_SHIFT,
+    LN_POST_GAIN,
+    LN_POST_SHIFT,
+    IMAGE_PROJECTION, /* width x embed_dim */
+    IMAGE_SLOTS
+} image_slot;
+
+typedef struct image_shape {
+    tower_shape layers;
+    const char *const *names; /* by image_slot; NULL: the model has none */
+    size_t embed_dim;
+    size_t size, patch, grid; /* pixels a side, of the image and of a patch; cells a side */
+} image_shape;
+
+/* Tokens: the class token and the grid's. */
+static inline size_t image_tokens(const image_shape *shape) {
+    return 1 + shape->grid * shape->grid;
+}
+
+/* rank 0 where the model has none. */
+tensor_spec image_tensor(const image_shape *shape, image_slot slot);
+
+/* Those that it has, without the layers'. At most IMAGE_SLOTS; returns how many. */
+size_t image_tensors(const image_shape *shape, tensor_spec *out);
+
+typedef struct image_tower {
+    /* From the plugin. */
+    const hl_host *host;
+    const char *plugin; /* "clip-vit", for messages */
+    const char *model;  /* the model's name, for messages */
+    const image_shape *shape;
+    const checkpoint *weights;
+    component_table components; /* made by image_tower_describe */
+
+    /* From here on: after image_tower_load. */
+    const hl_compute *compute;
+    layer_stack layers;
+    hl_weight *patch, *projection;
+    hl_tensor *class_embedding, *position;
+    norm ln_pre, ln_post;
+    double *projected; /* what all bases share, see bases.c */
+} image_tower;
+
+/* Makes the component table. */
+hl_status image_tower_describe(image_tower *self, hl_error *error);
+
+/* Puts the weights on the backend; from->compute outlives the tower. */
+hl_status image_tower_load(image_tower *self, loader *from);
+
+/* Frees what there is: also a tower that is zeroed, only described, or loaded in part. */
+void image_tower_free(image_tower *self);
+
+/* See hl_model_api.basis. [any thread] */
+hl_status image_tower_basis(const image_tower *self, uint32_t basis, float *out, hl_error *error);
+
+/* Memory of one thread for passes of at most `batch` images. */
+typedef struct image_session {
+    const image_tower *tower;
+    size_t batch;
+    scratch scratch;
+    hl_tensor *pixels;
+    hl_tensor *query;         /* of the layer that pools: batch x width */
+    hl_tensor *heads;         /* pooled heads' outputs, layers x batch x width */
+    hl_tensor *mlps;          /* pooled inputs and MLPs' outputs, (1 + layers) x batch x width */
+    hl_tensor *probabilities; /* of the pooled token, batch x heads x tokens */
+    hl_tensor *pooled;        /* ln_post's output, batch x width */
+    hl_tensor *statistics;    /* of ln_post, batch x 2 */
+    hl_tensor *embedding;     /* batch x embed_dim */
+    float *host_rows;         /* host memory: (1 + layers) x batch x width */
+    float *host_embedding;    /* host memory: batch x (embed_dim + 2) */
+    float *host_crop; /* host memory: pixels without the margin that no patch covers; NULL: no margin */
+} image_session;
+
+/* Close it also after a failure. */
+hl_status image_session_open(const image_tower *tower, size_t batch, image_session *out, hl_error *error);
+void image_session_close(image_session *self);
+
+/* See hl_model_api.encode_images. */
+hl_status image_session_encode(image_session *self, const float *pixels, size_t count,
+                               const hl_request *request, hl_trace **traces, hl_error *error);
+
+/* See hl_model_api. */
+void trace_retain(hl_trace *trace);
+void trace_release(hl_trace *trace);
+size_t trace_bytes(const hl_trace *trace);
+void trace_embedding(const hl_trace *trace, float *out);
+hl_status trace_code(const hl_trace *trace, uint32_t component, float *out, hl_error *error);
+hl_status trace_token_codes(const hl_trace *trace, uint32_t component, float *out, hl_error *error);
+
+#endif

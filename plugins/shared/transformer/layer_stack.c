@@ -1,0 +1,153 @@
+/* The transformer itself. Knows tensors and layers; never what a row stands for. */
+#include "layer_stack.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static hl_status load_layer(loader *from, const layer_stack *t, size_t number, stack_layer *out) {
+    const tower_shape *shape = t->shape;
+#define SPEC(SLOT) layer_tensor(shape, number, SLOT)
+    size_t width = shape->width;
+    hl_weight_source source = {.role = HL_ROLE_QKV, .layer = (int)number, .out = 3 * width};
+    size_t first = 0;
+    if (t->pools_last && number + 1 == shape->layers) {
+        source.out = first = width;
+        TRY(load_linear(from, &source, SPEC(QKV_WEIGHT), SPEC(QKV_BIAS), 0, &out->query));
+        source.out = 2 * width;
+    }
+    TRY(load_linear(from, &source, SPEC(QKV_WEIGHT), SPEC(QKV_BIAS), first, &out->qkv));
+    source.role = HL_ROLE_OUT;
+    source.out = width;
+    TRY(load_linear(from, &source, SPEC(OUT_WEIGHT), SPEC(OUT_BIAS), 0, &out->out));
+    source.role = HL_ROLE_MLP_IN;
+    source.out = shape->hidden;
+    TRY(load_linear(from, &source, SPEC(MLP_IN_WEIGHT), SPEC(MLP_IN_BIAS), 0, &out->mlp_in));
+    source.role = HL_ROLE_MLP_OUT;
+    source.out = width;
+    TRY(load_linear(from, &source, SPEC(MLP_OUT_WEIGHT), SPEC(MLP_OUT_BIAS), 0, &out->mlp_out));
+    TRY(load_norm(from, SPEC(LN_1_GAIN), SPEC(LN_1_SHIFT), shape->epsilon, &out->ln_1));
+    return load_norm(from, SPEC(LN_2_GAIN), SPEC(LN_2_SHIFT), shape->epsilon, &out->ln_2);
+#undef SPEC
+}
+
+hl_status layer_stack_load(loader *from, layer_stack *out) {
+    out->layers = calloc(out->shape->layers, sizeof *out->layers);
+    if (!out->layers) return hl_no_memory(from->error, "a tower's layers");
+    for (size_t i = 0; i < out->shape->layers; ++i) TRY(load_layer(from, out, i, &out->layers[i]));
+    return HL_OK;
+}
+
+void layer_stack_free(layer_stack *t) {
+    for (size_t i = 0; t->layers && i < t->shape->layers; ++i) {
+        stack_layer *l = &t->layers[i];
+        hl_weight *weights[] = {l->query, l->qkv, l->out, l->mlp_in, l->mlp_out};
+        for (size_t j = 0; j < sizeof weights / sizeof *weights; ++j) {
+            t->compute->api->free_weight(t->compute->backend, weights[j]);
+        }
+        free_norm(t->compute, &l->ln_1);
+        free_norm(t->compute, &l->ln_2);
+    }
+    free(t->layers);
+    t->layers = NULL;
+}
+
+static size_t wide_columns(const tower_shape *shape) {
+    return 3 * shape->width > shape->hidden ? 3 * shape->width : shape->hidden;
+}
+
+hl_status scratch_open(const layer_stack *t, size_t rows, scratch *out, hl_error *error) {
+    const hl_compute *c = t->compute;
+    TRY(c->api->new_tensor(c->backend, rows * t->shape->width, &out->x, error));
+    TRY(c->api->new_tensor(c->backend, rows * t->shape->width, &out->normed, error));
+    return c->api->new_tensor(c->backend, rows * wide_columns(t->shape), &out->wide, error);
+}
+
+void scratch_free(const hl_compute *compute, scratch *s) {
+    compute->api->free_tensor(compute->backend, s->x);
+    compute->api->free_tensor(compute->backend, s->normed);
+    compute->api->free_tensor(compute->backend, s->wide);
+}
+
+hl_status apply_norm(const hl_compute *compute, const norm *n, hl_matrix x, hl_matrix out,
+                     hl_matrix statistics, hl_error *error) {
+    const hl_layer_norm operation = {.size = sizeof operation,
+                                     .x = x,
+                                     .gain = dense(n->gain, 0, 1, n->width),
+                                     .shift = dense(n->shift, 0, 1, n->width),
+                                     .out = out,
+                                     .statistics = statistics,
+                                     .epsilon = n->epsilon};
+    return compute->api->layer_norm(compute->backend, &operation, error);
+}
+
+hl_status apply_linear(const hl_compute *compute, const hl_weight *weight, hl_matrix x, hl_matrix residual,
+                       hl_matrix out, hl_activation activation, hl_error *error) {
+    const hl_linear operation = {.size = sizeof operation,
+                                 .x = x,
+                                 .residual = residual,
+                                 .out = out,
+                                 .weight = weight,
+                                 .activation = activation};
+    return compute->api->linear(compute->backend, &operation, error);
+}
+
+hl_status apply_copy(const hl_compute *compute, hl_matrix from, hl_matrix to, hl_error *error) {
+    const hl_copy operation = {.size = sizeof operation, .from = from, .to = to};
+    return compute->api->copy(compute->backend, &operation, error);
+}
+
+/* Queries, keys and values: from one product, or, where the layer pools, from two. */
+static hl_status project(const layer_stack *t, const stack_layer *l, const scratch *s, sequences in,
+                         attended *io, hl_attention *operation, hl_error *error) {
+    const hl_compute *c = t->compute;
+    const hl_matrix none = {0};
+    size_t rows = in.count * in.tokens, width = t->shape->width;
+    hl_matrix normed = dense(s->normed, 0, rows, width);
+    TRY(apply_norm(c, &l->ln_1, dense(s->x, 0, rows, width), normed, none, error));
+    if (l->query) {
+        TRY(apply_linear(c, l->query, every(normed, in.tokens), none, io->pooled_query, HL_IDENTITY, error));
+    }
+    size_t parts = l->query ? 2 : 3;
+    hl_matrix wide = dense(s->wide, 0, rows, parts * width);
+    TRY(apply_linear(c, l->qkv, normed, none, wide, HL_IDENTITY, error));
+    operation->q = l->query ? io->pooled_query : columns(wide, 0, width);
+    operation->k = columns(wide, (parts - 2) * width, width);
+    operation->v = columns(wide, (parts - 1) * width, width);
+    operation->out = l->query ? io->pooled_out : normed; /* ln_1's output has been used up */
+    return HL_OK;
+}
+
+hl_status attend(const layer_stack *t, size_t number, const scratch *s, sequences in, attended *io,
+                 hl_error *error) {
+    static const size_t first_row = 0;
+    size_t heads = t->shape->heads;
+    hl_attention operation = {.size = sizeof operation,
+                              .probabilities = io->probabilities,
+                              .batch = in.count,
+                              .heads = heads,
+                              .scale = 1 / sqrtf((float)head_width(t->shape)),
+                              .mask = in.mask,
+                              .probes = &first_row,
+                              .probe_count = io->probabilities.tensor ? 1 : 0};
+    TRY(project(t, &t->layers[number], s, in, io, &operation, error));
+    io->values = operation.v;
+    io->out = operation.out;
+    return t->compute->api->attention(t->compute->backend, &operation, error);
+}
+
+hl_status finish_layer(const layer_stack *t, size_t number, const scratch *s, hl_matrix heads, hl_matrix x,
+                       size_t step, hl_matrix capture, hl_error *error) {
+    const hl_compute *c = t->compute;
+    const hl_matrix none = {0};
+    const stack_layer *l = &t->layers[number];
+    hl_matrix normed = dense(s->normed, 0, x.rows, x.cols);
+    hl_matrix hidden = dense(s->wide, 0, x.rows, t->shape->hidden);
+    TRY(apply_linear(c, l->out, heads, x, x, HL_IDENTITY, error));
+    TRY(apply_norm(c, &l->ln_2, x, normed, none, error));
+    TRY(apply_linear(c, l->mlp_in, normed, none, hidden, t->shape->activation, error));
+    if (capture.tensor) {
+        TRY(apply_linear(c, l->mlp_out, every(hidden, step), none, capture, HL_IDENTITY, error));
+    }
+    return apply_linear(c, l->mlp_out, hidden, x, x, HL_IDENTITY, error);
+}

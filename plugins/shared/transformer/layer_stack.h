@@ -1,0 +1,81 @@
+/* A transformer of pre-norm residual layers (Vaswani et al. 2017; Radford et al. 2021, section 2.4) on a
+ * backend: what the image and the text tower share. Layers are run in two steps, between which their heads'
+ * outputs can be looked at and changed. */
+#ifndef LAYER_STACK_H
+#define LAYER_STACK_H
+
+#include "layer_tensors.h"
+#include "loader.h"
+
+typedef struct stack_layer {
+    norm ln_1, ln_2;
+    hl_weight *query;     /* only in a layer that pools, which has `qkv` for keys and values only */
+    hl_weight *qkv, *out; /* attention */
+    hl_weight *mlp_in, *mlp_out;
+} stack_layer;
+
+/* The tokens of a batch, sequence after sequence, and scratch of the same number of rows. */
+typedef struct scratch {
+    hl_tensor *x, *normed; /* rows x width */
+    hl_tensor *wide;       /* rows x the larger of 3 * width and hidden */
+} scratch;
+
+typedef struct layer_stack {
+    const tower_shape *shape;
+    const hl_compute *compute;
+    bool pools_last; /* the last layer computes only the first row of each sequence */
+    stack_layer *layers;
+} layer_stack;
+
+/* `out` has shape, compute and pools_last set; after a failure `layer_stack_free` frees what there is.
+ */
+hl_status layer_stack_load(loader *from, layer_stack *out);
+void layer_stack_free(layer_stack *t);
+
+hl_status scratch_open(const layer_stack *t, size_t rows, scratch *out, hl_error *error);
+void scratch_free(const hl_compute *compute, scratch *s);
+
+static inline hl_matrix dense(hl_tensor *tensor, size_t offset, size_t rows, size_t cols) {
+    return (hl_matrix){tensor, offset, rows, cols, cols};
+}
+
+/* Columns [first, first + cols) of a matrix. */
+static inline hl_matrix columns(hl_matrix m, size_t first, size_t cols) {
+    return (hl_matrix){m.tensor, m.offset + first, m.rows, cols, m.stride};
+}
+
+/* Every `step`th row of a matrix, from the first. */
+static inline hl_matrix every(hl_matrix m, size_t step) {
+    return (hl_matrix){m.tensor, m.offset, m.rows / step, m.cols, m.stride * step};
+}
+
+hl_status apply_norm(const hl_compute *compute, const norm *n, hl_matrix x, hl_matrix out,
+                     hl_matrix statistics, hl_error *error);
+hl_status apply_linear(const hl_compute *compute, const hl_weight *weight, hl_matrix x, hl_matrix residual,
+                       hl_matrix out, hl_activation activation, hl_error *error);
+
+hl_status apply_copy(const hl_compute *compute, hl_matrix from, hl_matrix to, hl_error *error);
+
+typedef struct sequences {
+    size_t count, tokens;
+    hl_mask mask;
+} sequences;
+
+/* The heads' outputs of one layer. In: what `attend` shall use; out: where it put things. */
+typedef struct attended {
+    hl_matrix pooled_query;  /* in, for a layer that pools: count x width, scratch */
+    hl_matrix pooled_out;    /* in, for a layer that pools: count x width */
+    hl_matrix probabilities; /* in: of the first query row, count * heads x tokens; its tensor may be NULL */
+    hl_matrix values;        /* out: count * tokens x width, until the layer's MLP */
+    hl_matrix out;           /* out: one row for each query row */
+} attended;
+
+hl_status attend(const layer_stack *t, size_t number, const scratch *s, sequences in, attended *io,
+                 hl_error *error);
+
+/* x += heads W_O + b_O; then x += mlp(ln_2 x), all rows of x. `capture`, unless its tensor is NULL, gets the
+ * MLP's output for every `step`th row. */
+hl_status finish_layer(const layer_stack *t, size_t number, const scratch *s, hl_matrix heads, hl_matrix x,
+                       size_t step, hl_matrix capture, hl_error *error);
+
+#endif

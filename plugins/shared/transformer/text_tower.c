@@ -1,0 +1,258 @@
+/* See text_tower.h. */
+#include "text_tower.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+tensor_spec text_tensor(const text_shape *shape, text_slot slot) {
+    size_t width = shape->layers.width;
+    const tensor_spec specs[TEXT_SLOTS] = {
+        [TOKEN_EMBEDDING] = {"", 2, {shape->vocab_size, width}, 0, 0.5F},
+        [TEXT_POSITION] = {"", 2, {shape->context, width}, 0, 0.3F},
+        [LN_FINAL_GAIN] = {"", 1, {width}, 1, 0.25F},
+        [LN_FINAL_SHIFT] = {"", 1, {width}, 0, 0.1F},
+        [TEXT_PROJECTION] = {"", 2, {width, shape->embed_dim}, 0, 1 / sqrtf((float)width)},
+    };
+    return tensor_named(specs[slot], shape->names[slot]);
+}
+
+size_t text_tensors(const text_shape *shape, tensor_spec *out) {
+    for (int slot = 0; slot < TEXT_SLOTS; ++slot) out[slot] = text_tensor(shape, (text_slot)slot);
+    return TEXT_SLOTS;
+}
+
+hl_status text_tower_load(text_tower *self, loader *from) {
+    const text_shape *shape = self->shape;
+#define SPEC(SLOT) text_tensor(shape, SLOT)
+    tensor_spec position = SPEC(TEXT_POSITION);
+    self->compute = from->compute;
+    self->layers = (layer_stack){&shape->layers, from->compute, false, NULL};
+    TRY(checkpoint_take(from->weights, &position, &self->position, from->error));
+    TRY(layer_stack_load(from, &self->layers));
+    TRY(load_norm(from, SPEC(LN_FINAL_GAIN), SPEC(LN_FINAL_SHIFT), shape->layers.epsilon, &self->ln_final));
+    return load_projection(from, SPEC(TEXT_PROJECTION), &self->projection);
+#undef SPEC
+}
+
+void text_tower_free(text_tower *self) {
+    free(self->position);
+    const hl_compute *c = self->compute;
+    if (!c) return;
+    layer_stack_free(&self->layers);
+    c->api->free_weight(c->backend, self->projection);
+    free_norm(c, &self->ln_final);
+}
+
+/* ---- memory ---- */
+
+static hl_status tensor(const text_session *session, size_t count, hl_tensor **out, hl_error *error) {
+    const hl_compute *c = session->tower->compute;
+    return *out ? HL_OK : c->api->new_tensor(c->backend, count, out, error);
+}
+
+/* Once; what an attempt that failed half way has left is used. */
+static hl_status open_memory(text_session *self, hl_error *error) {
+    const text_shape *shape = self->tower->shape;
+    size_t batch = self->batch, width = shape->layers.width, rows = batch * shape->context;
+    if (self->input) return HL_OK;
+    scratch_free(self->tower->compute, &self->scratch);
+    self->scratch = (scratch){0};
+    TRY(scratch_open(&self->tower->layers, rows, &self->scratch, error));
+    TRY(tensor(self, batch * width, &self->heads, error));
+    TRY(tensor(self, batch * width, &self->rows, error));
+    TRY(tensor(self, batch * shape->embed_dim, &self->embedding, error));
+    self->input = calloc(rows * width, sizeof *self->input);
+    return self->input ? HL_OK : hl_no_memory(error, "a session");
+}
+
+void text_session_close(text_session *self) {
+    const hl_compute *c = self->tower->compute;
+    hl_tensor *tensors[] = {self->heads, self->rows, self->embedding};
+    for (size_t i = 0; i < sizeof tensors / sizeof *tensors; ++i) c->api->free_tensor(c->backend, tensors[i]);
+    scratch_free(c, &self->scratch);
+    free(self->input);
+}
+
+/* ---- texts ---- */
+
+/* Texts that are computed together. Under the causal mask no row sees what follows, so only the first
+ * `length` tokens are computed. */
+typedef struct batch {
+    text_session *session;
+    const text_tower *tower;
+    const text_shape *shape;
+    const hl_compute *compute;
+    const int32_t *ids;
+    size_t count, length, width;
+    hl_error *error;
+} batch;
+
+size_t text_pooled_at_largest(const int32_t *ids, size_t context) {
+    size_t best = 0;
+    for (size_t i = 1; i < context; ++i) {
+        if (ids[i] > ids[best]) best = i;
+    }
+    return best;
+}
+
+static size_t end_of(const batch *b, size_t text) {
+    return b->shape->pooled(b->ids + text * b->shape->context, b->shape->context);
+}
+
+static hl_status check_ids(const batch *b) {
+    size_t total = b->count * b->shape->context;
+    for (size_t i = 0; i < total; ++i) {
+        if (b->ids[i] < 0 || (size_t)b->ids[i] >= b->shape->vocab_size) {
+            return hl_fail(b->error, HL_USAGE, "%s: token id %d, expected 0 to %zu", b->tower->plugin,
+                           b->ids[i], b->shape->vocab_size - 1);
+        }
+    }
+    return HL_OK;
+}
+
+static hl_status embed(const batch *b) {
+    const tensor_spec embedding = text_tensor(b->shape, TOKEN_EMBEDDING);
+    float *row = b->session->input;
+    for (size_t text = 0; text < b->count; ++text) {
+        const int32_t *ids = b->ids + text * b->shape->context;
+        const float *position = b->tower->position;
+        for (size_t i = 0; i < b->length; ++i, row += b->width, position += b->width) {
+            size_t first = (size_t)ids[i] * b->width;
+            TRY(checkpoint_read(b->tower->weights, &embedding, first, b->width, row, b->error));
+            for (size_t j = 0; j < b->width; ++j) row[j] += position[j];
+        }
+    }
+    const hl_compute *c = b->compute;
+    hl_matrix x = dense(b->session->scratch.x, 0, b->count * b->length, b->width);
+    return c->api->upload(c->backend, b->session->input, x, b->error);
+}
+
+/* Copies the rows of the end tokens to a matrix of their own. */
+static hl_status gather(const batch *b, hl_matrix from, hl_matrix to) {
+    const hl_compute *c = b->compute;
+    for (size_t text = 0; text < b->count; ++text) {
+        size_t row = text * b->length + end_of(b, text);
+        hl_matrix source = dense(from.tensor, from.offset + row * from.stride, 1, b->width);
+        hl_matrix target = dense(to.tensor, to.offset + text * b->width, 1, b->width);
+        TRY(apply_copy(c, source, target, b->error));
+    }
+    return HL_OK;
+}
+
+/* The last layer ends on the rows of the end tokens alone. */
+static hl_status run_layers(const batch *b, hl_matrix ends) {
+    const layer_stack *layers = &b->tower->layers;
+    const hl_host *host = b->tower->host;
+    const scratch *s = &b->session->scratch;
+    const sequences in = {b->count, b->length, b->shape->mask};
+    const hl_matrix none = {0};
+    hl_matrix x = dense(s->x, 0, b->count * b->length, b->width);
+    for (size_t layer = 0; layer < b->shape->layers.layers; ++layer) {
+        if (host->cancelled(host)) return hl_fail(b->error, HL_FAILED, "cancelled");
+        attended io = {.probabilities = none};
+        TRY(attend(layers, layer, s, in, &io, b->error));
+        hl_matrix rows = x, heads = io.out;
+        if (layer + 1 == b->shape->layers.layers) {
+            rows = ends;
+            heads = dense(b->session->heads, 0, b->count, b->width);
+            TRY(gather(b, x, rows));
+            TRY(gather(b, io.out, heads));
+        }
+        TRY(finish_layer(layers, layer, s, heads, rows, 1, none, b->error));
+    }
+    return HL_OK;
+}
+
+static hl_status normalise(const batch *b, float *out) {
+    size_t dim = b->shape->embed_dim;
+    for (size_t text = 0; text < b->count; ++text, out += dim) {
+        double square = 0;
+        for (size_t i = 0; i < dim; ++i) square += (double)out[i] * (double)out[i];
+        double length = sqrt(square);
+        if (!(length > 0 && isfinite(length))) {
+            return hl_fail(b->error, HL_FAILED, "%s: the embedding of a text is %s: the weights are damaged",
+                           b->tower->model, square == 0 ? "zero" : "not finite");
+        }
+        for (size_t i = 0; i < dim; ++i) out[i] = (float)((double)out[i] / length);
+    }
+    return HL_OK;
+}
+
+static hl_status run(const batch *b, float *out) {
+    const hl_compute *c = b->compute;
+    text_session *s = b->session;
+    hl_matrix ends = dense(s->rows, 0, b->count, b->width), none = {0};
+    hl_matrix pooled = dense(s->scratch.normed, 0, b->count, b->width);
+    hl_matrix embedding = dense(s->embedding, 0, b->count, b->shape->embed_dim);
+    TRY(embed(b));
+    TRY(run_layers(b, ends));
+    TRY(apply_norm(c, &b->tower->ln_final, ends, pooled, none, b->error));
+    TRY(apply_linear(c, b->tower->projection, pooled, none, embedding, HL_IDENTITY, b->error));
+    TRY(c->api->download(c->backend, embedding, out, b->error));
+    return normalise(b, out);
+}
+
+/* Tokens that are computed for a text: under the causal mask those up to its end, in steps. It depends on no
+ * other text, and so do the shapes of all products, and the last bit of what comes of them. */
+static size_t length_of(const batch *b, size_t text) {
+    enum { STEP = 8 };
+    size_t length = (end_of(b, text) / STEP + 1) * STEP, most = b->shape->context;
+    return b->shape->mask == HL_MASK_CAUSAL && length < most ? length : most;
+}
+
+/* Computes those of `all` that are `length` tokens long. ids and embeddings are room for all. */
+static hl_status run_length(const batch *all, size_t length, int32_t *ids, float *embeddings, float *out) {
+    size_t context = all->shape->context, dim = all->shape->embed_dim;
+    batch some = *all;
+    some.ids = ids;
+    some.count = 0;
+    some.length = length;
+    for (size_t text = 0; text < all->count; ++text) {
+        if (length_of(all, text) != length) continue;
+        memcpy(ids + some.count++ * context, all->ids + text * context, context * sizeof *ids);
+    }
+    if (some.count == 0) return HL_OK;
+    TRY(run(&some, embeddings));
+    for (size_t text = 0, next = 0; text < all->count; ++text) {
+        if (length_of(all, text) != length) continue;
+        memcpy(out + text * dim, embeddings + next++ * dim, dim * sizeof *out);
+    }
+    return HL_OK;
+}
+
+static hl_status run_every_length(const batch *all, int32_t *ids, float *embeddings, float *out) {
+    for (size_t length = 1; length <= all->shape->context; ++length) {
+        TRY(run_length(all, length, ids, embeddings, out));
+    }
+    return HL_OK;
+}
+
+hl_status text_session_encode(text_session *self, const int32_t *ids, size_t count, float *out,
+                              hl_error *error) {
+    const text_tower *tower = self->tower;
+    const text_shape *shape = tower->shape;
+    const hl_host *host = tower->host;
+    if (count == 0) return HL_OK;
+    if (count > self->batch) {
+        return hl_fail(error, HL_USAGE, "%s: %zu texts, the session takes at most %zu", tower->plugin, count,
+                       self->batch);
+    }
+    batch all = {.session = self,
+                 .tower = tower,
+                 .shape = shape,
+                 .compute = tower->compute,
+                 .ids = ids,
+                 .count = count,
+                 .width = shape->layers.width,
+                 .error = error};
+    TRY(check_ids(&all));
+    TRY(open_memory(self, error));
+    int32_t *some_ids = host->allocate(host, count * shape->context, sizeof *some_ids);
+    float *embeddings = host->allocate(host, count * shape->embed_dim, sizeof *embeddings);
+    hl_status status = some_ids && embeddings ? run_every_length(&all, some_ids, embeddings, out)
+                                              : hl_no_memory(error, "a batch of texts");
+    host->release(host, some_ids);
+    host->release(host, embeddings);
+    return status;
+}

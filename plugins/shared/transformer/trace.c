@@ -1,0 +1,144 @@
+/* Keeps what a pass over an image left and gives out codes. Knows nothing of backends. */
+#include "trace.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Hands out pieces of one block; without a block it only adds up. */
+typedef struct block {
+    unsigned char *start;
+    size_t used;
+} block;
+
+static void *piece(block *from, size_t count, size_t element) {
+    void *out = from->start ? from->start + from->used : NULL;
+    size_t step = _Alignof(max_align_t);
+    from->used += (count * element + step - 1) / step * step;
+    return out;
+}
+
+/* Lays out a trace; called first to measure, with an empty block and a trace that is thrown away. */
+static void lay_out(hl_trace *trace, const image_tower *tower, const pass_plan *plan, block *rest) {
+    size_t layers = tower->shape->layers.layers, width = tower->shape->layers.width;
+    size_t tokens = image_tokens(tower->shape);
+    trace->components = piece(rest, tower->components.count, sizeof *trace->components);
+    float ***tables[] = {&trace->heads, &trace->mlps, &trace->attention, &trace->values};
+    for (size_t i = 0; i < 4; ++i) *tables[i] = piece(rest, layers, sizeof(float *));
+    trace->embedding = piece(rest, tower->shape->embed_dim, sizeof(float));
+    if (plan->input) trace->input = piece(rest, width, sizeof(float));
+    for (size_t i = 0; i < layers; ++i) {
+        const layer_plan wish = plan->layers[i];
+        const size_t sizes[] = {wish.heads ? width : 0, wish.mlp ? width : 0,
+                                wish.tokens ? tower->shape->layers.heads * tokens : 0,
+                                wish.tokens ? tokens * width : 0};
+        for (size_t j = 0; j < 4; ++j) {
+            float *part = sizes[j] ? piece(rest, sizes[j], sizeof(float)) : NULL;
+            if (*tables[j]) (*tables[j])[i] = part;
+        }
+    }
+}
+
+hl_trace *trace_new(const image_tower *tower, const pass_plan *plan) {
+    hl_trace measured = {0};
+    block rest = {NULL, 0};
+    lay_out(&measured, tower, plan, &rest);
+    size_t bytes = sizeof(hl_trace) + rest.used;
+    hl_trace *trace = calloc(1, bytes);
+    if (!trace) return NULL;
+    rest = (block){trace->rest, 0};
+    lay_out(trace, tower, plan, &rest);
+    memcpy(trace->components, plan->components, tower->components.count * sizeof *plan->components);
+    trace->tower = tower;
+    trace->bytes = bytes;
+    atomic_init(&trace->references, 1);
+    return trace;
+}
+
+hl_status trace_finish(hl_trace *trace, const float *embedding, const float statistics[2], hl_error *error) {
+    size_t count = trace->tower->shape->embed_dim;
+    memcpy(trace->embedding, embedding, count * sizeof *embedding);
+    double square = 0, mean = statistics[0], deviation = statistics[1];
+    for (size_t i = 0; i < count; ++i) square += (double)embedding[i] * (double)embedding[i];
+    double r = sqrt(square);
+    if (!(r > 0 && isfinite(r) && isfinite(mean) && deviation > 0 && isfinite(deviation))) {
+        return hl_fail(error, HL_FAILED,
+                       "%s: the embedding of an image is %s: the weights or the image's pixels are damaged",
+                       trace->tower->model, square == 0 ? "zero" : "not finite");
+    }
+    trace->scale = 1 / (deviation * r);
+    trace->further[0] = (float)trace->scale;
+    trace->further[1] = (float)(mean * trace->scale);
+    trace->further[2] = (float)(1 / r);
+    return HL_OK;
+}
+
+void trace_retain(hl_trace *trace) {
+    atomic_fetch_add_explicit(&trace->references, 1, memory_order_relaxed);
+}
+
+void trace_release(hl_trace *trace) {
+    if (trace && atomic_fetch_sub_explicit(&trace->references, 1, memory_order_acq_rel) == 1) free(trace);
+}
+
+size_t trace_bytes(const hl_trace *trace) {
+    return trace->bytes;
+}
+
+void trace_embedding(const hl_trace *trace, float *out) {
+    memcpy(out, trace->embedding, trace->tower->shape->embed_dim * sizeof *out);
+}
+
+static hl_status not_captured(const hl_trace *trace, uint32_t component, const char *what, hl_error *error) {
+    if (component >= trace->tower->components.count) {
+        return hl_fail(error, HL_USAGE, "%s: component %u does not exist, there are %u", trace->tower->plugin,
+                       component, trace->tower->components.count);
+    }
+    return hl_fail(error, HL_USAGE, "%s: the pass did not capture the %s of %s: ask for it in hl_request",
+                   trace->tower->plugin, what, trace->tower->components.rows[component].name);
+}
+
+/* What a captured component wrote, before it is scaled. */
+static const float *written(const hl_trace *trace, const hl_component *component) {
+    switch (component->kind) {
+    case HL_HEAD:
+        return trace->heads[component->layer] + (size_t)component->index * component->width;
+    case HL_MLP:
+        return trace->mlps[component->layer];
+    default:
+        return trace->input;
+    }
+}
+
+hl_status trace_code(const hl_trace *trace, uint32_t index, float *out, hl_error *error) {
+    if (index >= trace->tower->components.count || !trace->components[index].code) {
+        return not_captured(trace, index, "code", error);
+    }
+    const hl_component *component = &trace->tower->components.rows[index];
+    const float *numbers = written(trace, component);
+    for (uint32_t i = 0; i < component->width; ++i) out[i] = (float)((double)numbers[i] * trace->scale);
+    /* The constants of an MLP's output lie in it already, so the first of the three is a head's alone. */
+    const float *further = trace->further + (component->kind == HL_HEAD ? 0 : 1);
+    memcpy(out + component->width, further, component->scalar_count * sizeof *out);
+    return HL_OK;
+}
+
+hl_status trace_token_codes(const hl_trace *trace, uint32_t index, float *out, hl_error *error) {
+    if (index >= trace->tower->components.count || !trace->components[index].tokens) {
+        return not_captured(trace, index, "parts by token", error);
+    }
+    const hl_component *component = &trace->tower->components.rows[index];
+    const component_plan *state = &trace->components[index];
+    size_t tokens = image_tokens(trace->tower->shape), width = component->width;
+    size_t first = (size_t)component->index * width, stride = trace->tower->shape->layers.width;
+    const float *attention = trace->attention[component->layer] + (size_t)component->index * tokens;
+    const float *values = trace->values[component->layer] + first, *whole = written(trace, component);
+    for (size_t token = 0; token < tokens; ++token, values += stride) {
+        double scale = trace->scale * (double)state->factor * (double)attention[token];
+        const float *source = values;
+        if (state->even) scale = trace->scale / (double)tokens, source = whole;
+        for (size_t i = 0; i < width; ++i) *out++ = (float)(scale * (double)source[i]);
+        for (size_t i = 0; i < 3; ++i) *out++ = (float)((double)trace->further[i] / (double)tokens);
+    }
+    return HL_OK;
+}
