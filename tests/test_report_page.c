@@ -436,6 +436,29 @@ static void test_the_run_is_described(void **state) {
     drop(&it);
 }
 
+/* What all variants have in common is said once, above their links. */
+static void test_variants_are_told_apart(void **state) {
+    (void)state;
+    written it;
+    hl_error error;
+    assert_ok(
+        write_tree(
+            &it, "[]",
+            "\"model\":{\"name\":\"same\"},\"compute\":{},\"reports\":["
+            "{\"variant\":\"a\",\"model\":{\"name\":\"same\"},\"compute\":{\"backend\":\"one\"}},"
+            "{\"variant\":\"b\",\"model\":{\"name\":\"same\"},\"compute\":{\"backend\":\"two\",\"fallback\":"
+            "\"why <two>\"}}]",
+            &error),
+        error);
+    assert_int_equal(count_words(it.page, "<dt>model</dt>"), 1);
+    assert_int_equal(count_words(it.page, "<dt>compute</dt>"), 2);
+    need(it.page, "<a href=\"a/report.html\">a</a>");
+    need(it.page, "<a href=\"b/report.html\">b</a>");
+    need(it.page, "<bdi>two</bdi>");
+    need(it.page, "why &lt;two&gt;");
+    drop(&it);
+}
+
 /* ---- what other plugins found ---- */
 
 static void test_tables_and_pictures_of_plugins_are_shown(void **state) {
@@ -535,6 +558,7 @@ int main(void) {
         cmocka_unit_test(test_pictures_are_bounded),
         cmocka_unit_test(test_cancelled_between_pictures),
         cmocka_unit_test(test_the_run_is_described),
+        cmocka_unit_test(test_variants_are_told_apart),
         cmocka_unit_test(test_tables_and_pictures_of_plugins_are_shown),
         cmocka_unit_test(test_extractors_are_sections),
         cmocka_unit_test(test_difference_names_both_sides),

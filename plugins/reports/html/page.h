@@ -99,7 +99,4 @@ void page_question(page *self, const hl_node *options);
 /* The variants' own pages, and how far their results lie apart. */
 void page_variants(page *self);
 
-/* A model, a backend: its texts in one line. */
-void page_description(page *self, const char *name, const hl_node *of);
-
 #endif

@@ -87,9 +87,15 @@ static bool belongs_to_description(const hl_node *field) {
            strcmp(field->key, "threads") == 0;
 }
 
-void page_description(page *self, const char *name, const hl_node *of) {
+static bool describes(const hl_node *of) {
+    const hl_node *field = page_first(of);
+    while (field && !belongs_to_description(field)) field = field->next;
+    return field != NULL;
+}
+
+static void description(page *self, const char *name, const hl_node *of) {
     const char *between = "";
-    if (!of) return;
+    if (!describes(of)) return;
     page_fact(self, name);
     for (const hl_node *field = of->first; field; field = field->next) {
         if (!belongs_to_description(field)) continue;
@@ -174,8 +180,8 @@ void page_introduction(page *self) {
     html_raw(out, "<header>\n<h1>");
     html_text(out, self->report->title);
     html_raw(out, "</h1>\n<dl class=\"facts\">");
-    page_description(self, "model", hl_get(self->root, "model"));
-    page_description(self, "compute", hl_get(self->root, "compute"));
+    description(self, "model", hl_get(self->root, "model"));
+    description(self, "compute", hl_get(self->root, "compute"));
     gallery(self);
     html_raw(out, "</dl>\n");
     fallback(self, hl_get(self->root, "compute"));
@@ -190,18 +196,25 @@ void page_introduction(page *self) {
 
 /* ---- variants ---- */
 
+/* What is true of the whole is said of the whole: there it is all that the reports have in common. */
+static void own_description(page *self, const hl_node *report, const char *name) {
+    const hl_node *own = hl_get(report, name), *shared = hl_get(self->root, name);
+    if (own && shared && own->count == shared->count) return;
+    description(self, name, own);
+}
+
 static void reports(page *self) {
     const hl_node *list = hl_get(self->root, "reports");
     if (!list || !list->count) return;
     html_raw(&self->html, "<section>\n<h2>Reports</h2>\n<p>What each variant found.</p>\n");
     for (const hl_node *report = list->first; report; report = report->next) {
-        html_raw(&self->html, "<h3><a href=\"");
+        html_raw(&self->html, "<h3 class=\"variant\"><a href=\"");
         html_text(&self->html, hl_get_text(report, "variant"));
         html_raw(&self->html, "/report.html\">");
         html_text(&self->html, hl_get_text(report, "variant"));
         html_raw(&self->html, "</a></h3>\n<dl class=\"facts\">");
-        page_description(self, "model", hl_get(report, "model"));
-        page_description(self, "compute", hl_get(report, "compute"));
+        own_description(self, report, "model");
+        own_description(self, report, "compute");
         html_raw(&self->html, "</dl>\n");
         fallback(self, hl_get(report, "compute"));
     }

@@ -19,6 +19,8 @@ const char page_style[] =
     "h2 a:hover::after{content:\" #\";color:var(--quiet)}\n"
     "h3,h4{font-size:1rem;font-weight:600;margin-bottom:.6rem;overflow-wrap:anywhere}\n"
     "h3{color:var(--quiet);font-size:.85rem;line-height:1.55rem;font-weight:400}\n"
+    ".variant{margin-top:1.75rem;font-size:1rem;font-weight:600}\n"
+    ".variant+.facts{margin:.25rem 0}\n"
     "p,.quiet{color:var(--quiet)}\n"
     "p a,h3 a{color:var(--ink);text-decoration-color:var(--quiet);text-underline-offset:.2em}\n"
     "code,pre{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:.85rem}\n"
