@@ -282,9 +282,9 @@ static void test_columns(void **state) {
     float code[MOST_WIDTH + SCALARS];
     for (size_t i = 0; i < 6; ++i) {
         const shard_file *shard = &opened->shards[i / 4];
-        const float *embedding = shard->data[opened->layout.embedding],
-                    *mlps = shard->data[opened->layout.mlps];
-        const float *first = shard->data[opened->layout.first + 1];
+        const float *embedding = shard->data[opened->layout->embedding],
+                    *mlps = shard->data[opened->layout->mlps];
+        const float *first = shard->data[opened->layout->first + 1];
         make_code(&of, i, 1, code);
         assert_memory_equal(first + i % 4 * 5, code, 5 * sizeof *code);
         for (size_t k = 0; k < 7; ++k) assert_true(embedding[i % 4 * 7 + k] == number(i, 2000, k));
@@ -583,7 +583,8 @@ static const bad_manifest BAD_MANIFESTS[] = {
     {"{", "byte"},
     {"[]", "an object"},
     {"{}", "version"},
-    {ATLAS("2", SUM, "f16", "[]", "[" HEAD "]", "[]"), "version"},
+    {ATLAS("0", SUM, "f16", "[]", "[" HEAD "]", "[]"), "version"},
+    {ATLAS("3", SUM, "f16", "[]", "[" HEAD "]", "[]"), "version 3"},
     {ATLAS("1", "0123", "f16", "[]", "[" HEAD "]", "[]"), "fingerprint"},
     {ATLAS("1", "0123456789ABCDEF0123456789abcdef", "f16", "[]", "[" HEAD "]", "[]"), "fingerprint"},
     {ATLAS("1", SUM, "bf16", "[]", "[" HEAD "]", "[]"), "f16 or f32"},

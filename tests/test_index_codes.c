@@ -70,7 +70,7 @@ static void assert_first(const atlas *of, const char *arrays) {
     size_t rows = bases.shape[2], width = rows - 3;
     for (size_t i = 0; i < 3 * layers * heads; ++i) {
         size_t image = i / (layers * heads), head = i % (layers * heads);
-        const float *first = (const float *)of->shards[0].data[of->layout.first + head] + image * width;
+        const float *first = (const float *)of->shards[0].data[of->layout->first + head] + image * width;
         const float *scalars = atlas_scalars(of, 0, head) + image * 3;
         const float *basis = bases.data + head * rows * d;
         float *contribution = calloc(d, sizeof *contribution);
@@ -101,8 +101,8 @@ static void test_columns(void **state) {
     atlas *opened = open_atlas(place.out);
     npy_array embedding = read_array(arrays, "embedding"), mlps = read_array(arrays, "mlps");
     assert_int_equal(atlas_layout_of(opened)->mlps, mlps.shape[1]);
-    assert_near(opened->shards[0].data[opened->layout.embedding], embedding.data, embedding.elements);
-    assert_near(opened->shards[0].data[opened->layout.mlps], mlps.data, mlps.elements);
+    assert_near(opened->shards[0].data[opened->layout->embedding], embedding.data, embedding.elements);
+    assert_near(opened->shards[0].data[opened->layout->mlps], mlps.data, mlps.elements);
     assert_first(opened, arrays);
     atlas_close(opened);
     free(embedding.data);

@@ -1,6 +1,7 @@
 /* The analyses of neighbours from YAML to results.json, through the built command and the real plugins:
  * against the mini model's known truth, with galleries of all kinds, and what they refuse. */
 #include "tests/experiment.h"
+#include "tests/indexed.h"
 #include "tests/mini.h"
 
 #include <math.h>
@@ -195,22 +196,43 @@ static void the_atlas_is_used_again(void **state) {
     end(&got);
 }
 
+/* Flips a bit in a head's codes. */
+static void damage_codes(const char *folder, const char *head) {
+    char *path = text("%s/shard-000000.safetensors", folder);
+    atlas *opened = open_atlas(folder);
+    const uint8_t *codes = atlas_codes(opened, 0, atlas_find_head(opened, head));
+    size_t count, at = (size_t)(codes - opened->shards[0].file.bytes) + 5;
+    atlas_close(opened);
+    char *bytes = read_file(path, &count);
+    bytes[at] ^= 4;
+    write_file(path, bytes, count);
+    free(bytes);
+    free(path);
+}
+
+/* Where it is read; a question that does not read it gets its answer. */
 static void a_flipped_bit_is_named(void **state) {
     (void)state;
-    char *folder = make_folder(), *path = text("%s/out/atlas/shard-000000.safetensors", folder);
+    char *folder = make_folder(), *atlas_folder = text("%s/out/atlas", folder);
     static const char analyses[] = "  - {plugin: text-neighbors, texts: [snow], heads: L2.H0}\n";
     outcome got = run_in(folder, MODEL IN_GALLERY, analyses);
     need_success(&got);
+    char *first = cJSON_Print(got.root);
     forget(&got);
-    size_t count;
-    char *bytes = read_file(path, &count);
-    bytes[count / 2] ^= 4;
-    write_file(path, bytes, count);
+    damage_codes(atlas_folder, "L1.H1");
+    got = run_in(folder, MODEL IN_GALLERY, analyses);
+    need_success(&got);
+    char *second = cJSON_Print(got.root);
+    assert_string_equal(first, second);
+    forget(&got);
+    damage_codes(atlas_folder, "L2.H0");
     got = run_in(folder, MODEL IN_GALLERY, analyses);
     assert_int_equal(got.status, 1);
     assert_non_null(strstr(got.errors, "shard-000000.safetensors"));
-    free(bytes);
-    free(path);
+    assert_non_null(strstr(got.errors, "codes.L2.H0"));
+    free(first);
+    free(second);
+    free(atlas_folder);
     end(&got);
 }
 
@@ -251,9 +273,9 @@ static void mistakes_are_named(void **state) {
 
 static void a_head_that_the_atlas_lacks_is_named(void **state) {
     (void)state;
-    char *folder = make_folder(), *atlas = text("%s/atlas", folder), *errors;
+    char *folder = make_folder(), *out = text("%s/atlas", folder), *errors;
     int status = run_command(NULL, &errors, "index", "--model", TEST_GOLDEN "/tiny-a/model", "--images",
-                             TEST_GOLDEN "/gallery", "--out", atlas, "--layers", "L2", NULL);
+                             TEST_GOLDEN "/gallery", "--out", out, "--layers", "L2", NULL);
     if (status != 0) fail_msg("%s", errors);
     static const char head[] = MODEL "gallery: {images: " TEST_GOLDEN "/gallery, atlas: atlas}\n";
     outcome got = run_in(folder, head, "  - {plugin: text-neighbors, texts: [snow], heads: L2}\n");
@@ -263,7 +285,7 @@ static void a_head_that_the_atlas_lacks_is_named(void **state) {
     assert_int_equal(got.status, 2);
     assert_non_null(strstr(got.errors, "holds no codes of head L1.H2"));
     free(errors);
-    free(atlas);
+    free(out);
     end(&got);
 }
 

@@ -101,13 +101,11 @@ static hl_status open_atlas(nearest *self, uint32_t columns, hl_error *error) {
     const edit_list *changed = self->settings.changed;
     index_settings settings = {.atlas = self->settings.atlas,
                                .dtype = self->settings.dtype,
-                               .columns_if_new = self->settings.columns | columns,
+                               .columns = self->settings.columns | columns,
                                .keep_others = true,
                                .edits = changed ? &changed->list : NULL};
     hl_status status = gallery_open(self->settings.gallery, &self->gallery, error);
-    if (status == HL_OK) status = index_gallery(self->model, self->gallery, &settings, error);
-    if (status == HL_OK) status = atlas_open(settings.atlas, &self->atlas, error);
-    if (status == HL_OK) status = atlas_verify(self->atlas, self->model->interface, error);
+    if (status == HL_OK) status = index_gallery(self->model, self->gallery, &settings, &self->atlas, error);
     if (status == HL_OK) status = identify_images(self, error);
     if (status != HL_OK) close_gallery(self);
     return status;
@@ -130,6 +128,10 @@ size_t nearest_count(const nearest *self) {
 
 size_t nearest_at(const nearest *self, size_t index) {
     return self->order[index];
+}
+
+atlas_images nearest_images(const nearest *self, size_t first, size_t count) {
+    return (atlas_images){self->order + first, count};
 }
 
 hl_status nearest_check(const nearest *self, hl_error *error) {

@@ -8,6 +8,7 @@
 #include "core/asking/edits.h"
 #include "core/atlas/atlas.h"
 #include "core/atlas/gallery.h"
+#include "core/atlas/reading.h"
 #include "core/engine/engine.h"
 #include "core/tree/tree.h"
 #include "headlight/weights.h"
@@ -18,7 +19,7 @@ typedef struct nearest_settings {
     const char *gallery; /* a folder, a list or a gallery.json; copied, as is `atlas` */
     const char *atlas;
     hl_dtype dtype;
-    uint32_t columns;         /* ATLAS_..., of an atlas that is made anew */
+    uint32_t columns;         /* ATLAS_..., which the atlas gets if it lacks them */
     const edit_list *changed; /* in the passes over its images; NULL: none */
 } nearest_settings;
 
@@ -26,13 +27,14 @@ typedef struct nearest_settings {
 hl_status nearest_open(engine *model, const nearest_settings *settings, nearest **out, hl_error *error);
 void nearest_close(nearest *self); /* accepts NULL */
 
-/* Brings its atlas up to date and opens it, once; `nearest_find` does so itself. `columns`: which one that is
- * made anew gets besides those of the settings. What follows is there then: the images that can be searched,
- * in the order of their paths, as numbers of the atlas's images. */
+/* Brings its atlas up to date and opens it, once; `nearest_find` does so itself. `columns`: which it gets
+ * then besides those of the settings, if it lacks them. What follows is there then: the images that can be
+ * searched, in the order of their paths, as numbers of the atlas's images. */
 hl_status nearest_prepare(nearest *self, uint32_t columns, hl_error *error);
 const atlas *nearest_atlas(const nearest *self);
 size_t nearest_count(const nearest *self);
 size_t nearest_at(const nearest *self, size_t index);
+atlas_images nearest_images(const nearest *self, size_t first, size_t count);
 
 /* A component as the atlas holds it. HL_USAGE when it does not. */
 hl_status nearest_head(const nearest *self, const hl_component *component, size_t *head, hl_error *error);

@@ -1,31 +1,42 @@
 /* Opening an atlas for reading; see atlas.h. */
+#include "core/atlas/manifest_words.h"
 #include "core/atlas/opened.h"
-#include "core/atlas/shard_numbers.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+static hl_status open_one(atlas *self, const char *folder, size_t index, hl_error *error) {
+    const manifest_shard *listed = &self->manifest->shards[index];
+    const shard_layout *layout;
+    hl_status status = manifest_layout(self->manifest, listed->columns, &layout, error);
+    if (status == HL_OK) status = shard_open(folder, listed, layout, &self->shards[index], error);
+    if (status == HL_OK) self->firsts[index + 1] = self->firsts[index] + self->shards[index].images;
+    return status;
+}
 
 static hl_status open_shards(atlas *self, const char *folder, hl_error *error) {
     size_t count = self->manifest->shard_count;
     self->shards = calloc(count + 1, sizeof *self->shards);
     self->firsts = calloc(count + 1, sizeof *self->firsts);
     if (!self->shards || !self->firsts) return hl_no_memory(error, folder);
-    for (; self->opened < count; ++self->opened) {
-        size_t i = self->opened;
-        hl_status status =
-            shard_open(folder, &self->manifest->shards[i], &self->layout, &self->shards[i], error);
-        if (status != HL_OK) return status;
-        self->firsts[i + 1] = self->firsts[i] + self->shards[i].images;
+    hl_status status = HL_OK;
+    while (status == HL_OK && self->opened < count) {
+        status = open_one(self, folder, self->opened, error);
+        if (status == HL_OK) ++self->opened;
     }
-    return HL_OK;
+    return status == HL_OK ? touched_open(self, &self->touched, error) : status;
 }
 
-hl_status atlas_open(const char *folder, atlas **out, hl_error *error) {
+/* Takes over `listed`. */
+static hl_status open_with(const char *folder, manifest *listed, atlas **out, hl_error *error) {
     *out = NULL;
     atlas *made = calloc(1, sizeof *made);
-    if (!made) return hl_no_memory(error, folder);
-    hl_status status = manifest_read(folder, &made->manifest, error);
-    if (status == HL_OK) status = shard_layout_make(&made->manifest->layout, &made->layout, error);
+    if (!made) {
+        manifest_free(listed);
+        return hl_no_memory(error, folder);
+    }
+    made->manifest = listed;
+    hl_status status = manifest_layout(listed, listed->layout.columns, &made->layout, error);
     if (status == HL_OK) status = open_shards(made, folder, error);
     if (status == HL_OK) {
         *out = made;
@@ -35,12 +46,26 @@ hl_status atlas_open(const char *folder, atlas **out, hl_error *error) {
     return status;
 }
 
+hl_status atlas_open_listed(const char *folder, const manifest *listed, atlas **out, hl_error *error) {
+    *out = NULL;
+    manifest *own;
+    hl_status status = manifest_copy(listed, &own, error);
+    return status == HL_OK ? open_with(folder, own, out, error) : status;
+}
+
+hl_status atlas_open(const char *folder, atlas **out, hl_error *error) {
+    *out = NULL;
+    manifest *own;
+    hl_status status = manifest_read(folder, &own, error);
+    return status == HL_OK ? open_with(folder, own, out, error) : status;
+}
+
 void atlas_close(atlas *self) {
     if (!self) return;
+    touched_close(self->touched, self->opened);
     for (size_t i = 0; i < self->opened; ++i) shard_close(&self->shards[i]);
     free(self->shards);
     free(self->firsts);
-    shard_layout_free(&self->layout);
     manifest_free(self->manifest);
     free(self);
 }
@@ -61,7 +86,7 @@ atlas_shard atlas_shard_at(const atlas *self, size_t shard) {
     return (atlas_shard){self->shards[shard].path, self->firsts[shard], self->shards[shard].images};
 }
 
-static size_t shard_of(const atlas *self, size_t image) {
+size_t atlas_shard_of(const atlas *self, size_t image) {
     size_t low = 0, high = self->opened; /* the shard lies in [low, high) */
     while (high - low > 1) {
         size_t middle = low + (high - low) / 2;
@@ -75,14 +100,15 @@ static size_t shard_of(const atlas *self, size_t image) {
 }
 
 const char *atlas_path(const atlas *self, size_t image) {
-    size_t shard = shard_of(self, image);
+    size_t shard = atlas_shard_of(self, image);
     return self->shards[shard].paths[image - self->firsts[shard]];
 }
 
 void atlas_file_of(const atlas *self, size_t image, int64_t *bytes, int64_t *modified) {
-    size_t shard = shard_of(self, image), row = image - self->firsts[shard];
-    *bytes = ((const int64_t *)self->shards[shard].data[self->layout.bytes])[row];
-    *modified = ((const int64_t *)self->shards[shard].data[self->layout.modified])[row];
+    size_t shard = atlas_shard_of(self, image), row = image - self->firsts[shard];
+    const shard_file *file = &self->shards[shard];
+    *bytes = ((const int64_t *)file->data[file->layout->bytes])[row];
+    *modified = ((const int64_t *)file->data[file->layout->modified])[row];
 }
 
 bool atlas_skipped_at(const atlas *self, size_t index, const char **path, const char **reason) {
@@ -96,27 +122,33 @@ bool atlas_skipped_at(const atlas *self, size_t index, const char **path, const 
     return true;
 }
 
+static const void *tensor_at(const shard_file *shard, size_t tensor) {
+    return tensor == SIZE_MAX ? NULL : shard->data[tensor];
+}
+
 const void *atlas_codes(const atlas *self, size_t shard, size_t head) {
-    return self->shards[shard].data[self->layout.codes + head];
+    const shard_file *file = &self->shards[shard];
+    return tensor_at(file, file->layout->codes + head);
 }
 
 const float *atlas_scalars(const atlas *self, size_t shard, size_t head) {
-    size_t tensor = self->layout.scalars[head];
-    return tensor == SIZE_MAX ? NULL : self->shards[shard].data[tensor];
+    const shard_file *file = &self->shards[shard];
+    return tensor_at(file, file->layout->scalars[head]);
 }
 
 const double *atlas_moments(const atlas *self, size_t shard, size_t head) {
-    return self->shards[shard].data[self->layout.moments + head];
+    const shard_file *file = &self->shards[shard];
+    return tensor_at(file, file->layout->moments + head);
 }
 
 const void *atlas_embeddings(const atlas *self, size_t shard) {
-    size_t tensor = self->layout.embedding;
-    return tensor == SIZE_MAX ? NULL : self->shards[shard].data[tensor];
+    const shard_file *file = &self->shards[shard];
+    return tensor_at(file, file->layout->embedding);
 }
 
 const void *atlas_mlps(const atlas *self, size_t shard) {
-    size_t tensor = self->layout.mlps;
-    return tensor == SIZE_MAX ? NULL : self->shards[shard].data[tensor];
+    const shard_file *file = &self->shards[shard];
+    return tensor_at(file, file->layout->mlps);
 }
 
 size_t atlas_find_head(const atlas *self, const char *name) {
@@ -127,7 +159,11 @@ size_t atlas_find_head(const atlas *self, const char *name) {
     return SIZE_MAX;
 }
 
-/* ---- verifying ---- */
+const char *atlas_column_name(uint32_t column) {
+    const manifest_word *row = MANIFEST_COLUMNS;
+    while (row->name && row->code != column) ++row;
+    return row->name;
+}
 
 hl_status atlas_check(const atlas *self, bool thoroughly, hl_error *error) {
     hl_status status = HL_OK;
@@ -135,44 +171,5 @@ hl_status atlas_check(const atlas *self, bool thoroughly, hl_error *error) {
         const shard_file *shard = &self->shards[i];
         if (thoroughly || mapping_is_broken(&shard->file)) status = shard_check(shard, error);
     }
-    return status;
-}
-
-typedef struct verification {
-    const atlas *self;
-    const hl_host *host;
-    hl_status *results; /* by shard */
-} verification;
-
-static hl_status verify_one(const atlas *self, size_t shard, hl_error *error) {
-    hl_status status = shard_verify(&self->shards[shard], &self->manifest->shards[shard], error);
-    return status == HL_OK ? shard_check_numbers(&self->shards[shard], &self->layout, error) : status;
-}
-
-static void verify_shard(void *argument, size_t shard) {
-    const verification *job = argument;
-    if (job->host->cancelled(job->host)) {
-        job->results[shard] = HL_FAILED;
-        return;
-    }
-    job->results[shard] = verify_one(job->self, shard, NULL);
-}
-
-/* Damage is rare: a shard that failed is read again for its message. */
-static hl_status report(const verification *job, hl_error *error) {
-    if (job->host->cancelled(job->host)) return hl_fail(error, HL_FAILED, "cancelled");
-    for (size_t i = 0; i < job->self->opened; ++i) {
-        if (job->results[i] == HL_OK) continue;
-        return verify_one(job->self, i, error);
-    }
-    return HL_OK;
-}
-
-hl_status atlas_verify(const atlas *self, const hl_host *host, hl_error *error) {
-    verification job = {self, host, calloc(self->opened + 1, sizeof *job.results)};
-    if (!job.results) return hl_no_memory(error, "the results of all shards");
-    host->parallel(host, self->opened, verify_shard, &job);
-    hl_status status = report(&job, error);
-    free(job.results);
     return status;
 }

@@ -49,7 +49,8 @@ typedef struct atlas_shard {
     size_t first, count; /* its images' numbers in the atlas */
 } atlas_shard;
 
-/* Reads atlas.json, maps the shards and checks every name, dtype and shape; reads no codes. */
+/* Reads atlas.json, maps the shards and checks every name, dtype and shape, and paths, sizes and times of
+ * images against their checksums; reads no codes. */
 hl_status atlas_open(const char *folder, atlas **out, hl_error *error);
 void atlas_close(atlas *self); /* accepts NULL */
 
@@ -62,20 +63,41 @@ void atlas_file_of(const atlas *self, size_t image, int64_t *bytes, int64_t *mod
 bool atlas_skipped_at(const atlas *self, size_t index, const char **path, const char **reason);
 size_t atlas_shard_count(const atlas *self);
 atlas_shard atlas_shard_at(const atlas *self, size_t shard);
+size_t atlas_shard_of(const atlas *self, size_t image);
+
+/* What a question reads of an atlas. */
+typedef enum atlas_what {
+    ATLAS_CODES, /* of a head, and its further numbers */
+    ATLAS_HEAD_MOMENTS,
+    ATLAS_FIRST_CODES,
+    ATLAS_EMBEDDINGS,
+    ATLAS_OTHERS /* the column ATLAS_MLPS */
+} atlas_what;
+
+typedef struct atlas_part {
+    atlas_what what;
+    size_t head; /* where it is a head's */
+} atlas_part;
+
+/* Verifies these parts in all shards, on all threads, but for what was verified since the atlas was opened:
+ * their bytes against the checksums in atlas.json, and that all numbers are numbers. To be called before they
+ * are read; nothing else is touched. (A shard without checksums of its tensors, of an atlas.json of version
+ * 1, is verified as a whole.) HL_USAGE, naming it, for a column that the atlas lacks; HL_FAILED, naming shard
+ * and tensor, for damage. [any thread] */
+hl_status atlas_touch(const atlas *self, const hl_host *host, const atlas_part *parts, size_t count,
+                      hl_error *error);
 
 /* Codes of one head in one shard: count x width numbers of the layout's dtype; in the mapped file, aligned to
- * 8 bytes. */
+ * 8 bytes. Call `atlas_touch` before. */
 const void *atlas_codes(const atlas *self, size_t shard, size_t head);
 /* The further numbers that go with them: count x scalar_count. */
 const float *atlas_scalars(const atlas *self, size_t shard, size_t head);
 /* Sums of y and of the packed lower triangle of y^T y, n = width + scalar_count: n + n (n + 1) / 2 numbers.
  */
 const double *atlas_moments(const atlas *self, size_t shard, size_t head);
-
-/* Embeddings of a shard's images, count x embed_dim numbers of the layout's dtype; NULL without the column.
+/* Columns: count x embed_dim, and count x mlps x embed_dim, of the layout's dtype; NULL: the atlas lacks it.
  */
 const void *atlas_embeddings(const atlas *self, size_t shard);
-/* Contributions of the components that are no heads, count x mlps x embed_dim; NULL without the column. */
 const void *atlas_mlps(const atlas *self, size_t shard);
 
 /* Index of a head by name; SIZE_MAX when the atlas does not hold it. */
@@ -85,6 +107,9 @@ size_t atlas_find_head(const atlas *self, const char *name);
  * codes were used and before anything is made of them. `thoroughly`: asks the system for each file's size
  * besides. */
 hl_status atlas_check(const atlas *self, bool thoroughly, hl_error *error);
+
+/* "embedding", "mlps", "first": what messages and `headlight index --columns` call a column. */
+const char *atlas_column_name(uint32_t column);
 
 /* Reads every byte and compares it with the checksums in atlas.json, and refuses numbers that are none,
  * whatever the checksum; the error names the shard. */

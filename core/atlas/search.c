@@ -6,6 +6,7 @@
 #include "core/atlas/kernels.h"
 #include <math.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* A block of images is one thread's work; for lengths so many of them at a time lie in its cache. */
@@ -282,7 +283,26 @@ static void score_block(void *argument, size_t index) {
     }
 }
 
+static atlas_part part_of(const search_part *asked) {
+    static const atlas_what COLUMNS[] = {
+        [SEARCH_HEAD] = ATLAS_CODES, [SEARCH_OTHER] = ATLAS_OTHERS, [SEARCH_EMBEDDING] = ATLAS_EMBEDDINGS};
+    return (atlas_part){COLUMNS[asked->column], asked->column == SEARCH_HEAD ? asked->index : 0};
+}
+
+/* Only what the parts read is verified. */
+static hl_status touch(const search *self, hl_error *error) {
+    size_t count = self->request->part_count;
+    atlas_part *parts = calloc(count + 1, sizeof *parts);
+    if (!parts) return hl_no_memory(error, "a search");
+    for (size_t i = 0; i < count; ++i) parts[i] = part_of(&self->request->parts[i]);
+    hl_status status = atlas_touch(self->atlas, self->host, parts, count, error);
+    free(parts);
+    return status;
+}
+
 static hl_status score_all(search *self, hl_error *error) {
+    hl_status status = touch(self, error);
+    if (status != HL_OK) return status;
     if (!prepare(self)) return hl_no_memory(error, "a search");
     self->host->parallel(self->host, count_blocks(self->atlas), score_block, self);
     if (self->host->cancelled(self->host)) return hl_fail(error, HL_FAILED, "cancelled");

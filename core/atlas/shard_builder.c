@@ -18,7 +18,9 @@ struct shard_builder {
     size_t capacity, images, skipped;
     uint8_t **columns; /* by tensor: its numbers; NULL for texts */
     long_text paths, reasons;
-    size_t last_path; /* where the newest image's path starts, for messages */
+    size_t last_path;           /* where the newest image's path starts, for messages */
+    const shard_layout *copied; /* of the shard that rows were copied from last */
+    size_t *origin;             /* by tensor: which of that one's tensors it is; SIZE_MAX: it has none */
 };
 
 static size_t rows_of(const shard_builder *self, const shard_tensor *tensor) {
@@ -51,6 +53,7 @@ void shard_builder_close(shard_builder *self) {
     if (!self) return;
     for (size_t i = 0; self->columns && i < self->layout->count; ++i) free(self->columns[i]);
     free(self->columns);
+    free(self->origin);
     free(self->paths.bytes);
     free(self->reasons.bytes);
     free(self);
@@ -202,22 +205,35 @@ static int64_t number_in(const shard_file *from, size_t tensor, size_t row) {
     return ((const int64_t *)from->data[tensor])[row];
 }
 
+/* Shards of one atlas differ in optional columns at most, so names tell which tensor is which. */
+static hl_status find_origins(shard_builder *self, const shard_layout *from, hl_error *error) {
+    if (self->copied == from) return HL_OK;
+    if (!self->origin) self->origin = calloc(self->layout->count, sizeof *self->origin);
+    if (!self->origin) return hl_no_memory(error, "a shard");
+    for (size_t i = 0; i < self->layout->count; ++i) {
+        self->origin[i] = shard_layout_find(from, self->layout->tensors[i].name);
+    }
+    self->copied = from;
+    return HL_OK;
+}
+
 hl_status shard_builder_copy(shard_builder *self, const shard_file *from, size_t row, hl_error *error) {
     const shard_layout *layout = self->layout;
-    shard_image image = {from->paths[row], number_in(from, layout->bytes, row),
-                         number_in(from, layout->modified, row)};
-    hl_status status = shard_builder_add(self, image, error);
+    shard_image image = {from->paths[row], number_in(from, from->layout->bytes, row),
+                         number_in(from, from->layout->modified, row)};
+    hl_status status = find_origins(self, from->layout, error);
+    if (status == HL_OK) status = shard_builder_add(self, image, error);
     for (size_t i = 0; i < layout->count && status == HL_OK; ++i) {
         const shard_tensor *tensor = &layout->tensors[i];
         size_t bytes = tensor->row * safetensors_item(tensor->dtype);
-        if (tensor->extent != SHARD_IMAGES) continue;
-        memcpy(newest(self, i), (const uint8_t *)from->data[i] + row * bytes, bytes);
+        if (tensor->extent != SHARD_IMAGES || self->origin[i] == SIZE_MAX) continue;
+        memcpy(newest(self, i), (const uint8_t *)from->data[self->origin[i]] + row * bytes, bytes);
     }
     return status == HL_OK ? shard_check(from, error) : status;
 }
 
 hl_status shard_builder_copy_skip(shard_builder *self, const shard_file *from, size_t row, hl_error *error) {
-    const shard_layout *layout = self->layout;
+    const shard_layout *layout = from->layout;
     shard_image image = {from->skips[row].path, number_in(from, layout->skipped_bytes, row),
                          number_in(from, layout->skipped_modified, row)};
     return shard_builder_skip(self, image, from->skips[row].reason, error);
@@ -300,21 +316,43 @@ static safetensors_part part_of(const shard_builder *self, size_t index) {
     return part;
 }
 
+static size_t bytes_of(const safetensors_part *part) {
+    size_t bytes = safetensors_item(part->dtype);
+    for (uint32_t i = 0; i < part->rank; ++i) bytes *= (size_t)part->shape[i];
+    return bytes;
+}
+
+static hl_status write_parts(const shard_builder *self, const safetensors_part *parts, output *out,
+                             manifest_shard *shard, hl_error *error) {
+    char name[MANIFEST_NAME_ROOM];
+    manifest_shard_name(shard->number, name);
+    safetensors_receipt receipt;
+    shard_sums *sums = shard_sums_new(self->layout->count);
+    hl_status status = sums ? HL_OK : hl_no_memory(error, "a shard");
+    if (status == HL_OK) status = safetensors_write(out, name, parts, self->layout->count, &receipt, error);
+    if (status != HL_OK) {
+        shard_sums_drop(sums);
+        return status;
+    }
+    memcpy(sums->header, receipt.header, sizeof sums->header);
+    for (size_t i = 0; i < sums->count; ++i)
+        checksum_of(parts[i].data, bytes_of(&parts[i]), sums->tensors[i]);
+    shard->images = self->images;
+    shard->skipped = self->skipped;
+    shard->columns = self->layout->atlas->columns;
+    shard->bytes = receipt.bytes;
+    memcpy(shard->checksum, receipt.checksum, sizeof shard->checksum);
+    shard->sums = sums;
+    return HL_OK;
+}
+
 hl_status shard_builder_write(shard_builder *self, const hl_host *host, output *out, manifest_shard *shard,
                               hl_error *error) {
     safetensors_part *parts = calloc(self->layout->count, sizeof *parts);
     if (!parts) return hl_no_memory(error, "a shard");
     for (size_t i = 0; i < self->layout->count; ++i) parts[i] = part_of(self, i);
-    char name[MANIFEST_NAME_ROOM];
-    manifest_shard_name(shard->number, name);
-    safetensors_receipt receipt;
     hl_status status = make_moments(self, host, error);
-    if (status == HL_OK) status = safetensors_write(out, name, parts, self->layout->count, &receipt, error);
+    if (status == HL_OK) status = write_parts(self, parts, out, shard, error);
     free(parts);
-    if (status != HL_OK) return status;
-    shard->images = self->images;
-    shard->skipped = self->skipped;
-    shard->bytes = receipt.bytes;
-    memcpy(shard->checksum, receipt.checksum, sizeof shard->checksum);
-    return HL_OK;
+    return status;
 }

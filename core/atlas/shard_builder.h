@@ -30,7 +30,8 @@ hl_status shard_builder_row(shard_builder *self, size_t tensor, const float *num
 /* An image that cannot be read. */
 hl_status shard_builder_skip(shard_builder *self, shard_image image, const char *reason, hl_error *error);
 
-/* Image or skipped image number `row` of another shard of the same layout, with all that is known of it. */
+/* Image or skipped image number `row` of another shard of the same atlas, with all that is known of it;
+ * columns that the other shard lacks follow as rows. The other shard has been verified. */
 hl_status shard_builder_copy(shard_builder *self, const shard_file *from, size_t row, hl_error *error);
 hl_status shard_builder_copy_skip(shard_builder *self, const shard_file *from, size_t row, hl_error *error);
 
@@ -38,7 +39,7 @@ hl_status shard_builder_copy_skip(shard_builder *self, const shard_file *from, s
 size_t shard_builder_count(const shard_builder *self);
 
 /* Computes the moments and writes the shard as a new file of the output. `shard` has its number and gets the
- * rest. */
+ * rest; its checksums are the caller's. */
 hl_status shard_builder_write(shard_builder *self, const hl_host *host, output *out, manifest_shard *shard,
                               hl_error *error);
 

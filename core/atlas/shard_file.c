@@ -1,6 +1,7 @@
-/* See shard_file.h. Reads no codes. */
+/* See shard_file.h. Opening reads no codes. */
 #include "core/atlas/shard_file.h"
 
+#include "core/atlas/shard_numbers.h"
 #include "core/io/safetensors.h"
 #include "core/io/safetensors_write.h"
 #include <inttypes.h>
@@ -41,7 +42,44 @@ static hl_status find_tensor(shard_file *self, const hl_weights *stored, const s
         return bad(self, expected->name, "it does not begin at a multiple of 8 bytes", error);
     }
     self->data[index] = data;
+    self->bytes[index] = (size_t)found->elements * safetensors_item(found->dtype);
     return HL_OK;
+}
+
+/* ---- checksums ---- */
+
+static hl_status damaged(const shard_file *self, const char *what, hl_error *error) {
+    return hl_fail(error, HL_FAILED,
+                   "%s: %s: its bytes are not those of the checksum in " MANIFEST_FILE DAMAGED, self->path,
+                   what);
+}
+
+static hl_status check_sum(const shard_file *self, size_t tensor, hl_error *error) {
+    char found[CHECKSUM_ROOM], what[128];
+    checksum_of(self->data[tensor], self->bytes[tensor], found);
+    if (strcmp(found, self->sums->tensors[tensor]) == 0) return HL_OK;
+    snprintf(what, sizeof what, "tensor %s", self->layout->tensors[tensor].name);
+    return damaged(self, what, error);
+}
+
+/* Before anything is made of what it says. */
+static hl_status check_header(const shard_file *self, hl_error *error) {
+    char found[CHECKSUM_ROOM];
+    size_t count = (size_t)safetensors_header_of(self->file.bytes, self->file.count);
+    checksum_of(self->file.bytes, count, found);
+    return strcmp(found, self->sums->header) == 0 ? HL_OK : damaged(self, "the header", error);
+}
+
+/* What has been copied. */
+static hl_status check_copies(const shard_file *self, hl_error *error) {
+    const shard_layout *layout = self->layout;
+    const size_t copied[] = {layout->paths,    layout->skipped,       layout->bytes,
+                             layout->modified, layout->skipped_bytes, layout->skipped_modified};
+    hl_status status = HL_OK;
+    for (size_t i = 0; i < sizeof copied / sizeof *copied && status == HL_OK; ++i) {
+        status = check_sum(self, copied[i], error);
+    }
+    return status;
 }
 
 /* ---- texts ---- */
@@ -58,10 +96,22 @@ static bool cut(const char *text, uint64_t bytes, size_t count, const char **pie
     return text == end;
 }
 
-static hl_status read_texts(shard_file *self, const hl_weights *stored, const shard_layout *layout,
-                            hl_error *error) {
-    uint64_t paths = safetensors_api.find(stored, "paths")->elements;
-    uint64_t skipped = safetensors_api.find(stored, "skipped")->elements;
+static hl_status cut_texts(shard_file *self, const char **pieces, hl_error *error) {
+    size_t paths = self->bytes[self->layout->paths], skipped = self->bytes[self->layout->skipped];
+    if (!cut(self->texts, paths, self->images, self->paths)) {
+        return bad(self, "paths", "it does not hold one path for each image", error);
+    }
+    if (!cut(self->texts + paths, skipped, 2 * self->skipped, pieces)) {
+        return bad(self, "skipped", "it does not hold a path and a reason for each image", error);
+    }
+    for (size_t i = 0; i < self->skipped; ++i)
+        self->skips[i] = (shard_skip){pieces[2 * i], pieces[2 * i + 1]};
+    return HL_OK;
+}
+
+static hl_status read_texts(shard_file *self, hl_error *error) {
+    const shard_layout *layout = self->layout;
+    size_t paths = self->bytes[layout->paths], skipped = self->bytes[layout->skipped];
     /* every piece takes a byte at least: no larger allocation than the file */
     if (self->images > paths) return bad(self, "paths", "it has fewer paths than images", error);
     if (self->skipped > skipped) return bad(self, "skipped", "it has fewer paths than images", error);
@@ -71,16 +121,12 @@ static hl_status read_texts(shard_file *self, const hl_weights *stored, const sh
     const char **pieces = calloc(2 * self->skipped + 1, sizeof *pieces);
     bool room = self->paths && self->skips && self->texts && pieces;
     hl_status status = room ? HL_OK : hl_no_memory(error, self->path);
-    if (room) memcpy(self->texts, self->data[layout->paths], paths);
-    if (room) memcpy(self->texts + paths, self->data[layout->skipped], skipped);
-    if (status == HL_OK && !cut(self->texts, paths, self->images, self->paths)) {
-        status = bad(self, "paths", "it does not hold one path for each image", error);
-    }
-    if (status == HL_OK && !cut(self->texts + paths, skipped, 2 * self->skipped, pieces)) {
-        status = bad(self, "skipped", "it does not hold a path and a reason for each image", error);
-    }
-    for (size_t i = 0; i < self->skipped && status == HL_OK; ++i) {
-        self->skips[i] = (shard_skip){pieces[2 * i], pieces[2 * i + 1]};
+    if (room) {
+        memcpy(self->texts, self->data[layout->paths], paths);
+        memcpy(self->texts + paths, self->data[layout->skipped], skipped);
+        self->data[layout->paths] = self->texts;
+        self->data[layout->skipped] = self->texts + paths;
+        status = cut_texts(self, pieces, error);
     }
     free(pieces);
     return status;
@@ -90,7 +136,8 @@ static hl_status read_texts(shard_file *self, const hl_weights *stored, const sh
 
 /* What says which image a row stands for is small, and much follows from it: it is not left in a file that
  * may change. */
-static hl_status copy_numbers(shard_file *self, const shard_layout *layout, hl_error *error) {
+static hl_status copy_numbers(shard_file *self, hl_error *error) {
+    const shard_layout *layout = self->layout;
     const size_t tensors[] = {layout->bytes, layout->modified, layout->skipped_bytes,
                               layout->skipped_modified};
     const size_t counts[] = {self->images, self->images, self->skipped, self->skipped};
@@ -105,37 +152,40 @@ static hl_status copy_numbers(shard_file *self, const shard_layout *layout, hl_e
 
 /* ---- the file ---- */
 
-static hl_status read_tensors(shard_file *self, const shard_layout *layout, hl_error *error) {
+static hl_status read_tensors(shard_file *self, hl_error *error) {
     hl_weights *stored;
     hl_status status = safetensors_parse(self->path, self->file.bytes, self->file.count, &stored, error);
     if (status != HL_OK) return status;
-    self->data = calloc(layout->count, sizeof *self->data);
-    if (!self->data) status = hl_no_memory(error, self->path);
-    for (size_t i = 0; i < layout->count && status == HL_OK; ++i) {
-        status = find_tensor(self, stored, layout, i, error);
+    self->data = calloc(self->layout->count, sizeof *self->data);
+    self->bytes = calloc(self->layout->count, sizeof *self->bytes);
+    if (!self->data || !self->bytes) status = hl_no_memory(error, self->path);
+    for (size_t i = 0; i < self->layout->count && status == HL_OK; ++i) {
+        status = find_tensor(self, stored, self->layout, i, error);
     }
-    if (status == HL_OK) status = read_texts(self, stored, layout, error);
-    if (status == HL_OK) status = copy_numbers(self, layout, error);
     safetensors_api.close(stored);
-    return status;
+    if (status == HL_OK) status = read_texts(self, error);
+    return status == HL_OK ? copy_numbers(self, error) : status;
 }
 
-static hl_status check_and_read(shard_file *self, const manifest_shard *shard, const shard_layout *layout,
-                                hl_error *error) {
+static hl_status check_and_read(shard_file *self, const manifest_shard *shard, hl_error *error) {
     if (self->file.count != shard->bytes) {
         return hl_fail(error, HL_FAILED, "%s: holds %zu bytes, " MANIFEST_FILE " says %" PRIu64 DAMAGED,
                        self->path, self->file.count, shard->bytes);
     }
-    return read_tensors(self, layout, error);
+    hl_status status = self->sums ? check_header(self, error) : HL_OK;
+    if (status == HL_OK) status = read_tensors(self, error);
+    return status == HL_OK && self->sums ? check_copies(self, error) : status;
 }
 
 hl_status shard_parse(const char *name, mapping file, const manifest_shard *shard, const shard_layout *layout,
                       shard_file *out, hl_error *error) {
     *out = (shard_file){.path = strdup(name),
                         .file = file,
+                        .layout = layout,
+                        .sums = shard->sums,
                         .images = (size_t)shard->images,
                         .skipped = (size_t)shard->skipped};
-    hl_status status = out->path ? check_and_read(out, shard, layout, error) : hl_no_memory(error, name);
+    hl_status status = out->path ? check_and_read(out, shard, error) : hl_no_memory(error, name);
     if (status != HL_OK) {
         out->file = (mapping){0}; /* the caller's still */
         shard_close(out);
@@ -169,6 +219,7 @@ void shard_close(shard_file *self) {
     mapping_close(&self->file);
     free(self->path);
     free(self->data);
+    free(self->bytes);
     free(self->texts);
     free(self->numbers);
     free(self->paths);
@@ -180,11 +231,45 @@ hl_status shard_check(const shard_file *self, hl_error *error) {
     return mapping_check(&self->file, self->path, error);
 }
 
-hl_status shard_verify(const shard_file *self, const manifest_shard *shard, hl_error *error) {
+hl_status shard_verify_tensor(const shard_file *self, size_t tensor, hl_error *error) {
+    hl_status status = check_sum(self, tensor, error);
+    if (status == HL_OK) status = shard_check_numbers(self, tensor, error);
+    /* what was read may be wrong because the file is no longer what it was */
+    if (mapping_is_broken(&self->file)) return shard_check(self, error);
+    return status;
+}
+
+static hl_status verify_file(const shard_file *self, const manifest_shard *shard, hl_error *error) {
     char found[CHECKSUM_ROOM];
     hl_status status = mapping_checksum(&self->file, found, error);
     if (status == HL_OK) status = shard_check(self, error);
     if (status != HL_OK || strcmp(found, shard->checksum) == 0) return status;
     return hl_fail(error, HL_FAILED, "%s: its checksum is %s, " MANIFEST_FILE " says %s" DAMAGED, self->path,
                    found, shard->checksum);
+}
+
+/* Gives a tensor's pages back, if it is one that lies in the file. */
+static void release(const shard_file *self, size_t tensor) {
+    const uint8_t *data = self->data[tensor], *begin = self->file.bytes;
+    bool in_file =
+        (uintptr_t)data >= (uintptr_t)begin && (uintptr_t)data < (uintptr_t)begin + self->file.count;
+    if (in_file) mapping_release(data, self->bytes[tensor]);
+}
+
+hl_status shard_verify(const shard_file *self, const manifest_shard *shard, hl_error *error) {
+    hl_status status = verify_file(self, shard, error);
+    for (size_t i = 0; i < self->layout->count && status == HL_OK; ++i) {
+        status = self->sums ? shard_verify_tensor(self, i, error) : shard_check_numbers(self, i, error);
+        release(self, i);
+    }
+    return status;
+}
+
+shard_sums *shard_sum(const shard_file *self) {
+    shard_sums *out = shard_sums_new(self->layout->count);
+    if (!out) return NULL;
+    size_t header = (size_t)safetensors_header_of(self->file.bytes, self->file.count);
+    checksum_of(self->file.bytes, header, out->header);
+    for (size_t i = 0; i < out->count; ++i) checksum_of(self->data[i], self->bytes[i], out->tensors[i]);
+    return out;
 }

@@ -159,3 +159,31 @@ void shard_layout_free(shard_layout *self) {
     free(self->scalars);
     *self = (shard_layout){0};
 }
+
+hl_status shard_layouts_find(shard_layouts *self, const atlas_layout *of, uint32_t mlps, uint32_t columns,
+                             const shard_layout **out, hl_error *error) {
+    hl_status status = HL_OK;
+    if (!self->made[columns]) {
+        self->atlases[columns] = *of;
+        self->atlases[columns].columns = columns;
+        self->atlases[columns].mlps = columns & ATLAS_MLPS ? mlps : 0;
+        status = shard_layout_make(&self->atlases[columns], &self->layouts[columns], error);
+        self->made[columns] = status == HL_OK;
+    }
+    *out = &self->layouts[columns];
+    return status;
+}
+
+void shard_layouts_free(shard_layouts *self) {
+    for (size_t i = 0; i < SHARD_COLUMN_SETS; ++i) {
+        if (self->made[i]) shard_layout_free(&self->layouts[i]);
+        self->made[i] = false;
+    }
+}
+
+size_t shard_layout_find(const shard_layout *self, const char *name) {
+    for (size_t i = 0; i < self->count; ++i) {
+        if (strcmp(self->tensors[i].name, name) == 0) return i;
+    }
+    return SIZE_MAX;
+}

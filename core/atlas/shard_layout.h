@@ -37,6 +37,22 @@ typedef struct shard_layout {
 hl_status shard_layout_make(const atlas_layout *layout, shard_layout *out, hl_error *error);
 void shard_layout_free(shard_layout *self); /* accepts a zeroed one */
 
+/* Of the shards of one atlas, which may differ in their optional columns. Made when first asked for. */
+enum { SHARD_COLUMN_SETS = 8 };
+typedef struct shard_layouts {
+    atlas_layout atlases[SHARD_COLUMN_SETS]; /* by columns; their texts and heads are somebody else's */
+    shard_layout layouts[SHARD_COLUMN_SETS];
+    bool made[SHARD_COLUMN_SETS];
+} shard_layouts;
+
+/* `of`: the atlas, which outlives them; `mlps`: rows of ATLAS_MLPS. */
+hl_status shard_layouts_find(shard_layouts *self, const atlas_layout *of, uint32_t mlps, uint32_t columns,
+                             const shard_layout **out, hl_error *error);
+void shard_layouts_free(shard_layouts *self); /* accepts a zeroed one */
+
+/* Index of a tensor by name; SIZE_MAX when the shard holds none. */
+size_t shard_layout_find(const shard_layout *self, const char *name);
+
 /* Numbers of a head's whole code, and of its moments. */
 size_t shard_code_width(const atlas_head *head);
 size_t shard_moment_count(const atlas_head *head);

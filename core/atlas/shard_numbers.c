@@ -41,15 +41,11 @@ static hl_status report(const shard_file *self, const shard_tensor *tensor, size
                    self->path, tensor->name, row, self->paths[row]);
 }
 
-hl_status shard_check_numbers(const shard_file *self, const shard_layout *layout, hl_error *error) {
-    for (size_t i = 0; i < layout->count; ++i) {
-        const shard_tensor *tensor = &layout->tensors[i];
-        bool is_real = tensor->dtype == HL_F16 || tensor->dtype == HL_F32 || tensor->dtype == HL_F64;
-        if (!is_real) continue; /* nor does it lie in the file any more: see shard_file.h */
-        size_t count = tensor->extent == SHARD_FIXED ? tensor->row : self->images * tensor->row;
-        size_t index = find(tensor->dtype, self->data[i], count);
-        if (index < count) return report(self, tensor, index, error);
-        mapping_release(self->data[i], count * safetensors_item(tensor->dtype));
-    }
-    return HL_OK;
+hl_status shard_check_numbers(const shard_file *self, size_t tensor, hl_error *error) {
+    const shard_tensor *checked = &self->layout->tensors[tensor];
+    bool is_real = checked->dtype == HL_F16 || checked->dtype == HL_F32 || checked->dtype == HL_F64;
+    if (!is_real) return HL_OK;
+    size_t count = self->bytes[tensor] / safetensors_item(checked->dtype);
+    size_t index = find(checked->dtype, self->data[tensor], count);
+    return index < count ? report(self, checked, index, error) : HL_OK;
 }

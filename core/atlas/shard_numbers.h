@@ -4,7 +4,7 @@
 
 #include "core/atlas/shard_file.h"
 
-/* HL_FAILED, with shard, tensor and row, when a shard holds one. Reads all its numbers. */
-hl_status shard_check_numbers(const shard_file *self, const shard_layout *layout, hl_error *error);
+/* HL_FAILED, with shard, tensor and row, when a tensor holds one. Reads all its numbers. */
+hl_status shard_check_numbers(const shard_file *self, size_t tensor, hl_error *error);
 
 #endif

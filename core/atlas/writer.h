@@ -11,11 +11,19 @@
 
 typedef struct atlas_writer atlas_writer;
 
-/* Opens the atlas of this layout in `folder`, or makes one; locks it until it is closed (HL_UNAVAILABLE while
- * another process has it). An atlas that is there and that this process may not write, or that another
- * process has, is opened all the same, and the first change fails. HL_USAGE when the folder holds an atlas of
- * another layout or something else, HL_FAILED when it holds shards without an atlas.json. shard_size 0: as it
+/* Opens the atlas in `folder`, if there is one, or the folder for it, which is made; locks it until it is
+ * closed (HL_UNAVAILABLE while another process has it). An atlas that is there and that this process may not
+ * write, or that another process has, is opened all the same, and the first change fails. HL_USAGE when the
+ * folder holds something else, HL_FAILED when it holds shards without an atlas.json. */
+hl_status atlas_writer_begin(const char *folder, atlas_writer **out, hl_error *error);
+
+/* Then, before anything else: the layout that shards will have. HL_USAGE when the atlas there differs in more
+ * than optional columns. Shards get the columns of the layout and those of the atlas. shard_size 0: as it
  * was, or for a new atlas the default. */
+hl_status atlas_writer_settle_on(atlas_writer *self, const atlas_layout *layout, size_t shard_size,
+                                 hl_error *error);
+
+/* Both. */
 hl_status atlas_writer_open(const char *folder, const atlas_layout *layout, size_t shard_size,
                             atlas_writer **out, hl_error *error);
 /* Leaves no folder behind when nothing was published in it. Accepts NULL. */
@@ -35,8 +43,10 @@ hl_status atlas_writer_check(const atlas_writer *self, hl_error *error);
 /* Makes sure that there is an atlas, if only an empty one. */
 hl_status atlas_writer_found(atlas_writer *self, hl_error *error);
 
-/* As it is now; what has been added or dropped included. */
+/* As it is now, what has been added or dropped included; NULL before a layout was settled on where there is
+ * no atlas. */
 const manifest *atlas_writer_manifest(const atlas_writer *self);
+/* Of new shards. */
 const shard_layout *atlas_writer_layout(const atlas_writer *self);
 
 /* Adds a shard and publishes it. */
@@ -46,6 +56,10 @@ hl_status atlas_writer_append(atlas_writer *self, shard_builder *filled, const h
 /* Puts a shard in the place of another, which is deleted; an empty one only deletes it. */
 hl_status atlas_writer_replace(atlas_writer *self, uint64_t number, shard_builder *filled,
                                const hl_host *host, hl_error *error);
+
+/* Brings an atlas.json of version 1 up to version 2: `sums` are those of its shards, in its order, which have
+ * been verified; NULL: of this one they are not known. */
+hl_status atlas_writer_complete(atlas_writer *self, shard_sums *const *sums, hl_error *error);
 
 /* Copies a shard file of another atlas, whose checksum must be right. All that have been copied are there
  * after `publish`, and none before or without it. */

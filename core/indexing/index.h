@@ -2,19 +2,19 @@
 #ifndef INDEX_H
 #define INDEX_H
 
+#include "core/atlas/atlas.h"
 #include "core/atlas/gallery.h"
 #include "core/engine/engine.h"
 #include "headlight/library.h"
 #include "headlight/weights.h"
 
 typedef struct index_settings {
-    const char *atlas;       /* the folder to make or to bring up to date */
-    const char *layers;      /* "all", "L3", "L8-L11"; NULL: all */
-    hl_dtype dtype;          /* HL_F16 or HL_F32; 0: that of the atlas which is there, else HL_F16 */
-    uint32_t columns;        /* ATLAS_... */
-    uint32_t columns_if_new; /* and these where no atlas is there yet */
-    size_t shard_size;       /* images in a shard; 0: the default */
-    size_t batch;            /* images in one pass of one thread; 0: the default */
+    const char *atlas;  /* the folder to make or to bring up to date */
+    const char *layers; /* "all", "L3", "L8-L11"; NULL: all */
+    hl_dtype dtype;     /* HL_F16 or HL_F32; 0: that of the atlas which is there, else HL_F16 */
+    uint32_t columns;   /* ATLAS_..., beside those that the atlas has */
+    size_t shard_size;  /* images in a shard; 0: the default */
+    size_t batch;       /* images in one pass of one thread; 0: the default */
     size_t part, parts; /* this process's share of the gallery: number `part` of `parts`; parts == 0: all */
     bool shared;        /* other processes share `atlas`: this one writes its part of it, see parts.h */
     bool keep_others;   /* nothing is dropped but for newer codes of the same image */
@@ -27,8 +27,9 @@ typedef struct index_settings {
  * and remembered if their content explains it; how many were dropped, and how many cannot be found, is
  * logged. HL_FAILED, with nothing changed, when more than half of the atlas would be dropped unasked; and
  * when the atlas of a whole gallery ends without an image. An atlas that has all it needs is not written to.
- */
-hl_status index_gallery(engine *model, const gallery *images, const index_settings *settings,
+ * Columns that are wanted and that it lacks are added to it, as are the checksums that an atlas.json of
+ * version 1 lacks. *opened, unless `opened` is NULL, is the atlas as it is then; atlas.json is read once. */
+hl_status index_gallery(engine *model, const gallery *images, const index_settings *settings, atlas **opened,
                         hl_error *error);
 
 /* The same by `parts` processes at once that share `settings->atlas`: each makes its part; whoever is last

@@ -62,7 +62,8 @@ static hl_status make_atlas(hl_library *library, const hl_index_request *request
     hl_status status = engine_start(library, &choice, &wanted, &made, &model, error);
     if (status == HL_OK) status = gallery_open(request->images, &images, error);
     if (status == HL_OK) {
-        status = (settings->shared ? index_shared : index_gallery)(model, images, settings, error);
+        status = settings->shared ? index_shared(model, images, settings, error)
+                                  : index_gallery(model, images, settings, NULL, error);
     }
     gallery_close(images);
     engine_close(model);

@@ -1,7 +1,6 @@
 /* See index_layout.h. Knows the component table, never a pixel. */
 #include "core/indexing/index_layout.h"
 
-#include "core/atlas/manifest.h"
 #include "core/atlas/parts.h"
 #include "core/io/checksum.h"
 #include <ctype.h>
@@ -181,8 +180,7 @@ static hl_status fill(engine *model, const index_settings *settings, const atlas
                                 .embed_dim = model->info->embed_dim,
                                 .dtype = choose_dtype(settings, found),
                                 .columns = settings->columns};
-    if (!found) out->atlas.columns |= settings->columns_if_new;
-    if (found && (found->columns | settings->columns) == found->columns) out->atlas.columns = found->columns;
+    if (found) out->atlas.columns |= found->columns;
     hl_status status = choose_heads(model, settings->layers, found, out, error);
     if (status == HL_OK && out->atlas.columns & ATLAS_MLPS) status = add_others(model, out, error);
     return status == HL_OK
@@ -190,8 +188,7 @@ static hl_status fill(engine *model, const index_settings *settings, const atlas
                : status;
 }
 
-/* The manifest of an atlas that is already there, or of the first part of one, or NULL. */
-static hl_status find_manifest(const char *folder, manifest **out, hl_error *error) {
+hl_status index_layout_look(const char *folder, manifest **out, hl_error *error) {
     parts_list parts;
     hl_status status = manifest_find(folder, MANIFEST_FILE, out, error);
     if (status != HL_OK || *out) return status;
@@ -203,13 +200,10 @@ static hl_status find_manifest(const char *folder, manifest **out, hl_error *err
     return status;
 }
 
-hl_status index_layout_make(engine *model, const index_settings *settings, index_layout *out,
-                            hl_error *error) {
+hl_status index_layout_make(engine *model, const index_settings *settings, const manifest *found,
+                            index_layout *out, hl_error *error) {
     *out = (index_layout){0};
-    manifest *found;
-    hl_status status = find_manifest(settings->atlas, &found, error);
-    if (status == HL_OK) status = fill(model, settings, found ? &found->layout : NULL, out, error);
-    manifest_free(found);
+    hl_status status = fill(model, settings, found ? &found->layout : NULL, out, error);
     if (status != HL_OK) index_layout_free(out);
     return status;
 }

@@ -3,7 +3,7 @@
 #ifndef INDEX_LAYOUT_H
 #define INDEX_LAYOUT_H
 
-#include "core/atlas/atlas.h"
+#include "core/atlas/manifest.h"
 #include "core/indexing/index.h"
 
 typedef struct index_layout {
@@ -13,11 +13,14 @@ typedef struct index_layout {
     char fingerprint[33];
 } index_layout;
 
-/* HL_USAGE when the settings name layers that the model lacks. An atlas that is already there says what is
- * not settled: without `layers` its heads, without `dtype` its precision, and its columns where they include
- * those that are wanted. */
-hl_status index_layout_make(engine *model, const index_settings *settings, index_layout *out,
-                            hl_error *error);
+/* HL_USAGE when the settings name layers that the model lacks. An atlas that is already there (NULL: none)
+ * says what is not settled: without `layers` its heads, without `dtype` its precision; and its columns stay.
+ */
+hl_status index_layout_make(engine *model, const index_settings *settings, const manifest *found,
+                            index_layout *out, hl_error *error);
 void index_layout_free(index_layout *self); /* accepts a zeroed one */
+
+/* The manifest of an atlas that is already there, or of the first part of one, or NULL. */
+hl_status index_layout_look(const char *folder, manifest **out, hl_error *error);
 
 #endif

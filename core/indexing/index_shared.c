@@ -15,7 +15,10 @@ enum { MARK_ROOM = 80 };
 static hl_status make_mark(engine *model, const gallery *images, const index_settings *settings, char *out,
                            hl_error *error) {
     index_layout layout;
-    hl_status status = index_layout_make(model, settings, &layout, error);
+    manifest *found;
+    hl_status status = index_layout_look(settings->atlas, &found, error);
+    if (status == HL_OK) status = index_layout_make(model, settings, found, &layout, error);
+    manifest_free(found);
     if (status != HL_OK) return status;
     char seen[CHECKSUM_ROOM];
     checksum *sum = checksum_begin();
@@ -49,7 +52,7 @@ static hl_status put_together(engine *model, const gallery *images, const index_
     whole.shared = false;
     whole.part = whole.parts = 0;
     while (parts_all_marked(settings->atlas, settings->parts, mark)) {
-        hl_status status = index_gallery(model, images, &whole, error);
+        hl_status status = index_gallery(model, images, &whole, NULL, error);
         if (status == HL_OK) parts_unmark_all(settings->atlas, settings->parts);
         if (status != HL_UNAVAILABLE || interface->cancelled(interface)) return status;
         wait_a_moment();
@@ -63,7 +66,7 @@ hl_status index_shared(engine *model, const gallery *images, const index_setting
     hl_status status = atlas_writer_may_found(settings->atlas, error);
     if (status == HL_OK) status = make_mark(model, images, settings, mark, error);
     if (status == HL_OK) parts_unmark(settings->atlas, settings->part, settings->parts);
-    if (status == HL_OK) status = index_gallery(model, images, settings, error);
+    if (status == HL_OK) status = index_gallery(model, images, settings, NULL, error);
     if (status == HL_OK) status = parts_mark(settings->atlas, settings->part, settings->parts, mark, error);
     return status == HL_OK ? put_together(model, images, settings, mark, error) : status;
 }

@@ -45,8 +45,16 @@ static hl_status open_output(merge *self, hl_error *error) {
     const manifest *first = self->inputs[0].opened->manifest;
     hl_status status =
         atlas_writer_open(self->old.folder, &first->layout, (size_t)first->shard_size, &self->writer, error);
-    if (status != HL_OK || atlas_writer_manifest(self->writer)->shard_count == 0) return status;
-    return atlas_open(self->old.folder, &self->old.opened, error);
+    const manifest *held = status == HL_OK ? atlas_writer_manifest(self->writer) : NULL;
+    if (!held || held->shard_count == 0) return status;
+    const char *difference = manifest_difference(&held->layout, &first->layout);
+    if (difference) {
+        return hl_fail(error, HL_USAGE,
+                       "%s and %s differ in %s, so their codes cannot stand in one atlas; make both with the "
+                       "same model and options",
+                       self->old.folder, self->inputs[0].folder, difference);
+    }
+    return atlas_open_listed(self->old.folder, held, &self->old.opened, error);
 }
 
 /* ---- paths that come twice ---- */

@@ -46,25 +46,38 @@ static hl_status keep_first(shard_filler *self, const hl_trace *trace, hl_error 
     return status;
 }
 
-/* Image number `index` of those of the batch that could be read. */
-static hl_status keep_image(shard_filler *self, const gallery_image *image, const encoded_batch *batch,
-                            size_t index, hl_error *error) {
+/* The columns that the images' traces are asked for. */
+static uint32_t new_columns(const shard_filler *self) {
+    const shard_file *origin = self->settings.origin;
+    return layout_of(self)->columns & ~(origin ? origin->layout->atlas->columns : 0);
+}
+
+static hl_status keep_columns(shard_filler *self, const encoded_batch *batch, size_t index, hl_error *error) {
     const shard_layout *tensors = atlas_writer_layout(self->settings.writer);
     const atlas_layout *layout = layout_of(self);
-    const hl_trace *trace = batch->traces[index];
-    shard_image row = {image->path, image->bytes, image->modified};
-    hl_status status = shard_builder_add(self->shard, row, error);
-    if (status == HL_OK) status = keep_codes(self, trace, error);
-    if (status == HL_OK && layout->columns & ATLAS_FIRST) status = keep_first(self, trace, error);
-    if (status == HL_OK && layout->columns & ATLAS_EMBEDDING) {
-        api_of(self)->embedding(trace, self->codes);
+    uint32_t columns = new_columns(self);
+    hl_status status = columns & ATLAS_FIRST ? keep_first(self, batch->traces[index], error) : HL_OK;
+    if (status == HL_OK && columns & ATLAS_EMBEDDING) {
+        api_of(self)->embedding(batch->traces[index], self->codes);
         status = shard_builder_row(self->shard, tensors->embedding, self->codes, error);
     }
-    if (status == HL_OK && layout->columns & ATLAS_MLPS) {
+    if (status == HL_OK && columns & ATLAS_MLPS) {
         const float *mlps = self->contributions + index * layout->mlps * layout->embed_dim;
         status = shard_builder_row(self->shard, tensors->mlps, mlps, error);
     }
     return status;
+}
+
+/* The image that comes next, number `index` of those of the batch that could be read. */
+static hl_status keep_image(shard_filler *self, const gallery_image *image, const encoded_batch *batch,
+                            size_t index, hl_error *error) {
+    const shard_file *origin = self->settings.origin;
+    shard_image row = {image->path, image->bytes, image->modified};
+    hl_status status = origin
+                           ? shard_builder_copy(self->shard, origin, shard_builder_count(self->shard), error)
+                           : shard_builder_add(self->shard, row, error);
+    if (status == HL_OK && !origin) status = keep_codes(self, batch->traces[index], error);
+    return status == HL_OK ? keep_columns(self, batch, index, error) : status;
 }
 
 /* Only what the file's content explains is remembered; other trouble may be gone at the next try. */
@@ -72,6 +85,11 @@ static hl_status skip_image(shard_filler *self, const gallery_image *image, hl_s
                             const hl_error *why, hl_error *error) {
     const hl_host *interface = self->settings.model->interface;
     const char *reason = why->message;
+    if (self->settings.origin) {
+        uint32_t columns = new_columns(self);
+        return hl_fail(error, HL_FAILED, "the column \"%s\" cannot be added to the atlas: %s",
+                       atlas_column_name(columns & -columns), reason);
+    }
     size_t length = strlen(image->file);
     if (strncmp(reason, image->file, length) == 0 && strncmp(reason + length, ": ", 2) == 0) {
         reason += length + 2; /* the atlas tells the path anyhow, relative to the gallery */
@@ -139,7 +157,8 @@ static hl_status make_room(shard_filler *self, size_t images, hl_error *error) {
 
 static hl_status keep_batch(shard_filler *self, const encoded_batch *batch, hl_error *error) {
     hl_status status = make_room(self, batch->count, error);
-    for (uint32_t k = 0; k < layout_of(self)->mlps && status == HL_OK; ++k) {
+    for (uint32_t k = 0; new_columns(self) & ATLAS_MLPS && k < layout_of(self)->mlps && status == HL_OK;
+         ++k) {
         status = expand_other(self, batch, k, error);
     }
     size_t readable = 0;
@@ -155,20 +174,37 @@ static hl_status keep_batch(shard_filler *self, const encoded_batch *batch, hl_e
 /* ---- one shard ---- */
 
 static size_t shard_size(const shard_filler *self) {
-    return (size_t)atlas_writer_manifest(self->settings.writer)->shard_size;
+    const shard_file *origin = self->settings.origin;
+    return origin ? origin->images : (size_t)atlas_writer_manifest(self->settings.writer)->shard_size;
 }
 
 static hl_status start_shard(shard_filler *self, size_t first, hl_error *error) {
+    const shard_file *origin = self->settings.origin;
     size_t left = self->settings.count - first;
     size_t count = left < shard_size(self) ? left : shard_size(self);
-    return shard_builder_open(atlas_writer_layout(self->settings.writer), count, &self->shard, error);
+    return shard_builder_open(atlas_writer_layout(self->settings.writer),
+                              count + (origin ? origin->skipped : 0), &self->shard, error);
+}
+
+static hl_status replace_origin(const shard_filler *self, hl_error *error) {
+    const shard_filler_settings *settings = &self->settings;
+    hl_status status = HL_OK;
+    for (size_t i = 0; i < settings->origin->skipped && status == HL_OK; ++i) {
+        status = shard_builder_copy_skip(self->shard, settings->origin, i, error);
+    }
+    if (status != HL_OK) return status;
+    return atlas_writer_replace(settings->writer, settings->origin_number, self->shard,
+                                settings->model->interface, error);
 }
 
 static hl_status finish_shard(shard_filler *self, hl_error *error) {
     const hl_host *interface = self->settings.model->interface;
-    bool holds_any = shard_builder_count(self->shard) > 0;
-    hl_status status =
-        holds_any ? atlas_writer_append(self->settings.writer, self->shard, interface, error) : HL_OK;
+    hl_status status = HL_OK;
+    if (self->settings.origin) {
+        status = replace_origin(self, error);
+    } else if (shard_builder_count(self->shard) > 0) {
+        status = atlas_writer_append(self->settings.writer, self->shard, interface, error);
+    }
     shard_builder_close(self->shard);
     self->shard = NULL;
     return status;

@@ -14,4 +14,7 @@ checksum *checksum_begin(void); /* NULL: no memory */
 void checksum_add(checksum *self, const void *bytes, size_t count);
 void checksum_end(checksum *self, char out[CHECKSUM_ROOM]); /* frees it; out may be NULL */
 
+/* Of bytes that lie together; needs no memory. */
+void checksum_of(const void *bytes, size_t count, char out[CHECKSUM_ROOM]);
+
 #endif

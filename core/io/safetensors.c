@@ -209,15 +209,31 @@ static hl_status read_header(hl_weights *weights, size_t length, hl_error *error
     return status;
 }
 
+/* What the first bytes say of the header's length. */
+static uint64_t header_length(const uint8_t prefix[PREFIX]) {
+    uint64_t length = 0;
+    for (size_t i = PREFIX; i-- > 0;) length = length << 8 | prefix[i];
+    return length;
+}
+
+static bool is_header_length(uint64_t length, uint64_t file) {
+    return file >= PREFIX && length >= 2 && length <= HEADER_LIMIT && length <= file - PREFIX;
+}
+
+uint64_t safetensors_header_of(const uint8_t *bytes, size_t count) {
+    uint64_t length = count >= PREFIX ? header_length(bytes) : 0;
+    return is_header_length(length, count) ? PREFIX + length : 0;
+}
+
 static hl_status parse_file(hl_weights *weights, hl_error *error) {
     uint8_t prefix[PREFIX] = {0};
-    uint64_t length = 0, count = weights->size;
+    uint64_t count = weights->size;
     if (count >= PREFIX) {
         hl_status status = read_bytes(weights, 0, prefix, PREFIX, error);
         if (status != HL_OK) return status;
     }
-    for (size_t i = PREFIX; i-- > 0;) length = length << 8 | prefix[i];
-    if (count < PREFIX || length > HEADER_LIMIT || length > count - PREFIX || length < 2) {
+    uint64_t length = header_length(prefix);
+    if (!is_header_length(length, count)) {
         return hl_fail(error, HL_FAILED,
                        "%s: a header of %" PRIu64 " bytes in a file of %" PRIu64
                        "; at most %d and the file's rest" DAMAGED,

@@ -16,4 +16,8 @@ hl_status safetensors_parse(const char *name, const uint8_t *bytes, size_t count
  * gave. */
 const void *safetensors_data(const hl_weights *weights, const hl_stored_tensor *tensor);
 
+/* Bytes of what comes before the first tensor, the header and its length, from the beginning of a file of
+ * `count` bytes; 0: it says no possible length. */
+uint64_t safetensors_header_of(const uint8_t *bytes, size_t count);
+
 #endif

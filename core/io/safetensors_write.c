@@ -97,14 +97,22 @@ static hl_status write(writer *self, const void *data, uint64_t bytes, hl_error 
     return status;
 }
 
-static hl_status write_header(writer *self, const char *text, hl_error *error) {
+static hl_status write_header(writer *self, const char *text, char sum_of[CHECKSUM_ROOM], hl_error *error) {
     static const char spaces[] = "       ";
     size_t length = strlen(text), padding = padding_after(length);
     uint8_t prefix[8];
     for (size_t i = 0; i < sizeof prefix; ++i) prefix[i] = (uint8_t)((uint64_t)(length + padding) >> 8 * i);
-    hl_status status = write(self, prefix, sizeof prefix, error);
+    checksum *sum = checksum_begin();
+    hl_status status = sum ? write(self, prefix, sizeof prefix, error) : hl_no_memory(error, "a checksum");
     if (status == HL_OK) status = write(self, text, length, error);
-    return status == HL_OK ? write(self, spaces, padding, error) : status;
+    if (status == HL_OK) status = write(self, spaces, padding, error);
+    if (status == HL_OK) {
+        checksum_add(sum, prefix, sizeof prefix);
+        checksum_add(sum, text, length);
+        checksum_add(sum, spaces, padding);
+    }
+    checksum_end(sum, sum_of);
+    return status;
 }
 
 static hl_status write_parts(writer *self, const safetensors_part *parts, size_t count, hl_error *error) {
@@ -123,7 +131,7 @@ hl_status safetensors_write(output *out, const char *name, const safetensors_par
     char *header = make_header(parts, count);
     hl_status status = self.sum && header ? HL_OK : hl_no_memory(error, name);
     if (status == HL_OK) status = output_file(out, name, &self.file, error);
-    if (status == HL_OK) status = write_header(&self, header, error);
+    if (status == HL_OK) status = write_header(&self, header, receipt->header, error);
     if (status == HL_OK) status = write_parts(&self, parts, count, error);
     cJSON_free(header);
     checksum_end(self.sum, receipt->checksum);

@@ -19,7 +19,8 @@ typedef struct safetensors_part {
 /* What has been written, for whoever wants to check it later. */
 typedef struct safetensors_receipt {
     uint64_t bytes;
-    char checksum[CHECKSUM_ROOM];
+    char checksum[CHECKSUM_ROOM]; /* of the whole file */
+    char header[CHECKSUM_ROOM];   /* of what comes before the first tensor */
 } safetensors_receipt;
 
 /* Writes the tensors in their order to a new file of the output. Each begins at a multiple of 8 bytes of the
