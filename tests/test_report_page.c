@@ -502,7 +502,8 @@ static void test_tables_and_pictures_of_plugins_are_shown(void **state) {
 }
 
 #define EXTRACTORS                                                                                           \
-    "\"properties\":{\"extractor\":\"labels\",\"heads\":{\"L3.H5\":\"colors\",\"L2.H1\":\"places\"}},"       \
+    "\"properties\":{\"extractor\":\"lexicon\",\"step\":\"labels\",\"heads\":{\"L3.H5\":\"colors\",\"L2."    \
+    "H1\":\"places\"}},"                                                                                     \
     "\"extractors\":["                                                                                       \
     "{\"name\":\"spans\",\"plugin\":\"textspan\",\"options\":{\"pool\":\"pool.txt\"},\"results\":["          \
     "{\"head\":\"L3.H5\",\"texts\":[{\"text\":\"red "                                                        \
@@ -531,7 +532,7 @@ static void test_extractors_are_sections(void **state) {
     need(it.page, "<th>score</th><th>layer</th><th>value</th><th>low</th><th>high</th>");
     need(it.page, "<td>entanglement</td><td>all</td><td>0.5</td><td>0.4</td><td>0.6</td>");
     /* and in the map, under the pointer and behind a link */
-    need(it.page, "title=\"L3.H5: colors\ncolors: red &amp; blue\"");
+    need(it.page, "title=\"L3.H5: colors\nred &amp; blue\"");
     need(it.page, "title=\"L2.H1: places\"");
     need(it.page, "<a href=\"#extractor-2\">What this rests on</a>");
     drop(&it);

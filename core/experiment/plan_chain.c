@@ -54,10 +54,15 @@ hl_status plan_chain(const experiment *plan, chain **out, hl_error *error) {
 
 /* ---- in the results ---- */
 
+/* What reports call a step: one that `properties` alone names goes by its plugin. */
+static const char *name_of(const experiment_step *step) {
+    return step->name ? step->name : step->plugin->name;
+}
+
 static hl_status describe_step(const experiment_step *step, const findings *found, hl_item *list,
                                hl_error *error) {
     hl_item *item = item_map(list, NULL);
-    item_text(item, "name", step->name);
+    item_text(item, "name", name_of(step));
     item_text(item, "plugin", step->plugin->name);
     if (step->from) item_text(item, "from", step->from->name);
     hl_status status = describe_options(step->values, item, error);
@@ -69,6 +74,7 @@ static hl_status describe_heads(const experiment *plan, const findings *found, h
                                 hl_error *error) {
     hl_item *section = item_map(root, "properties"), *heads = item_map(section, "heads");
     item_text(section, "extractor", plan->properties->plugin->name);
+    item_text(section, "step", name_of(plan->properties));
     return findings_describe_heads(found, heads, error);
 }
 
@@ -78,9 +84,10 @@ hl_status plan_chain_describe(const experiment *plan, const chain *found, hl_ite
     hl_item *list = NULL;
     for (size_t i = 0; i < plan->extractor_count && status == HL_OK; ++i) {
         const experiment_step *step = &plan->extractors[i];
-        if (!step->name) continue;
+        const findings *of = chain_at(found, i);
+        if (!of) continue;
         if (!list) list = item_list(root, "extractors", HL_LIST);
-        status = describe_step(step, chain_at(found, i), list, error);
+        status = describe_step(step, of, list, error);
     }
     return status;
 }

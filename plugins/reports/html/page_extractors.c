@@ -3,7 +3,7 @@
 
 enum {
     FEW_TEXTS = 5, /* of a head's description show at once */
-    FEW_ROWS = 64  /* more than these, and a table is opened by who wants it */
+    FEW_ROWS = 12  /* more than these, and a table is opened by who wants it */
 };
 
 typedef enum found { DESCRIPTION, LABEL, OTHER } found;
@@ -24,8 +24,9 @@ static void head_cell(page *self, const hl_node *item) {
     html_raw(&self->html, "<tr><td>");
     html_text(&self->html, hl_get_text(item, "head"));
     html_raw(&self->html, "</td><td>");
-    const char *property = hl_get_text(item, "property");
-    if (*property) page_property(self, property);
+    const char *own = hl_get_text(item, "property");
+    const char *known = palette_property(&self->palette, hl_get_text(item, "head"));
+    if (*own || known) page_property(self, *own ? own : known);
     html_raw(&self->html, "</td>");
 }
 
@@ -34,7 +35,12 @@ static void head_cell(page *self, const hl_node *item) {
 static void description(page *self, const hl_node *of) {
     const hl_node *variance = hl_get(of, "variance");
     html_raw(&self->html, "<li>");
-    html_isolated(&self->html, of->type == HL_TEXT ? of->text : hl_get_text(of, "text"));
+    const char *text = of->type == HL_TEXT ? of->text : hl_get_text(of, "text");
+    if (*text) {
+        html_isolated(&self->html, text);
+    } else {
+        html_raw(&self->html, "<span class=\"quiet\">a direction without words</span>");
+    }
     if (hl_is_number(variance)) {
         html_raw(&self->html, " <span class=\"quiet\">");
         html_number(&self->html, variance->number, 2);
@@ -68,17 +74,38 @@ static void descriptions(page *self, const hl_node *item, const hl_node *end) {
 
 /* ---- labels ---- */
 
+/* Whether all rest on the same. */
+static bool share_evidence(const hl_node *item, const hl_node *end) {
+    const hl_node *other = item;
+    while (other != end && page_same(other, item, "evidence")) other = other->next;
+    return other == end;
+}
+
 static void labels(page *self, const hl_node *item, const hl_node *end) {
     html *out = &self->html;
-    html_raw(out, "<table>\n<tr><th>head</th><th>property</th><th>weight</th><th>evidence</th></tr>\n");
+    bool shared = share_evidence(item, end);
+    html_raw(out, "<table>\n<tr><th>head</th><th>property</th><th>weight</th>");
+    html_raw(out, shared ? "</tr>\n" : "<th>evidence</th></tr>\n");
     for (; item != end && out->status == HL_OK; item = item->next) {
         head_cell(self, item);
         number_cell(self, hl_get(item, "weight"));
-        html_raw(out, "<td class=\"words\">");
-        html_text(out, hl_get_text(item, "evidence"));
-        html_raw(out, "</td></tr>\n");
+        if (!shared) {
+            html_raw(out, "<td class=\"words\">");
+            html_text(out, hl_get_text(item, "evidence"));
+            html_raw(out, "</td>");
+        }
+        html_raw(out, "</tr>\n");
     }
     html_raw(out, "</table>");
+}
+
+/* What all labels rest on. */
+static void shared_evidence(page *self, const hl_node *item, const hl_node *end) {
+    const char *words = hl_get_text(item, "evidence");
+    if (!*words || !share_evidence(item, end)) return;
+    html_raw(&self->html, "<p>evidence: ");
+    html_text(&self->html, words);
+    html_raw(&self->html, "</p>\n");
 }
 
 /* ---- a step ---- */
@@ -89,6 +116,7 @@ static void heads(page *self, found kind, const hl_node *item, const hl_node *en
     size_t rows = 0;
     for (const hl_node *row = item; row != end; row = row->next) rows++;
     const char *what = kind == LABEL ? "label" : "head";
+    if (kind == LABEL) shared_evidence(self, item, end);
     html_format(out, "<details%s><summary>%zu %s%s</summary>\n<div class=\"table\">",
                 rows > FEW_ROWS ? "" : " open", rows, what, rows == 1 ? "" : "s");
     if (kind == LABEL) {
@@ -114,11 +142,13 @@ static const hl_node *show(page *self, const hl_node *item) {
 void page_extractor(page *self, const hl_node *step, size_t number) {
     html *out = &self->html;
     const char *plugin = hl_get_text(step, "plugin"), *name = hl_get_text(step, "name");
-    const char *summary = hl_get_text(step, "summary");
+    const char *summary = hl_get_text(step, "summary"), *from = hl_get_text(step, "from");
     html_format(out, "<section id=\"extractor-%zu\">\n<h2><a href=\"#extractor-%zu\">", number, number);
     html_text(out, *name ? name : plugin);
     html_raw(out, "</a></h2>\n<p>");
     html_text(out, plugin);
+    if (*from) html_raw(out, ", from ");
+    html_text(out, from);
     if (*summary) html_raw(out, ": ");
     html_text(out, summary);
     html_raw(out, "</p>\n");

@@ -49,15 +49,18 @@ static extent find_extent(const hl_node *labels) {
     return of;
 }
 
-/* What the labels of a head rest on, a line for each. */
+/* What the labels of a head rest on, a line for each; one that carries several properties has several. */
 static void evidence(page *self, const hl_node *step, const char *head) {
     html *out = &self->html;
+    const char *only = palette_property(&self->palette, head);
     for (const hl_node *label = page_first(hl_get(step, "results")); label; label = label->next) {
         const char *words = hl_get_text(label, "evidence");
         if (!*words || strcmp(hl_get_text(label, "head"), head) != 0) continue;
         html_raw(out, "\n");
-        html_text(out, hl_get_text(label, "property"));
-        html_raw(out, ": ");
+        if (strcmp(hl_get_text(label, "property"), only) != 0) {
+            html_text(out, hl_get_text(label, "property"));
+            html_raw(out, ": ");
+        }
         html_text(out, words);
     }
 }
@@ -105,19 +108,12 @@ static void legend(page *self) {
     html_raw(out, "</p>\n");
 }
 
-/* The extractor that the labels come from, and its number; NULL: the results do not list it. */
+/* The step of the extractors that the labels come from, and its number; NULL: the results do not list it. */
 static const hl_node *find_step(const page *self, size_t *number) {
-    const char *name = hl_get_text(hl_get(self->root, "properties"), "extractor");
-    const hl_node *steps = hl_get(self->root, "extractors");
-    static const char *const keys[] = {"name", "plugin"}; /* a step has a name, or goes by its plugin's */
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        *number = 0;
-        for (const hl_node *step = page_first(steps); step; step = step->next) {
-            ++*number;
-            if (strcmp(hl_get_text(step, keys[i]), name) == 0) return step;
-        }
-    }
-    return NULL;
+    const char *name = hl_get_text(hl_get(self->root, "properties"), "step");
+    const hl_node *step = page_first(hl_get(self->root, "extractors"));
+    for (*number = 1; step && strcmp(hl_get_text(step, "name"), name) != 0; step = step->next) ++*number;
+    return step;
 }
 
 void page_properties(page *self) {
