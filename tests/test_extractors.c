@@ -1,5 +1,6 @@
 /* The chain of extractors, by the built command: steps that build on each other, what each finds in the
  * results, what is kept of it, and what a step may not hand over. */
+#include "tests/contributions.h"
 #include "tests/experiment.h"
 #include "tests/mini.h"
 
@@ -69,68 +70,25 @@ static const cJSON *found_by(const outcome *got, int step) {
 
 /* ---- what the steps find ---- */
 
-/* Arrays of `headlight decompose` over the gallery: the contributions of all heads, and the texts. */
-typedef struct arrays {
-    npy_array heads, texts;
-} arrays;
-
-static npy_array load(const char *folder, const char *name) {
-    char *path = text("%s/arrays/%s.npy", folder, name);
-    npy_array found;
-    hl_error error;
-    assert_ok(npy_read(path, &found, &error), error);
-    free(path);
-    return found;
-}
-
-static arrays decompose(const char *folder) {
-    const char *words[16 + 2 * GALLERY] = {TEST_COMMAND, "decompose", "--model",
-                                           MINI,         "--backend", "reference"};
-    size_t count = 6;
+/* Of the gallery's images. */
+static contributions decompose(const char *folder) {
     char *out = text("%s/arrays", folder), *images[GALLERY];
-    for (size_t i = 0; i < GALLERY; ++i) {
-        images[i] = text("%s/gallery/scene-%03zu.jpg", folder, i);
-        words[count++] = "--image";
-        words[count++] = images[i];
-    }
+    for (size_t i = 0; i < GALLERY; ++i) images[i] = text("%s/gallery/scene-%03zu.jpg", folder, i);
+    const char *words[2 * TEXTS + 1] = {NULL};
     for (size_t i = 0; i < TEXTS; ++i) {
-        words[count++] = "--text";
-        words[count++] = asked_texts[i];
+        words[2 * i] = "--text";
+        words[2 * i + 1] = asked_texts[i];
     }
-    words[count++] = "--out";
-    words[count++] = out;
-    assert_int_equal(run_program(words, NULL, NULL), 0);
+    contributions found = contributions_read(out, (const char *const *)images, GALLERY, words);
     for (size_t i = 0; i < GALLERY; ++i) free(images[i]);
     free(out);
-    return (arrays){load(folder, "heads"), load(folder, "text_embedding")};
-}
-
-/* The variance over the images of c . t. */
-static double variance(const arrays *of, size_t layer, size_t head, size_t text_number) {
-    size_t layers = of->heads.shape[1], heads = of->heads.shape[2], width = of->heads.shape[3];
-    double sum = 0, square = 0;
-    for (size_t image = 0; image < GALLERY; ++image) {
-        const float *c = of->heads.data + ((image * layers + layer) * heads + head) * width;
-        double score = 0;
-        for (size_t j = 0; j < width; ++j) {
-            score += (double)c[j] * (double)of->texts.data[text_number * width + j];
-        }
-        sum += score;
-        square += score * score;
-    }
-    return square / GALLERY - pow(sum / GALLERY, 2);
-}
-
-static size_t likeliest(const double variances[TEXTS]) {
-    size_t best = 0;
-    for (size_t i = 1; i < TEXTS; ++i) best = variances[i] > variances[best] ? i : best;
-    return best;
+    return found;
 }
 
 static void steps_build_on_each_other(void **state) {
     (void)state;
     char *folder = make_place();
-    arrays truth = decompose(folder);
+    contributions truth = decompose(folder);
     outcome got = run_in(folder, MODEL GALLERY_YAML CHAIN "properties: names\n", "");
     need_success(&got);
     assert_string_equal(field(step_of(&got, 0), "name"), "spans");
@@ -140,13 +98,13 @@ static void steps_build_on_each_other(void **state) {
     for (int i = 0; i < HEADS_ASKED; ++i) {
         const cJSON *described = cJSON_GetArrayItem(found_by(&got, 0), i);
         const cJSON *texts = cJSON_GetObjectItem(described, "texts");
+        size_t layer = (size_t)(asked_heads[i][1] - '0'), head = (size_t)(asked_heads[i][4] - '0');
         double expected[TEXTS], total = 0;
         assert_string_equal(field(described, "head"), asked_heads[i]);
         assert_int_equal(cJSON_GetArraySize(texts), TEXTS);
         for (int t = 0; t < TEXTS; ++t) {
             const cJSON *one = cJSON_GetArrayItem(texts, t);
-            expected[t] = variance(&truth, (size_t)(asked_heads[i][1] - '0'),
-                                   (size_t)(asked_heads[i][4] - '0'), (size_t)t);
+            expected[t] = contributions_variance(&truth, layer, head, (size_t)t);
             total += expected[t];
             assert_string_equal(field(one, "text"), asked_texts[t]);
             assert_true(fabs(number_of(one, "variance") - expected[t]) < 1e-4 * expected[t]);
@@ -154,14 +112,13 @@ static void steps_build_on_each_other(void **state) {
         }
         const cJSON *label = cJSON_GetArrayItem(found_by(&got, 1), i);
         assert_string_equal(field(label, "head"), asked_heads[i]);
-        assert_string_equal(field(label, "property"), asked_texts[likeliest(expected)]);
+        assert_string_equal(field(label, "property"), asked_texts[contributions_widest(&truth, layer, head)]);
         assert_string_equal(field(label, "evidence"), "the largest variance");
         assert_true(number_of(label, "weight") == 1);
         const cJSON *heads = cJSON_GetObjectItem(cJSON_GetObjectItem(got.root, "properties"), "heads");
         assert_string_equal(field(heads, asked_heads[i]), field(label, "property"));
     }
-    free(truth.heads.data);
-    free(truth.texts.data);
+    contributions_free(&truth);
     end(&got);
 }
 

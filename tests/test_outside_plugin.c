@@ -1,6 +1,6 @@
 /* plugins/README.md, taken at its word: its plugin is built outside the tree against an installed headlight,
  * by CMake and by hand, and gives the right answer on the embedded model. */
-#include "tests/support.h"
+#include "tests/outside.h"
 
 #include <cjson/cJSON.h>
 #include <math.h>
@@ -13,67 +13,18 @@
 
 enum { COUNT = 3 };
 
-typedef struct workshop {
-    char *folder, *prefix; /* everything happens in the one; headlight is installed in the other */
-} workshop;
-
-static void run_or_fail(const char *const *words) {
-    char *printed, *errors;
-    int status = run_program(words, &printed, &errors);
-    if (status != 0) fail_msg("%s %s: status %d\n%s%s", words[0], words[1], status, printed, errors);
-    free(printed);
-    free(errors);
-}
-
-#define RUN(...) run_or_fail((const char *const[]){__VA_ARGS__, NULL})
-
-/* The first fenced block of that language in the README. */
-static char *readme_block(const char *language) {
-    char *readme = read_file(TEST_SOURCE "/plugins/README.md", NULL), *fence = text("\n```%s\n", language);
-    char *begin = strstr(readme, fence);
-    assert_non_null(begin);
-    begin += strlen(fence);
-    char *end = strstr(begin, "\n```");
-    assert_non_null(end);
-    char *block = text("%.*s\n", (int)(end - begin), begin);
-    free(fence);
-    free(readme);
-    return block;
-}
-
-static void write_block(const workshop *shop, const char *language, const char *name) {
-    char *block = readme_block(language), *path = text("%s/%s", shop->folder, name);
-    write_text(path, block);
-    free(block);
-    free(path);
-}
-
-static int install_headlight(void **state) {
-    static workshop shop;
-    unsetenv("HEADLIGHT_PLUGIN_PATH");
-    shop.folder = make_folder();
-    shop.prefix = text("%s/prefix", shop.folder);
-    RUN("cmake", "--install", TEST_BUILD, "--prefix", shop.prefix);
-    write_block(&shop, "c", "head-norms.c");
-    write_block(&shop, "cmake", "CMakeLists.txt");
-    write_block(&shop, "yaml", "head-norms.yaml");
-    *state = &shop;
-    return 0;
-}
-
-static int remove_headlight(void **state) {
-    workshop *shop = *state;
-    free(shop->prefix);
-    remove_folder(shop->folder);
-    return 0;
+static int open_shop(void **state) {
+    int status = open_workshop(state);
+    write_block(*state, "c", 0, "head-norms.c");
+    write_block(*state, "cmake", 0, "CMakeLists.txt");
+    write_block(*state, "yaml", 0, "head-norms.yaml");
+    return status;
 }
 
 static void the_plugin_is_short(void **state) {
     (void)state;
-    char *code = readme_block("c");
-    size_t lines = 0;
-    for (const char *at = code; (at = strchr(at, '\n')); ++at) ++lines;
-    assert_true(lines <= 60);
+    char *code = readme_block("c", 0);
+    assert_true(count_lines(code) <= 60);
     free(code);
 }
 
@@ -140,9 +91,9 @@ static void check_results(const char *path) {
 /* The README's experiment, on the golden image, by the installed command, which finds its own plugins by
  * itself. */
 static void run_experiment(const workshop *shop, const char *plugin_folder, const char *out) {
-    char *command = text("%s/bin/headlight", shop->prefix), *yaml = text("%s/head-norms.yaml", shop->folder);
+    char *yaml = text("%s/head-norms.yaml", shop->folder);
     char *results = text("%s/results.json", out), *report = text("%s/report.html", out);
-    RUN(command, "run", yaml, "--out", out, "--plugin-dir", plugin_folder, "--set",
+    RUN(shop->command, "run", yaml, "--out", out, "--plugin-dir", plugin_folder, "--set",
         "model.path=" TEST_SOURCE "/configs/mini/model", "--set", "analyses.0.images=[" IMAGE "]", "--set",
         "compute.backend=reference");
     check_results(results);
@@ -152,7 +103,6 @@ static void run_experiment(const workshop *shop, const char *plugin_folder, cons
     free(report);
     free(results);
     free(yaml);
-    free(command);
 }
 
 /* ---- Two ways to build it ---- */
@@ -169,36 +119,26 @@ static void builds_with_cmake(void **state) {
     free(build);
 }
 
-/* The README's own line. */
 static void builds_by_hand(void **state) {
     const workshop *shop = *state;
-    char *line = readme_block("sh"), *out = text("%s/out-hand", shop->folder);
-    char *script = text("set -e\ncd '%s'\nmkdir by-hand\n"
-                        "export PKG_CONFIG_PATH=$(realpath $(dirname $(find prefix -name headlight.pc)))\n"
-                        "%s\nmv head-norms.so by-hand",
-                        shop->folder, line);
-    RUN("sh", "-c", script);
-    char *folder = text("%s/by-hand", shop->folder);
+    char *out = text("%s/out-hand", shop->folder), *folder = text("%s/by-hand", shop->folder);
+    build_by_hand(shop, "head-norms");
     run_experiment(shop, folder, out);
     free(folder);
-    free(script);
     free(out);
-    free(line);
 }
 
 static void is_found_in_the_environment(void **state) {
     const workshop *shop = *state;
-    char *command = text("%s/bin/headlight", shop->prefix), *path = text("%s/by-hand", shop->folder),
-         *printed;
+    char *path = text("%s/by-hand", shop->folder), *printed;
     setenv("HEADLIGHT_PLUGIN_PATH", path, 1);
-    const char *const words[] = {command, "plugins", "head-norms", NULL};
+    const char *const words[] = {shop->command, "plugins", "head-norms", NULL};
     assert_int_equal(run_program(words, &printed, NULL), 0);
     unsetenv("HEADLIGHT_PLUGIN_PATH");
     assert_non_null(strstr(printed, "analysis/head-norms 1.0.0"));
     assert_non_null(strstr(printed, "by-hand/head-norms.so"));
     free(printed);
     free(path);
-    free(command);
 }
 
 static void exports_one_symbol(void **state) {
@@ -220,5 +160,5 @@ int main(void) {
         cmocka_unit_test(builds_by_hand),      cmocka_unit_test(is_found_in_the_environment),
         cmocka_unit_test(exports_one_symbol),
     };
-    return cmocka_run_group_tests(tests, install_headlight, remove_headlight);
+    return cmocka_run_group_tests(tests, open_shop, close_workshop);
 }
