@@ -410,7 +410,8 @@ static void test_the_run_is_described(void **state) {
     written it;
     hl_error error;
     assert_ok(write_tree(&it, "[]",
-                         RUN "\"truncated\":[{\"text\":\"long <x>\",\"tokens\":42,\"context\":32}],"
+                         RUN "\"skipped\":[{\"path\":\"a/away.jpg\",\"reason\":\"no such "
+                             "file\"}],\"truncated\":[{\"text\":\"long <x>\",\"tokens\":42,\"context\":32}],"
                              "\"gallery\":{\"images\":7,\"searched\":4,\"missing\":2,\"skipped\":[{\"path\":"
                              "\"broken.jpg\",\"reason\":\"no end of <file>\"}]}",
                          &error),
@@ -430,6 +431,8 @@ static void test_the_run_is_described(void **state) {
         "1 text is cut",
         "<bdi>long &lt;x&gt;</bdi> <span class=\"quiet\">42 tokens, 32 read</span>",
         "7 images &middot; 4 searched &middot; 2 missing &middot; 1 skipped",
+        "<details open><summary>1 image of the experiment skipped",
+        "<bdi>a/away.jpg</bdi> <span class=\"quiet\">no such file</span>",
         "1 image of the gallery skipped",
         "<bdi>broken.jpg</bdi> <span class=\"quiet\">no end of &lt;file&gt;</span>"};
     for (size_t i = 0; i < COUNT(words); i++) need(it.page, words[i]);

@@ -64,6 +64,7 @@ static hl_status describe_step(const experiment_step *step, const findings *foun
     hl_item *item = item_map(list, NULL);
     item_text(item, "name", name_of(step));
     item_text(item, "plugin", step->plugin->name);
+    item_text(item, "summary", step->plugin->summary);
     if (step->from) item_text(item, "from", step->from->name);
     hl_status status = describe_options(step->values, item, error);
     if (status == HL_OK) findings_write(found, item_list(item, "results", HL_LIST));

@@ -4,17 +4,26 @@
  * Several reports of one run write into the same folder; each says beforehand which files it writes, and all
  * appear together, when all are whole.
  *
- * The root of the tree is a map:
- *     version (whole)     1
- *     model (map)         name, plugin, summary, embed_dim, image_size, digest, and what the plugin adds
- *     compute (map)       backend, description, kernel, precision, threads, and `fallback`, a text, where
- * another backend was meant analyses (list)     a map each: plugin, summary, options (map), title (may be
- * missing), results (list of maps, each with `schema`: result.h) truncated (list)    texts that the model
- * read in part: text, tokens, context; missing: none properties (map)    extractor, heads (map: "L3.H5" ->
- * "colors, shapes"); missing: none were asked for gallery (map)       images, searched, missing, skipped
- * (list: path, reason); missing: none was searched and of the overview of an experiment's variants instead of
- * results: reports (list: variant, model, compute) and variants (table: how far each analysis of each variant
- * lies from the first's). */
+ * The root of the tree is a map, of which all but the first three may be missing:
+ *
+ *     version (whole)   1
+ *     model (map)       name, plugin, summary, embed_dim, image_size, digest, and what the plugin adds
+ *     compute (map)     backend, description, kernel, precision, threads, and, where another backend was
+ *                       meant, the reason as a text `fallback`
+ *     analyses (list)   maps: plugin, summary, options (map), title (may be missing), results (list of maps,
+ *                       each with `schema`: result.h)
+ *     extractors (list) maps: name, plugin, summary, from (may be missing), options (map), results (list of
+ *                       maps: head, texts; or head, property, weight, evidence; or score, layer, value, low,
+ *                       high; or items with a schema)
+ *     properties (map)  extractor, step, heads (map: "L3.H5" -> "colors, shapes")
+ *     truncated (list)  texts that the model read in part: text, tokens, context
+ *     skipped (list)    images of the experiment that could not be read: path, reason
+ *     gallery (map)     images, searched, missing, skipped (list: path, reason)
+ *
+ * and, for the overview of an experiment's variants, which has no results of its own:
+ *
+ *     reports (list)    variant, model, compute
+ *     variants (table)  how far each analysis of each variant lies from the first's */
 #ifndef HEADLIGHT_REPORT_H
 #define HEADLIGHT_REPORT_H
 

@@ -146,10 +146,11 @@ void page_extractor(page *self, const hl_node *step, size_t number) {
     html_format(out, "<section id=\"extractor-%zu\">\n<h2><a href=\"#extractor-%zu\">", number, number);
     html_text(out, *name ? name : plugin);
     html_raw(out, "</a></h2>\n<p>");
-    html_text(out, plugin);
-    if (*from) html_raw(out, ", from ");
+    bool by_plugin = !*name || strcmp(name, plugin) == 0;
+    if (!by_plugin) html_text(out, plugin);
+    if (*from) html_raw(out, by_plugin ? "from " : ", from ");
     html_text(out, from);
-    if (*summary) html_raw(out, ": ");
+    if (*summary && (*from || !by_plugin)) html_raw(out, ": ");
     html_text(out, summary);
     html_raw(out, "</p>\n");
     page_options(self, hl_get(step, "options"));

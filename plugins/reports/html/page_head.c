@@ -159,15 +159,14 @@ static void cut_texts(page *self) {
 }
 
 /* Images that could not be read, each with the reason. */
-static void skipped(page *self, const hl_node *list, const char *whose) {
+static void skipped(page *self, const hl_node *list, const char *whose, bool open) {
     html *out = &self->html;
     if (!list || !list->count) return;
-    html_format(out, "<details><summary>%u image%s of the %s skipped</summary>\n<ul>\n", list->count,
-                list->count == 1 ? "" : "s", whose);
+    html_format(out, "<details%s><summary>%u image%s of the %s skipped</summary>\n<ul>\n",
+                open ? " open" : "", list->count, list->count == 1 ? "" : "s", whose);
     for (const hl_node *entry = list->first; entry; entry = entry->next) {
-        const char *path = hl_get_text(entry, "path");
         html_raw(out, "<li>");
-        html_isolated(out, *path ? path : hl_get_text(entry, "image"));
+        html_isolated(out, hl_get_text(entry, "path"));
         html_raw(out, " <span class=\"quiet\">");
         html_text(out, hl_get_text(entry, "reason"));
         html_raw(out, "</span></li>\n");
@@ -189,8 +188,8 @@ void page_introduction(page *self) {
     html_text(out, self->report->experiment);
     html_raw(out, "</pre></details>\n");
     cut_texts(self);
-    skipped(self, hl_get(self->root, "skipped"), "experiment");
-    skipped(self, hl_get(hl_get(self->root, "gallery"), "skipped"), "gallery");
+    skipped(self, hl_get(self->root, "skipped"), "experiment", true);
+    skipped(self, hl_get(hl_get(self->root, "gallery"), "skipped"), "gallery", false);
     html_raw(out, "</header>\n");
 }
 
