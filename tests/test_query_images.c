@@ -184,12 +184,67 @@ static void check_finds_what_a_run_would(void **state) {
     remove_folder(folder);
 }
 
+/* The gallery and its atlas, which no check makes. What --check says, a run says too. */
+static void check_looks_at_gallery_and_atlas(void **state) {
+    (void)state;
+    static const struct {
+        const char *gallery, *heads;
+        int status;
+        const char *words;
+    } cases[] = {
+        {"images: photos, atlas: new", "L3.H5", 0, ""},
+        {"images: photos, atlas: new", "embedding", 0, ""},
+        {"images: empty, atlas: new", "L3.H5", 2, "empty: names no image"},
+        {"images: bad.json, atlas: new", "L3.H5", 1, "bad.json"},
+        {"images: photos, atlas: atlas", "L3.H5", 0, ""},
+        {"images: photos, atlas: atlas", "L3", 0, ""},
+        {"images: photos, atlas: atlas", "L3.H5 - L2.H1", 2, "atlas: holds no codes of head L2.H1"},
+        {"images: photos, atlas: atlas", "L3.MLP", 0, ""}, /* a column that is added */
+        {"images: photos, atlas: atlas, dtype: f32", "L3.H5", 2, "the precision of the codes (dtype)"},
+        {"images: photos, atlas: damaged", "L3.H5", 1, "damaged/atlas.json"},
+    };
+    char *folder = make_folder(), *photos = text("%s/photos", folder), *empty = text("%s/empty", folder);
+    char *bad = text("%s/bad.json", folder), *atlas = text("%s/atlas", folder);
+    char *damaged = text("%s/damaged", folder), *manifest = text("%s/damaged/atlas.json", folder);
+    put_scenes(photos, 0, 4);
+    assert_int_equal(mkdir(empty, 0755) | mkdir(damaged, 0755), 0);
+    write_text(bad, "[{]");
+    write_text(manifest, "{\"version\": ");
+    assert_int_equal(run_command(NULL, NULL, "index", "--model", MINI, "--images", photos, "--layers", "L3",
+                                 "--out", atlas, NULL),
+                     0);
+    for (size_t i = 0; i < COUNT(cases); ++i) {
+        char *head = text("output: out\n" HEAD "gallery: {%s}\n", cases[i].gallery);
+        char *analyses = text("  - {plugin: text-neighbors, texts: snow, heads: %s}\n", cases[i].heads);
+        check(folder, head, analyses, cases[i].status, cases[i].words);
+        if (cases[i].status != 0) {
+            char *again = text(HEAD "gallery: {%s}\n", cases[i].gallery);
+            outcome got = run_in(folder, again, analyses);
+            need_failure(&got, cases[i].status, cases[i].words);
+            forget(&got);
+            free(again);
+        }
+        free(head);
+        free(analyses);
+    }
+    /* nobody asks it */
+    check(folder, "output: out\n" HEAD "gallery: {images: empty}\n", HEATS("photos/scene-000.jpg"), 0, "");
+    free(photos);
+    free(empty);
+    free(bad);
+    free(atlas);
+    free(damaged);
+    free(manifest);
+    remove_folder(folder);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(folders_and_patterns_stand_for_images),
         cmocka_unit_test(what_stands_for_nothing_is_an_error),
         cmocka_unit_test(unreadable_images_stop_a_run_or_are_left_out),
         cmocka_unit_test(check_finds_what_a_run_would),
+        cmocka_unit_test(check_looks_at_gallery_and_atlas),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* See nearest.h. */
 #include "core/asking/nearest_inside.h"
 
-#include "core/indexing/index.h"
+#include "core/indexing/index_layout.h"
 #include "core/io/utf8.h"
 #include <stdlib.h>
 #include <string.h>
@@ -97,17 +97,35 @@ static hl_status identify_images(nearest *self, hl_error *error) {
 }
 
 /* An atlas may hold more than this gallery; what took days to make is not dropped for a question. */
-static hl_status open_atlas(nearest *self, uint32_t columns, hl_error *error) {
+static index_settings settings_of(const nearest *self, uint32_t columns) {
     const edit_list *changed = self->settings.changed;
-    index_settings settings = {.atlas = self->settings.atlas,
-                               .dtype = self->settings.dtype,
-                               .columns = self->settings.columns | columns,
-                               .keep_others = true,
-                               .edits = changed ? &changed->list : NULL};
+    return (index_settings){.atlas = self->settings.atlas,
+                            .dtype = self->settings.dtype,
+                            .columns = self->settings.columns | columns,
+                            .keep_others = true,
+                            .edits = changed ? &changed->list : NULL};
+}
+
+static hl_status open_atlas(nearest *self, uint32_t columns, hl_error *error) {
+    index_settings settings = settings_of(self, columns);
     hl_status status = gallery_open(self->settings.gallery, &self->gallery, error);
     if (status == HL_OK) status = index_gallery(self->model, self->gallery, &settings, &self->atlas, error);
     if (status == HL_OK) status = identify_images(self, error);
     if (status != HL_OK) close_gallery(self);
+    return status;
+}
+
+hl_status nearest_look(nearest *self, const hl_selection *const *selections, size_t count, hl_error *error) {
+    gallery *images = NULL;
+    manifest *found = NULL;
+    index_settings settings = settings_of(self, 0);
+    hl_status status = gallery_open(self->settings.gallery, &images, error);
+    gallery_close(images);
+    if (status == HL_OK) status = index_layout_check(self->model, &settings, &found, error);
+    for (size_t i = 0; i < count && found && status == HL_OK; ++i) {
+        status = nearest_check_heads(self, &found->layout, selections[i], error);
+    }
+    manifest_free(found);
     return status;
 }
 

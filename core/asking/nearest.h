@@ -39,6 +39,10 @@ atlas_images nearest_images(const nearest *self, size_t first, size_t count);
 /* A component as the atlas holds it. HL_USAGE when it does not. */
 hl_status nearest_head(const nearest *self, const hl_component *component, size_t *head, hl_error *error);
 
+/* Whether the gallery can be read, and whether the atlas that is there can answer for these selections; none
+ * is no error. Needs no weights and writes nothing. */
+hl_status nearest_look(nearest *self, const hl_selection *const *selections, size_t count, hl_error *error);
+
 /* The columns of an atlas, ATLAS_..., that a search over this selection reads besides codes. */
 uint32_t nearest_columns(const hl_model_info *model, const hl_selection *selection);
 

@@ -24,6 +24,10 @@ struct hl_gallery {
     size_t count;              /* of these */
 };
 
+/* Whether an atlas of this layout holds the heads of the selection; columns can be added to it. */
+hl_status nearest_check_heads(const nearest *self, const atlas_layout *layout, const hl_selection *selection,
+                              hl_error *error);
+
 image_file nearest_identify(const char *file);
 
 #endif

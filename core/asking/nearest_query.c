@@ -133,12 +133,12 @@ uint32_t nearest_columns(const hl_model_info *model, const hl_selection *selecti
     return columns;
 }
 
-static hl_status check_column(const nearest *self, uint32_t column, const char *name, const char *what,
-                              hl_error *error) {
-    const atlas_layout *layout = atlas_layout_of(self->atlas);
+static hl_status check_column(const nearest *self, const atlas_layout *layout, uint32_t column,
+                              const char *what, hl_error *error) {
+    const char *name = column == ATLAS_MLPS ? "mlps" : "embedding";
     if (!(layout->columns & column)) {
         return hl_fail(error, HL_USAGE,
-                       "%s: lacks the column \"%s\", which a search over %s reads; make it anew with "
+                       "%s: lacks the column \"%s\", which a search over %s reads; add it with "
                        "`headlight index --columns %s` or name another `atlas`",
                        self->settings.atlas, name, what, name);
     }
@@ -150,10 +150,12 @@ static hl_status check_column(const nearest *self, uint32_t column, const char *
                    self->settings.atlas, name);
 }
 
-hl_status nearest_head(const nearest *self, const hl_component *component, size_t *out, hl_error *error) {
-    const atlas_layout *layout = atlas_layout_of(self->atlas);
-    *out = atlas_find_head(self->atlas, component->name);
-    if (*out == SIZE_MAX) {
+static hl_status check_head(const nearest *self, const atlas_layout *layout, const hl_component *component,
+                            size_t *out, hl_error *error) {
+    for (*out = 0; *out < layout->head_count; ++*out) {
+        if (strcmp(layout->heads[*out].name, component->name) == 0) break;
+    }
+    if (*out == layout->head_count) {
         return hl_fail(error, HL_USAGE,
                        "%s: holds no codes of head %s, which an analysis asks for; make it anew with all "
                        "layers or name another `atlas`",
@@ -167,8 +169,23 @@ hl_status nearest_head(const nearest *self, const hl_component *component, size_
                    self->settings.atlas, component->name);
 }
 
+hl_status nearest_head(const nearest *self, const hl_component *component, size_t *out, hl_error *error) {
+    return check_head(self, atlas_layout_of(self->atlas), component, out, error);
+}
+
+hl_status nearest_check_heads(const nearest *self, const atlas_layout *layout, const hl_selection *selection,
+                              hl_error *error) {
+    hl_status status = HL_OK;
+    for (size_t i = 0; i < selection->count && status == HL_OK; ++i) {
+        const hl_component *component = engine_component(self->model, selection->components[i]);
+        size_t head;
+        if (component->kind == HL_HEAD) status = check_head(self, layout, component, &head, error);
+    }
+    return status;
+}
+
 /* A component that is no head: its row of the column. */
-static hl_status make_other(question *self, uint32_t index, search_part *part, hl_error *error) {
+static hl_status make_other(const question *self, uint32_t index, search_part *part, hl_error *error) {
     const engine *model = self->searched->model;
     const char *name = engine_component(model, index)->name;
     part->column = SEARCH_OTHER;
@@ -176,7 +193,7 @@ static hl_status make_other(question *self, uint32_t index, search_part *part, h
     for (part->index = 0; part->index < model->other_count; ++part->index) {
         if (model->others[part->index] == index) break;
     }
-    return check_column(self->searched, ATLAS_MLPS, "mlps", name, error);
+    return check_column(self->searched, atlas_layout_of(self->searched->atlas), ATLAS_MLPS, name, error);
 }
 
 static hl_status make_head(question *self, uint32_t index, float *query, search_part *part, hl_error *error) {
@@ -194,7 +211,8 @@ static hl_status make_parts(question *self, hl_error *error) {
     const hl_selection *selection = self->query->selection;
     if (is_whole(selection)) {
         self->parts[0] = (search_part){.column = SEARCH_EMBEDDING, .query = self->direction};
-        return check_column(self->searched, ATLAS_EMBEDDING, "embedding", "embeddings", error);
+        return check_column(self->searched, atlas_layout_of(self->searched->atlas), ATLAS_EMBEDDING,
+                            "embeddings", error);
     }
     float *query = self->queries;
     hl_status status = HL_OK;

@@ -45,6 +45,18 @@ const char *manifest_difference(const atlas_layout *a, const atlas_layout *b) {
     return a->columns != b->columns || a->mlps != b->mlps ? "the optional columns" : NULL;
 }
 
+hl_status manifest_check(const manifest *self, const atlas_layout *wanted, const char *folder,
+                         hl_error *error) {
+    atlas_layout found = self->layout;
+    found.mlps = self->mlps;
+    const char *difference = manifest_difference_of_codes(&found, wanted);
+    if (!difference) return HL_OK;
+    return hl_fail(error, HL_USAGE,
+                   "%s: the atlas there (model %s, fingerprint %s) differs from this run's (model %s, "
+                   "fingerprint %s) in %s; name another folder, or delete this one to make it anew",
+                   folder, found.model, found.fingerprint, wanted->model, wanted->fingerprint, difference);
+}
+
 /* ---- making and copying ---- */
 
 /* Copies a text behind those at *to. */

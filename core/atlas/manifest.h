@@ -70,4 +70,8 @@ bool manifest_shard_number(const char *name, uint64_t *number);
 const char *manifest_difference(const atlas_layout *a, const atlas_layout *b);
 const char *manifest_difference_of_codes(const atlas_layout *a, const atlas_layout *b);
 
+/* HL_USAGE when codes of the wanted layout may not stand beside those of the atlas in `folder`. */
+hl_status manifest_check(const manifest *self, const atlas_layout *wanted, const char *folder,
+                         hl_error *error);
+
 #endif

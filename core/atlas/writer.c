@@ -72,21 +72,9 @@ hl_status atlas_writer_begin(const char *folder, atlas_writer **out, hl_error *e
     return status;
 }
 
-static hl_status check_layout(const atlas_writer *self, const atlas_layout *wanted, hl_error *error) {
-    atlas_layout found = self->manifest->layout;
-    found.mlps = self->manifest->mlps;
-    const char *difference = manifest_difference_of_codes(&found, wanted);
-    if (!difference) return HL_OK;
-    return hl_fail(error, HL_USAGE,
-                   "%s: the atlas there (model %s, fingerprint %s) differs from this run's (model %s, "
-                   "fingerprint %s) in %s; name another folder, or delete this one to make it anew",
-                   self->folder, found.model, found.fingerprint, wanted->model, wanted->fingerprint,
-                   difference);
-}
-
 hl_status atlas_writer_settle_on(atlas_writer *self, const atlas_layout *layout, size_t shard_size,
                                  hl_error *error) {
-    hl_status status = self->manifest ? check_layout(self, layout, error)
+    hl_status status = self->manifest ? manifest_check(self->manifest, layout, self->folder, error)
                                       : manifest_make(layout, shard_size ? shard_size : DEFAULT_SHARD_SIZE,
                                                       &self->manifest, error);
     if (status != HL_OK) return status;

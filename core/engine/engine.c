@@ -197,6 +197,12 @@ static hl_status open_backend(engine *self, hl_error *error) {
                         &self->compute, error);
 }
 
+hl_status engine_try_backend(engine *self, hl_error *error) {
+    hl_status status = open_backend(self, error);
+    compute_close(&self->compute);
+    return status;
+}
+
 /* Once. Whoever comes first does it for all, so that this caller's wish to stop is not theirs; a failure is
  * everybody's too, for a model is not loaded a second time. */
 static hl_status load_weights(engine *self) {

@@ -84,6 +84,9 @@ hl_status engine_start(hl_library *library, const engine_choice *choice, engine_
 size_t engine_pixels(const engine *self);
 /* HL_USAGE: the model takes no texts. */
 hl_status engine_no_texts(const engine *self, hl_error *error);
+/* Whether the backend can be opened here; it is closed again. Before `engine_load`. */
+hl_status engine_try_backend(engine *self, hl_error *error);
+
 /* Opens the backend and prepares the weights, once. */
 hl_status engine_load(engine *self, hl_error *error);
 /* What tells the model's weights from any others (hl_model_api.digest), read once; empty when the plugin

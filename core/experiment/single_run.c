@@ -8,6 +8,7 @@
 #include "core/experiment/query_images.h"
 #include "core/experiment/reporting.h"
 #include "core/experiment/run_description.h"
+#include "core/experiment/searches.h"
 #include "core/experiment/shown.h"
 #include "core/registry/guard.h"
 
@@ -198,6 +199,17 @@ static hl_status bind_steps(single_run *self, hl_error *error) {
     return status;
 }
 
+/* What a run finds out on its way: whether gallery and atlas, as far as they say before anything is made of
+ * them, can answer, and whether the backend can be opened. */
+static hl_status check_the_rest(single_run *self, hl_error *error) {
+    if (!self->request->check_only) return HL_OK;
+    searches asked;
+    hl_status status = searches_find(self->plan, &asked, error);
+    if (status == HL_OK && asked.any) status = nearest_look(self->gallery, asked.all, asked.count, error);
+    searches_free(&asked);
+    return status == HL_OK ? engine_try_backend(self->model, error) : status;
+}
+
 /* Everything that can be wrong with the experiment and is known without the weights. */
 static hl_status check(single_run *self, hl_error *error) {
     hl_status status = open_model(self, error);
@@ -209,7 +221,8 @@ static hl_status check(single_run *self, hl_error *error) {
     if (status == HL_OK) status = plan_chain(self->plan, &self->chain, error);
     if (status == HL_OK) status = open_asker(self, error);
     if (status == HL_OK) status = chain_run_light(self->chain, asker_interface(self->asker), error);
-    return status == HL_OK && knows_properties(self) ? bind_properties(self, error) : status;
+    if (status == HL_OK && knows_properties(self)) status = bind_properties(self, error);
+    return status == HL_OK ? check_the_rest(self, error) : status;
 }
 
 hl_status single_run_open(hl_library *library, const hl_run_request *request, const experiment_source *source,

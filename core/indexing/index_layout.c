@@ -208,6 +208,20 @@ hl_status index_layout_make(engine *model, const index_settings *settings, const
     return status;
 }
 
+hl_status index_layout_check(engine *model, const index_settings *settings, manifest **found,
+                             hl_error *error) {
+    index_layout wanted = {0};
+    hl_status status = index_layout_look(settings->atlas, found, error);
+    if (status != HL_OK || !*found) return status;
+    status = index_layout_make(model, settings, *found, &wanted, error);
+    if (status == HL_OK) status = manifest_check(*found, &wanted.atlas, settings->atlas, error);
+    index_layout_free(&wanted);
+    if (status == HL_OK) return HL_OK;
+    manifest_free(*found);
+    *found = NULL;
+    return status;
+}
+
 void index_layout_free(index_layout *self) {
     free(self->heads);
     free(self->components);

@@ -18,6 +18,10 @@ typedef struct index_layout {
  */
 hl_status index_layout_make(engine *model, const index_settings *settings, const manifest *found,
                             index_layout *out, hl_error *error);
+/* Whether codes of this model may stand beside those of the atlas that is there. *found, to be freed, says
+ * what it holds; NULL: none is there. Writes nothing. */
+hl_status index_layout_check(engine *model, const index_settings *settings, manifest **found,
+                             hl_error *error);
 void index_layout_free(index_layout *self); /* accepts a zeroed one */
 
 /* The manifest of an atlas that is already there, or of the first part of one, or NULL. */

@@ -38,6 +38,9 @@ typedef hl_status options_find_property(const void *user, const char *name, cons
 hl_status options_bind_properties(option_values *values, options_find_property *find, const void *user,
                                   hl_error *error);
 
+/* Every selection that was bound, in order; NULL past the end. */
+const hl_selection *options_selection(const option_values *values, size_t index);
+
 /* HL_DIRECTIONS: whether vectors from files fit the model; every text that will be encoded; and, once a model
  * can encode, the vector of each. All texts of one option are encoded in one go. */
 hl_status options_check_directions(const option_values *values, const hl_model_info *model, hl_error *error);

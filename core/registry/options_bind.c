@@ -76,6 +76,16 @@ hl_status options_bind_properties(option_values *values, options_find_property *
     return status;
 }
 
+const hl_selection *options_selection(const option_values *values, size_t index) {
+    for (size_t i = 0; i < values->plugin->option_count; ++i) {
+        const hl_value *value = &values->rows[i].value;
+        if (!value->selections) continue;
+        if (index < value->count) return value->selections[index];
+        index -= value->count;
+    }
+    return NULL;
+}
+
 /* ---- directions ---- */
 
 static hl_status each_direction(const option_values *values,
