@@ -152,14 +152,12 @@ static hl_status check_places(const runs *self, output *files, hl_error *error) 
     return status;
 }
 
-/* Where the page will be, without detours, to be opened from anywhere; NULL: no report makes one. The folder
- * is there already. */
+/* Where the page will be, or the folder where no report makes one, without detours, to be opened from
+ * anywhere. The folder is there already. */
 static hl_status find_report(const runs *self, const char *folder, char **report, hl_error *error) {
     const char *page = reporting_page(self->plan);
-    *report = NULL;
-    if (!page) return HL_OK;
     char *place = realpath(folder, NULL);
-    bool made = place && asprintf(report, "%s/%s", place, page) >= 0;
+    bool made = place && asprintf(report, "%s%s%s", place, page ? "/" : "", page ? page : "") >= 0;
     free(place);
     if (made) return HL_OK;
     *report = NULL;

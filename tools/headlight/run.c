@@ -73,13 +73,14 @@ static hl_status run(hl_library *library, const hl_call *call, hl_error *error) 
     return status;
 }
 
-const subcommand run_command = {"run",
-                                "run the experiment that a YAML file describes",
-                                "Runs the experiment that a YAML file describes and leaves report.html, "
-                                "results.json and pictures. The last\n"
-                                "line on stdout is the path of the report. Paths in FILE are relative to its "
-                                "folder, paths given here to the\n"
-                                "working directory.",
-                                table,
-                                run,
-                                true};
+const subcommand run_command = {
+    "run",
+    "run the experiment that a YAML file describes",
+    "Runs the experiment that a YAML file describes and leaves its reports: a page "
+    "and results.json, if it does\n"
+    "not say otherwise. The last line on stdout is the path of the page. Paths in FILE are relative to its "
+    "folder, paths given here to the\n"
+    "working directory.",
+    table,
+    run,
+    true};

@@ -143,8 +143,8 @@ typedef struct hl_run_request {
     bool check_only;    /* validate, write nothing */
 } hl_run_request;
 
-/* On success *report, unless NULL, is the path of the page; free() it. NULL with check_only, and where no
- * report of the experiment makes a page. */
+/* On success *report, unless NULL, is the path of the page, or of the results' folder where no report of the
+ * experiment makes a page; free() it. With check_only it is NULL. */
 HL_EXPORT hl_status hl_run(hl_library *library, const hl_call *call, const hl_run_request *request,
                            char **report, hl_error *error);
 
