@@ -70,20 +70,27 @@ static hl_status remove_shard(const char *folder, const manifest_shard *shard, h
     return status;
 }
 
-hl_status changes_settle(const char *folder, hl_error *error) {
-    manifest *changes, *current = NULL;
-    char *path = NULL;
-    hl_status status = manifest_find(folder, CHANGES_FILE, &changes, error);
-    if (status != HL_OK || !changes) return status;
-    status = manifest_find(folder, MANIFEST_FILE, &current, error);
+static hl_status remove_unlisted(const char *folder, const manifest *changes, const manifest *current,
+                                 hl_error *error) {
+    hl_status status = HL_OK;
     for (size_t i = 0; i < changes->shard_count && status == HL_OK; ++i) {
         if (current && manifest_lists(current, changes->shards[i].number)) continue;
         status = remove_shard(folder, &changes->shards[i], error);
     }
+    return status;
+}
+
+hl_status changes_settle(const char *folder, const manifest *current, hl_error *error) {
+    manifest *changes, *found = NULL;
+    char *path = NULL;
+    hl_status status = manifest_find(folder, CHANGES_FILE, &changes, error);
+    if (status != HL_OK || !changes) return status;
+    if (!current) status = manifest_find(folder, MANIFEST_FILE, &found, error);
+    if (status == HL_OK) status = remove_unlisted(folder, changes, current ? current : found, error);
     if (status == HL_OK) status = folder_path(folder, CHANGES_FILE, &path, error);
     if (status == HL_OK) status = remove_file(path, error);
     free(path);
-    manifest_free(current);
+    manifest_free(found);
     manifest_free(changes);
     return status;
 }

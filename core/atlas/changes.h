@@ -12,8 +12,8 @@
 /* Notes what a change from `now` to `next` adds and takes away. */
 hl_status changes_announce(const char *folder, const manifest *now, const manifest *next, hl_error *error);
 
-/* Removes what a change wrote and atlas.json does not list, or what it was to take away: looks at the files,
- * for a change can have failed anywhere. */
-hl_status changes_settle(const char *folder, hl_error *error);
+/* Removes what a change wrote and atlas.json does not list, or what it was to take away. `current`: what
+ * atlas.json says for sure; NULL: it is read, for a change can have failed anywhere. */
+hl_status changes_settle(const char *folder, const manifest *current, hl_error *error);
 
 #endif

@@ -256,10 +256,16 @@ static void release(const shard_file *self, size_t tensor) {
     if (in_file) mapping_release(data, self->bytes[tensor]);
 }
 
+/* Tensors first: which one it is says more than that it is some. */
 hl_status shard_verify(const shard_file *self, const manifest_shard *shard, hl_error *error) {
-    hl_status status = verify_file(self, shard, error);
-    for (size_t i = 0; i < self->layout->count && status == HL_OK; ++i) {
-        status = self->sums ? shard_verify_tensor(self, i, error) : shard_check_numbers(self, i, error);
+    hl_status status = HL_OK;
+    for (size_t i = 0; self->sums && i < self->layout->count && status == HL_OK; ++i) {
+        status = shard_verify_tensor(self, i, error);
+        release(self, i);
+    }
+    if (status == HL_OK) status = verify_file(self, shard, error);
+    for (size_t i = 0; !self->sums && i < self->layout->count && status == HL_OK; ++i) {
+        status = shard_check_numbers(self, i, error);
         release(self, i);
     }
     return status;

@@ -42,7 +42,7 @@ static hl_status open_folder(atlas_writer *self, hl_error *error) {
     if (status == HL_OK && !self->published) status = folder_refuse_foreign(folder, error);
     if (status == HL_OK && !self->published) status = make_folder(self, error);
     if (status == HL_OK) status = lock_folder(self, error);
-    if (status == HL_OK && !self->unwritable) status = changes_settle(folder, error);
+    if (status == HL_OK && !self->unwritable) status = changes_settle(folder, NULL, error);
     /* now nobody else changes it */
     if (status == HL_OK) status = folder_has_atlas(folder, &self->published, error);
     if (status == HL_OK && !self->published) status = folder_refuse_shards(folder, error);
@@ -148,7 +148,7 @@ static hl_status write_manifest(atlas_writer *self, const manifest *next, hl_err
  * or has failed all the same, and whoever changes something here next tidies up first. */
 static bool tidy_up(const atlas_writer *self, bool changed) {
     if (self->unwritable || (changed && folder_sync(self->folder, NULL) != HL_OK)) return false;
-    return changes_settle(self->folder, NULL) == HL_OK;
+    return changes_settle(self->folder, changed ? self->manifest : NULL, NULL) == HL_OK;
 }
 
 /* Makes `next` the atlas's manifest, all but for its list of shards being the same. */
@@ -168,7 +168,7 @@ hl_status writer_change(atlas_writer *self, output *files, manifest_shard *shard
     next.layout.columns = manifest_common_columns(shards, count, self->columns);
     next.layout.mlps = next.layout.columns & ATLAS_MLPS ? next.mlps : 0;
     hl_status status = atlas_writer_check(self, error);
-    if (status == HL_OK) status = changes_settle(self->folder, error);
+    if (status == HL_OK) status = changes_settle(self->folder, NULL, error);
     if (status == HL_OK) status = changes_announce(self->folder, self->manifest, &next, error);
     if (status == HL_OK) {
         status = files ? output_commit(files, error) : HL_OK;
@@ -259,13 +259,13 @@ hl_status atlas_writer_remove(atlas_writer *self, hl_error *error) {
     nothing.shard_count = 0;
     char *path = NULL;
     hl_status status = atlas_writer_check(self, error);
-    if (status == HL_OK) status = changes_settle(self->folder, error);
+    if (status == HL_OK) status = changes_settle(self->folder, NULL, error);
     if (status == HL_OK) status = changes_announce(self->folder, self->manifest, &nothing, error);
     if (status == HL_OK) status = folder_path(self->folder, MANIFEST_FILE, &path, error);
     if (status == HL_OK && unlink(path) != 0 && errno != ENOENT) {
         status = hl_fail(error, HL_FAILED, "%s: cannot be removed: %s", path, strerror(errno));
     }
-    if (status == HL_OK) status = changes_settle(self->folder, error);
+    if (status == HL_OK) status = changes_settle(self->folder, NULL, error);
     free(path);
     if (status == HL_OK) {
         self->published = false;

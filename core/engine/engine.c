@@ -184,7 +184,9 @@ hl_status engine_choose_backend(engine *self, hl_error *error) {
     return backend_choice(self->interface, self->plugins, &self->compute_plugin, &self->fallback, error);
 }
 
+/* Once. */
 static hl_status open_backend(engine *self, hl_error *error) {
+    if (self->compute.api) return HL_OK;
     hl_status status = engine_choose_backend(self, error);
     if (status != HL_OK) return status;
     if (!self->compute_values) {
@@ -232,6 +234,29 @@ hl_status engine_load(engine *self, hl_error *error) {
     pthread_mutex_lock(&self->passing);
     hl_status status = load(self, error);
     pthread_mutex_unlock(&self->passing);
+    return status;
+}
+
+/* A name alone would not do: one precision may be kept more or less well. */
+static void name_precision(engine *self) {
+    static const double F32 = 1e-4;
+    const hl_compute *with = &self->compute;
+    double tolerance = with->api->tolerance(with->backend);
+    const char *name = with->api->precision(with->backend);
+    if (tolerance <= F32) {
+        snprintf(self->precision, sizeof self->precision, "f32");
+    } else {
+        snprintf(self->precision, sizeof self->precision, "%.40s within %g", name ? name : "unknown",
+                 tolerance);
+    }
+}
+
+hl_status engine_precision(engine *self, const char **out, hl_error *error) {
+    pthread_mutex_lock(&self->passing);
+    hl_status status = open_backend(self, error);
+    if (status == HL_OK && !self->precision[0]) name_precision(self);
+    pthread_mutex_unlock(&self->passing);
+    *out = self->precision;
     return status;
 }
 

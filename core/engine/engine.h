@@ -29,6 +29,7 @@ typedef struct engine {
     yaml_file *compute_written;                       /* as words, and these read; NULL: it did not */
     option_values *compute_given;
     hl_compute compute; /* complete: see compute.h */
+    char precision[80]; /* see engine_precision; empty before it is asked for */
     hl_error fallback;  /* see backend_choice.h */
     hl_model_api api;
     hl_model *model;
@@ -92,6 +93,11 @@ hl_status engine_load(engine *self, hl_error *error);
 /* What tells the model's weights from any others (hl_model_api.digest), read once; empty when the plugin
  * cannot say. Owned by the engine. */
 hl_status engine_digest(engine *self, const char **out, hl_error *error);
+
+/* What the backend's precision counts as where results are kept: "f32" for every one that keeps to it (see
+ * hl_compute_api.tolerance), any other under its own name. Opens the backend, and reads no weights. Owned by
+ * the engine. */
+hl_status engine_precision(engine *self, const char **out, hl_error *error);
 
 /* The engine's own session, for `batch` images or texts at once. [while nobody else uses the engine] */
 hl_status engine_session(engine *self, hl_session **out, hl_error *error);

@@ -51,6 +51,9 @@ static hl_status make_fingerprint(engine *model, hl_dtype dtype, const engine_ed
             "be kept in an atlas; use a newer version of the plugin",
             model->model_plugin->name);
     }
+    const char *precision;
+    status = engine_precision(model, &precision, error);
+    if (status != HL_OK) return status;
     checksum *sum = checksum_begin();
     if (!sum) return hl_no_memory(error, "a checksum");
     add_line(sum, "weights %.32s plugin %s", weights, model->model_plugin->name);
@@ -59,6 +62,8 @@ static hl_status make_fingerprint(engine *model, hl_dtype dtype, const engine_ed
         add_component(sum, engine_component(model, i));
     add_preprocess(sum, model->info->preprocess);
     add_line(sum, "dtype %s", dtype == HL_F16 ? "f16" : "f32");
+    /* nothing is added where all is as it was before precisions were told apart: those atlases go on */
+    if (strcmp(precision, "f32") != 0) add_line(sum, "precision %s", precision);
     if (edits && edits->count > 0) {
         add_line(sum, "edits %s", edits->name);
     } else {
