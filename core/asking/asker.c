@@ -285,6 +285,10 @@ const hl_ask *asker_interface(const asker *self) {
     return &self->interface;
 }
 
+void asker_withhold(const hl_ask *ask, uint32_t needs) {
+    asker_behind(ask)->withheld = needs;
+}
+
 /* The images of an edited conversation's gallery are those of the one that it comes from; their codes are
  * not, and so lie in an atlas beside the other. */
 static hl_status open_edited_gallery(asker *self, const hl_gallery *plain, hl_error *error) {
@@ -307,6 +311,7 @@ hl_status asker_edit(asker *self, const hl_edit *const *edits, size_t count, con
     if (status != HL_OK) return status;
     made->call = self->call;
     made->has_call = self->has_call;
+    made->withheld = self->withheld;
     status = edits_make(self->shared->model, self->changed, edits, count, &made->changed, error);
     if (status == HL_OK && self->interface.gallery) {
         status = open_edited_gallery(made, self->interface.gallery, error);

@@ -33,4 +33,8 @@ hl_status asker_open(asked_model *model, nearest *gallery, const asker_findings 
 void asker_close(asker *self); /* accepts NULL */
 const hl_ask *asker_interface(const asker *self);
 
+/* From now on what needs the weights, or the experiment's gallery, is refused: HL_NEEDS_..., 0: nothing is.
+ * For steps that did not say that they need it. [while nobody asks] */
+void asker_withhold(const hl_ask *ask, uint32_t needs);
+
 #endif

@@ -21,6 +21,7 @@ struct asker {
     edit_list *changed; /* NULL: no edit_list */
     nearest *made;      /* the gallery of a conversation with edits, closed with it */
     asker_findings findings;
+    uint32_t withheld; /* see asker_withhold */
 };
 
 static inline asker *asker_behind(const hl_ask *ask) {

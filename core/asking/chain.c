@@ -11,8 +11,8 @@ typedef struct link {
     hl_extractor_api api;
     bool light; /* neither it nor what it builds on needs weights */
     bool wanted;
-    findings *found;         /* NULL: not run yet */
-    char key[CHECKSUM_ROOM]; /* see chain_key.h; empty: it has none */
+    findings *found;            /* NULL: not run yet */
+    char digest[CHECKSUM_ROOM]; /* of what it found, and of what that builds on */
 } link;
 
 struct chain {
@@ -60,46 +60,56 @@ void chain_want(chain *self, size_t step) {
 /* ---- running ---- */
 
 /* What the step found when all that it depends on was the same. */
-static void recall(link *of, const hl_ask *ask) {
-    char key[CHAIN_KEY_ROOM];
+static void recall(link *of, const char *key, const hl_ask *ask) {
     void *bytes = NULL;
     size_t count = 0;
-    tree *saved = NULL;
-    chain_key_text(of->key, key);
-    if (of->key[0]) ask->recall(ask, key, &bytes, &count);
-    if (bytes && tree_read_json(key, bytes, count, NULL, &saved, NULL) == HL_OK &&
-        findings_restore(of->step.plugin, ask->model, tree_node(saved), &of->found, NULL) != HL_OK) {
-        of->found = NULL;
-    }
-    tree_close(saved);
+    if (*key) ask->recall(ask, key, &bytes, &count);
+    if (bytes) findings_unpack(of->step.plugin, ask->model, bytes, count, &of->found, NULL);
     free(bytes);
 }
 
-static void remember(const link *of, const hl_ask *ask) {
-    char key[CHAIN_KEY_ROOM], *json = NULL;
-    tree *saved = NULL;
-    if (!of->key[0] || tree_open(&saved, NULL) != HL_OK) return;
-    chain_key_text(of->key, key);
-    findings_save(of->found, tree_root(saved));
-    if (tree_check(saved, NULL) == HL_OK && tree_print_json(tree_node(saved), false, &json, NULL) == HL_OK) {
-        ask->remember(ask, key, json, strlen(json));
+/* For the next time, unless a file that the key speaks of has changed meanwhile; and its digest. */
+static hl_status keep(link *of, const char *before, const char *key, const hl_ask *ask, hl_error *error) {
+    char now[CHAIN_KEY_ROOM] = "";
+    uint8_t *bytes;
+    size_t count;
+    hl_status status = findings_pack(of->found, &bytes, &count, error);
+    if (status == HL_OK && *key) status = chain_key_make(&of->step, &of->api, before, ask, now, error);
+    if (status == HL_OK && *key && strcmp(now, key) == 0) ask->remember(ask, key, bytes, count);
+    checksum *sum = status == HL_OK ? checksum_begin() : NULL;
+    if (status == HL_OK && !sum) status = hl_no_memory(error, "what an extractor found");
+    if (sum) {
+        checksum_add(sum, before, strlen(before) + 1);
+        checksum_add(sum, bytes, count);
+        checksum_end(sum, of->digest);
     }
-    free(json);
-    tree_close(saved);
+    free(bytes);
+    return status;
+}
+
+/* What it does not say that it needs is not there to be asked for: it would not be ready, and what was kept
+ * would not depend on it. */
+static hl_status ask_step(chain *self, link *of, const hl_ask *ask, hl_error *error) {
+    uint32_t needs = of->api.needs, withheld = 0;
+    if (!(needs & HL_NEEDS_GALLERY)) withheld |= HL_NEEDS_GALLERY;
+    if (of->light) withheld |= HL_NEEDS_WEIGHTS;
+    self->running = of;
+    asker_withhold(ask, withheld);
+    hl_status status = findings_ask(of->step.plugin, ask, options_values(of->step.values), &of->found, error);
+    asker_withhold(ask, 0);
+    self->running = NULL;
+    return status;
 }
 
 static hl_status run_step(chain *self, link *of, const hl_ask *ask, hl_error *error) {
     const chain_step *step = &of->step;
-    const char *before = step->from == CHAIN_NONE ? "" : self->links[step->from].key;
-    bool based = step->from == CHAIN_NONE || *before || self->links[step->from].light;
+    const char *before = step->from == CHAIN_NONE ? "" : self->links[step->from].digest;
+    char key[CHAIN_KEY_ROOM] = "";
     hl_status status = HL_OK;
-    if (!of->light && based) status = chain_key_make(step, &of->api, before, ask, of->key, error);
-    if (status == HL_OK) recall(of, ask);
-    if (status != HL_OK || of->found) return status;
-    self->running = of;
-    status = findings_ask(step->plugin, ask, options_values(step->values), &of->found, error);
-    self->running = NULL;
-    if (status == HL_OK) remember(of, ask);
+    if (!of->light) status = chain_key_make(step, &of->api, before, ask, key, error);
+    if (status == HL_OK) recall(of, key, ask);
+    if (status == HL_OK && !of->found) status = ask_step(self, of, ask, error);
+    if (status == HL_OK) status = keep(of, before, key, ask, error);
     if (status == HL_OK || !error || !step->name) return status;
     hl_error why = *error;
     return hl_fail(error, status, "step \"%s\": %s", step->name, why.message);
@@ -129,13 +139,22 @@ const findings *chain_at(const chain *self, size_t step) {
     return step < self->count ? self->links[step].found : NULL;
 }
 
+static bool is_called(const link *of, const char *name) {
+    return of->step.name && strcmp(of->step.name, name) == 0;
+}
+
 /* By name; NULL stands for what the step that runs builds on, else for the one that answers for properties.
- */
+ * A step that runs sees what it builds on, near and far, and nothing else: its findings are kept by that. */
 static const findings *find_step(const chain *self, const char *name) {
-    if (!name) return chain_at(self, self->running ? self->running->step.from : self->properties);
+    size_t first = self->running ? self->running->step.from : self->properties;
+    if (!name) return chain_at(self, first);
+    if (self->running) {
+        while (first != CHAIN_NONE && !is_called(&self->links[first], name))
+            first = self->links[first].step.from;
+        return chain_at(self, first);
+    }
     for (size_t i = 0; i < self->count; ++i) {
-        const char *called = self->links[i].step.name;
-        if (called && strcmp(called, name) == 0) return self->links[i].found;
+        if (is_called(&self->links[i], name)) return self->links[i].found;
     }
     return NULL;
 }
@@ -152,9 +171,11 @@ static const hl_label *label(void *user, const char *step, size_t index) {
 
 static hl_status property(void *user, const char *name, const hl_selection **selection, hl_error *error) {
     const chain *self = user;
-    const findings *from = self->running ? find_step(self, NULL) : NULL;
-    return from ? findings_property(from, name, selection, error)
-                : chain_property(self, name, selection, error);
+    if (!self->running) return chain_property(self, name, selection, error);
+    const findings *from = find_step(self, NULL);
+    if (from) return findings_property(from, name, selection, error);
+    return hl_fail(error, HL_USAGE, "asks which heads carry \"%.200s\" and builds on no step of labels",
+                   name);
 }
 
 asker_findings chain_findings(chain *self) {

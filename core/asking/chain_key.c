@@ -1,7 +1,10 @@
 /* See chain_key.h. Every piece is added with its length, so that no two lists of pieces read alike. */
 #include "core/asking/chain_key.h"
 
+#include "core/asking/asker_inside.h"
+#include "core/io/checksum.h"
 #include "core/io/input.h"
+#include "core/tree/tree.h"
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,7 +13,7 @@
 typedef struct key_maker {
     checksum *sum;
     const hl_ask *ask;
-    bool none; /* there is no key */
+    bool none; /* there is no key: a path leads to no file */
 } key_maker;
 
 static void add(const key_maker *self, const void *bytes, size_t count) {
@@ -62,26 +65,47 @@ static hl_status add_option(void *user, const hl_option *option, const hl_value 
     return status;
 }
 
-/* Which images there are, each as its file was when its codes were made. */
+static hl_status add_facts(const key_maker *self, size_t index, hl_error *error) {
+    hl_gallery_image image = {.size = sizeof image};
+    char *facts = NULL;
+    hl_status status = self->ask->gallery_image(self->ask, NULL, index, &image, error);
+    if (status == HL_OK && image.facts) status = tree_print_json(image.facts, false, &facts, error);
+    if (status == HL_OK) add_text(self, facts ? facts : "");
+    free(facts);
+    return status;
+}
+
+/* Which images there are, each as its file was when its codes were made, and what the gallery says of them. */
 static hl_status add_gallery(const key_maker *self, hl_error *error) {
     nearest *searched = (nearest *)(uintptr_t)self->ask->gallery;
     hl_status status = searched ? nearest_prepare(searched, 0, error) : HL_OK;
     if (!searched || status != HL_OK) return status;
     const atlas *codes = nearest_atlas(searched);
     add_text(self, atlas_layout_of(codes)->fingerprint);
-    add(self, &atlas_layout_of(codes)->dtype, sizeof atlas_layout_of(codes)->dtype);
-    for (size_t i = 0; i < nearest_count(searched); ++i) {
+    for (size_t i = 0; i < nearest_count(searched) && status == HL_OK; ++i) {
         int64_t file[2];
         size_t image = nearest_at(searched, i);
         atlas_file_of(codes, image, &file[0], &file[1]);
         add_text(self, atlas_path(codes, image));
         add(self, file, sizeof file);
+        status = add_facts(self, i, error);
     }
-    return HL_OK;
+    return status;
+}
+
+/* Its numbers differ in their last digits from another's. */
+static void add_backend(const key_maker *self) {
+    const engine *model = asker_behind(self->ask)->shared->model;
+    add_text(self, model->compute_plugin->name);
+    add_text(self, model->compute_plugin->version);
+    if (!model->loaded) return;
+    add_text(self, model->compute.api->kernel(model->compute.backend));
+    add_text(self, model->compute.api->precision(model->compute.backend));
 }
 
 hl_status chain_key_make(const chain_step *step, const hl_extractor_api *api, const char *before,
-                         const hl_ask *ask, char out[CHECKSUM_ROOM], hl_error *error) {
+                         const hl_ask *ask, char out[CHAIN_KEY_ROOM], hl_error *error) {
+    char sum[CHECKSUM_ROOM];
     out[0] = '\0';
     key_maker self = {.sum = checksum_begin(), .ask = ask};
     if (!self.sum) return hl_no_memory(error, "the key of a step");
@@ -90,11 +114,8 @@ hl_status chain_key_make(const chain_step *step, const hl_extractor_api *api, co
     add_text(&self, before);
     hl_status status = options_visit(step->values, add_option, &self, error);
     if (status == HL_OK && (api->needs & HL_NEEDS_GALLERY)) status = add_gallery(&self, error);
-    checksum_end(self.sum, out);
-    if (status != HL_OK || self.none) out[0] = '\0';
+    add_backend(&self);
+    checksum_end(self.sum, sum);
+    if (status == HL_OK && !self.none) snprintf(out, CHAIN_KEY_ROOM, "findings 2 %s", sum);
     return status;
-}
-
-void chain_key_text(const char key[CHECKSUM_ROOM], char out[CHAIN_KEY_ROOM]) {
-    snprintf(out, CHAIN_KEY_ROOM, "findings 1 %s", key);
 }

@@ -1,32 +1,12 @@
 /* See findings.h. */
-#include "core/asking/findings.h"
+#include "core/asking/findings_inside.h"
 
-#include "core/asking/properties.h"
-#include "core/io/arena.h"
 #include "core/io/call.h"
 #include "core/registry/guard.h"
 #include "core/registry/registry.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-typedef struct spelling {
-    const char *text, *property;
-} spelling;
-
-struct findings {
-    hl_finding sink; /* first: the one is cast to the other */
-    const hl_plugin *plugin;
-    const hl_model_info *model;
-    hl_extractor_api api;
-    arena memory; /* of all strings and directions */
-    hl_description *descriptions;
-    hl_label *labels;
-    spelling *spellings;
-    hl_verdict *verdicts;
-    size_t description_count, label_count, spelling_count, verdict_count;
-    properties *properties; /* of a step of labels */
-};
 
 /* ---- what a plugin hands over ---- */
 
@@ -200,8 +180,8 @@ static hl_status judge(hl_finding *sink, const hl_verdict *given, hl_error *erro
 
 /* ---- opening and closing ---- */
 
-static hl_status open_empty(const hl_plugin *extractor, const hl_model_info *model, findings **out,
-                            hl_error *error) {
+hl_status findings_open(const hl_plugin *extractor, const hl_model_info *model, findings **out,
+                        hl_error *error) {
     findings *self = *out = calloc(1, sizeof *self);
     if (!self) return no_memory(error);
     self->sink = (hl_finding){
@@ -212,7 +192,7 @@ static hl_status open_empty(const hl_plugin *extractor, const hl_model_info *mod
     return self->api.step == HL_STEP_LABELS ? properties_open(model, &self->properties, error) : HL_OK;
 }
 
-static hl_status settle(hl_status status, findings **out, hl_error *error) {
+hl_status findings_settle(hl_status status, findings **out, hl_error *error) {
     if (status == HL_OK && (*out)->properties) status = properties_finish((*out)->properties, error);
     if (status == HL_OK) return HL_OK;
     findings_close(*out);
@@ -222,13 +202,13 @@ static hl_status settle(hl_status status, findings **out, hl_error *error) {
 
 hl_status findings_ask(const hl_plugin *extractor, const hl_ask *ask, const hl_value *const *values,
                        findings **out, hl_error *error) {
-    hl_status status = open_empty(extractor, ask->model, out, error);
+    hl_status status = findings_open(extractor, ask->model, out, error);
     if (status == HL_OK && !(*out)->api.run) {
         status = hl_fail(error, HL_USAGE, "extractor/%s lacks the function `run`", extractor->name);
     } else if (status == HL_OK) {
         status = GUARD(extractor, error, (*out)->api.run(ask, values, &(*out)->sink, error));
     }
-    return settle(status, out, error);
+    return findings_settle(status, out, error);
 }
 
 void findings_close(findings *self) {
@@ -311,127 +291,4 @@ void findings_write(const findings *self, hl_item *list) {
     }
     for (size_t i = 0; i < self->label_count; ++i) write_label(&self->labels[i], list);
     for (size_t i = 0; i < self->verdict_count; ++i) write_verdict(&self->verdicts[i], list);
-}
-
-/* ---- kept on disk ---- */
-
-static void save_description(const findings *self, const hl_description *of, hl_item *list) {
-    uint32_t width = self->model->embed_dim;
-    hl_item *item = item_map(list, NULL);
-    item_text(item, "head", of->head);
-    item_whole(item, "rank", of->rank);
-    if (of->text) item_text(item, "text", of->text);
-    float *kept = of->direction ? item_grid(item, "direction", 1, width) : NULL;
-    if (kept) memcpy(kept, of->direction, width * sizeof *kept);
-    item_double(item, "variance", of->variance);
-    item_double(item, "total", of->total);
-}
-
-static void save_verdict(const hl_verdict *of, hl_item *list) {
-    hl_item *item = item_map(list, NULL);
-    item_text(item, "score", of->score);
-    item_whole(item, "layer", of->layer);
-    item_double(item, "value", of->value);
-    item_double(item, "low", of->low);
-    item_double(item, "high", of->high);
-}
-
-void findings_save(const findings *self, hl_item *root) {
-    hl_item *descriptions = item_list(root, "descriptions", HL_LIST);
-    for (size_t i = 0; i < self->description_count; ++i) {
-        save_description(self, &self->descriptions[i], descriptions);
-    }
-    hl_item *labels = item_list(root, "labels", HL_LIST);
-    for (size_t i = 0; i < self->label_count; ++i) write_label(&self->labels[i], labels);
-    hl_item *spellings = item_list(root, "spellings", HL_LIST);
-    for (size_t i = 0; i < self->spelling_count; ++i) {
-        hl_item *item = item_map(spellings, NULL);
-        item_text(item, "text", self->spellings[i].text);
-        item_text(item, "property", self->spellings[i].property);
-    }
-    hl_item *verdicts = item_list(root, "verdicts", HL_LIST);
-    for (size_t i = 0; i < self->verdict_count; ++i) save_verdict(&self->verdicts[i], verdicts);
-}
-
-static const char *text_of(const hl_node *map, const char *key) {
-    const hl_node *found = hl_get(map, key);
-    return found && found->type == HL_TEXT ? found->text : NULL;
-}
-
-/* JSON has a grid of one row as a list in a list. */
-static hl_status restore_direction(const findings *self, const hl_node *saved, float *out, hl_error *error) {
-    const hl_node *row = saved->first;
-    if (!row || row->count != self->model->embed_dim) return hl_fail(error, HL_FAILED, "another width");
-    const hl_node *number = row->first;
-    for (uint32_t i = 0; i < self->model->embed_dim; ++i, number = number->next) {
-        out[i] = (float)number->number;
-    }
-    return HL_OK;
-}
-
-static hl_status restore_description(findings *self, const hl_node *saved, float *room, hl_error *error) {
-    hl_description read = {.size = sizeof read,
-                           .head = text_of(saved, "head"),
-                           .rank = (uint32_t)hl_get_number(saved, "rank", 0),
-                           .text = text_of(saved, "text"),
-                           .variance = hl_get_number(saved, "variance", 0),
-                           .total = hl_get_number(saved, "total", 0)};
-    const hl_node *direction = hl_get(saved, "direction");
-    hl_status status = direction ? restore_direction(self, direction, room, error) : HL_OK;
-    if (direction) read.direction = room;
-    return status == HL_OK ? describe(&self->sink, &read, error) : status;
-}
-
-static hl_status restore_label(findings *self, const hl_node *saved, float *room, hl_error *error) {
-    (void)room;
-    hl_label read = {.size = sizeof read,
-                     .head = text_of(saved, "head"),
-                     .property = text_of(saved, "property"),
-                     .weight = hl_get_number(saved, "weight", -1),
-                     .evidence = text_of(saved, "evidence")};
-    return label(&self->sink, &read, error);
-}
-
-static hl_status restore_spelling(findings *self, const hl_node *saved, float *room, hl_error *error) {
-    (void)room;
-    return alias(&self->sink, text_of(saved, "text"), text_of(saved, "property"), error);
-}
-
-static hl_status restore_verdict(findings *self, const hl_node *saved, float *room, hl_error *error) {
-    (void)room;
-    hl_verdict read = {.size = sizeof read,
-                       .score = text_of(saved, "score"),
-                       .layer = (int32_t)hl_get_number(saved, "layer", -2),
-                       .value = hl_get_number(saved, "value", 0),
-                       .low = hl_get_number(saved, "low", 0),
-                       .high = hl_get_number(saved, "high", 0)};
-    return judge(&self->sink, &read, error);
-}
-
-static hl_status restore(findings *self, const hl_node *saved, hl_error *error) {
-    static const struct {
-        const char *key;
-        hl_status (*entry)(findings *, const hl_node *, float *, hl_error *);
-    } lists[] = {{"descriptions", restore_description},
-                 {"labels", restore_label},
-                 {"spellings", restore_spelling},
-                 {"verdicts", restore_verdict}};
-    float *room = calloc((size_t)self->model->embed_dim + 1, sizeof *room);
-    hl_status status = room ? HL_OK : no_memory(error);
-    for (size_t i = 0; i < sizeof lists / sizeof *lists && status == HL_OK; ++i) {
-        const hl_node *list = hl_get(saved, lists[i].key);
-        for (const hl_node *entry = list ? list->first : NULL; entry && status == HL_OK;
-             entry = entry->next) {
-            status = lists[i].entry(self, entry, room, error);
-        }
-    }
-    free(room);
-    return status;
-}
-
-hl_status findings_restore(const hl_plugin *extractor, const hl_model_info *model, const hl_node *saved,
-                           findings **out, hl_error *error) {
-    hl_status status = open_empty(extractor, model, out, error);
-    if (status == HL_OK) status = restore(*out, saved, error);
-    return settle(status, out, error);
 }

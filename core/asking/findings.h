@@ -26,9 +26,11 @@ hl_status findings_describe_heads(const findings *self, hl_item *heads, hl_error
  * "evidence"}, {"score", "layer", "value", "low", "high"}. */
 void findings_write(const findings *self, hl_item *list);
 
-/* All of it as a tree, and from one: for the cache. What is read is checked like what a plugin hands over. */
-void findings_save(const findings *self, hl_item *root);
-hl_status findings_restore(const hl_plugin *extractor, const hl_model_info *model, const hl_node *saved,
-                           findings **out, hl_error *error);
+/* All of it as bytes, for the cache and to tell findings apart; *bytes is to be freed. */
+hl_status findings_pack(const findings *self, uint8_t **bytes, size_t *count, hl_error *error);
+
+/* And from them. What is read is checked like what a plugin hands over; HL_FAILED for anything else. */
+hl_status findings_unpack(const hl_plugin *extractor, const hl_model_info *model, const uint8_t *bytes,
+                          size_t count, findings **out, hl_error *error);
 
 #endif

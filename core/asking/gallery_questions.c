@@ -14,6 +14,10 @@ static hl_status find_gallery(const asker *self, const hl_gallery *given, neares
             "asked about a gallery, but there is none: an experiment names it with gallery: {images: "
             "FOLDER}, a program opens one");
     }
+    if (meant == self->interface.gallery && (self->withheld & HL_NEEDS_GALLERY)) {
+        return hl_fail(error, HL_FAILED,
+                       "asks about the gallery: a step that does says so with HL_NEEDS_GALLERY");
+    }
     if (nearest_settings_of(meant)->changed == self->changed) return HL_OK;
     return hl_fail(
         error, HL_USAGE,

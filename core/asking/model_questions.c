@@ -4,6 +4,10 @@
 #include <string.h>
 
 hl_status asker_load(const asker *self, hl_error *error) {
+    if (self->withheld & HL_NEEDS_WEIGHTS) {
+        return hl_fail(error, HL_FAILED,
+                       "asks what takes the model's weights: a step that does says so with HL_NEEDS_WEIGHTS");
+    }
     return engine_load(self->shared->model, error);
 }
 

@@ -13,7 +13,7 @@ static hl_status check_component(const asker *self, uint32_t component, hl_error
 }
 
 static hl_status find_trace(asker *self, const hl_image *image, hl_trace **out, hl_error *error) {
-    hl_status status = engine_load(self->shared->model, error);
+    hl_status status = asker_load(self, error);
     return status == HL_OK ? images_trace(self->shared->images, image, self->changed, out, error) : status;
 }
 
