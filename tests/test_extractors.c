@@ -36,6 +36,8 @@ static int open_setting(void **state) {
     char *caches = text("%s/caches", plugins);
     install(plugins, "sample_spans");
     install(plugins, "sample_naming");
+    install(plugins, "sample_scores");
+    install(plugins, "sample_untold");
     setenv("HEADLIGHT_PLUGIN_PATH", plugins, 1);
     setenv("XDG_CACHE_HOME", caches, 1);
     free(caches);
@@ -223,6 +225,170 @@ static void what_was_found_is_kept(void **state) {
     end(&got);
 }
 
+/* An experiment in whose chain a step that needs the weights builds on one that does not. */
+typedef struct scored {
+    char *folder, *labels, *notes;
+} scored;
+
+static outcome run_scored(const scored *place, const char *backend) {
+    char *head = text("model: {path: " MINI "}\ncompute: {backend: %s, threads: 2}\n"
+                      "extractors:\n  - {name: labels, plugin: labels-file, path: labels.yaml}\n"
+                      "  - {name: scores, plugin: sample-scores, from: labels, notes: notes.txt}\n",
+                      backend);
+    outcome got = run_in(place->folder, head, "");
+    need_success(&got);
+    free(head);
+    return got;
+}
+
+static void expect_scores(const scored *place, const char *backend, double labels, size_t runs) {
+    outcome got = run_scored(place, backend);
+    const cJSON *all = cJSON_GetArrayItem(found_by(&got, 1), 0);
+    assert_string_equal(field(all, "score"), "labels");
+    assert_string_equal(field(all, "layer"), "all");
+    assert_true(number_of(all, "value") == labels);
+    assert_null(cJSON_GetObjectItem(all, "low"));
+    assert_int_equal(count_words(got.errors, "sample-scores runs"), runs);
+    forget(&got);
+}
+
+static void what_is_kept_depends_on_all_that_it_rests_on(void **state) {
+    (void)state;
+    char *caches = text("%s/scored", plugins), *folder = make_folder();
+    scored place = {folder, text("%s/labels.yaml", folder), text("%s/notes.txt", folder)};
+    setenv("XDG_CACHE_HOME", caches, 1);
+    write_text(place.labels, "properties: {colors: [L3.H1, L3.H2], shapes: {L3.H2: 0.5}}\n");
+    write_text(place.notes, "one");
+    expect_scores(&place, "reference", 3, 1);
+    expect_scores(&place, "reference", 3, 0);
+    write_text(place.labels, "properties: {colors: [L3.H1, L3.H2]}\n");
+    expect_scores(&place, "reference", 2, 1);
+    write_text(place.notes, "two");
+    expect_scores(&place, "reference", 2, 1);
+    expect_scores(&place, "openblas", 2, 1);
+    expect_scores(&place, "reference", 2, 0);
+    outcome got = run_scored(&place, "reference");
+    const cJSON *one = cJSON_GetArrayItem(found_by(&got, 1), 1);
+    assert_true(number_of(one, "layer") == 3 && number_of(one, "value") == 2);
+    assert_true(number_of(one, "low") == 2.0 / 3 && number_of(one, "high") == 2);
+    free(place.labels);
+    free(place.notes);
+    free(caches);
+    end(&got);
+}
+
+/* Turns a byte in the middle of every file of the cache, or cuts it there. */
+static void damage(const char *caches, bool cut) {
+    char *script =
+        text("for f in '%s'/headlight/*; do n=$(($(stat -c %%s \"$f\") / 2)); %s; done", caches,
+             cut ? "truncate -s $n \"$f\"" : "printf '\\377' | dd of=\"$f\" bs=1 seek=$n conv=notrunc 2>&1");
+    const char *const words[] = {"sh", "-c", script, NULL};
+    assert_int_equal(run_program(words, NULL, NULL), 0);
+    free(script);
+}
+
+static void what_was_kept_and_is_damaged_is_found_anew(void **state) {
+    (void)state;
+    static const char head[] = MODEL GALLERY_YAML CHAIN "properties: names\n";
+    char *caches = text("%s/damaged", plugins), *folder = make_place();
+    char *results = text("%s/out/results.json", folder);
+    setenv("XDG_CACHE_HOME", caches, 1);
+    outcome got = run_in(folder, head, "");
+    need_success(&got);
+    char *first = read_file(results, NULL);
+    for (int cut = 0; cut < 2; ++cut) {
+        forget(&got);
+        damage(caches, cut);
+        got = run_in(folder, head, "");
+        need_success(&got);
+        expect_runs(&got, 1, 1);
+        char *again = read_file(results, NULL);
+        assert_string_equal(first, again);
+        free(again);
+    }
+    free(first);
+    free(results);
+    free(caches);
+    end(&got);
+}
+
+/* ---- descriptions and labels of any kind ---- */
+
+static void a_description_may_be_a_direction_alone(void **state) {
+    (void)state;
+    outcome got = run_in(make_place(),
+                         MODEL GALLERY_YAML "extractors: [{name: spans, plugin: sample-spans, as: wordless, "
+                                            "heads: [L3.H5], texts: [snow]}]\n",
+                         "");
+    need_success(&got);
+    const cJSON *told = cJSON_GetObjectItem(found_by(&got, 0)->child, "texts")->child;
+    assert_null(cJSON_GetObjectItem(told, "text"));
+    assert_true(number_of(told, "variance") > 0);
+    end(&got);
+}
+
+/* Heads with several properties, properties of several heads, with weights, and a head that has none. */
+static void labels_are_many_to_many(void **state) {
+    (void)state;
+    static const char labels[] = "source: by hand\n"
+                                 "properties:\n"
+                                 "  colors: {L3.H0: 1, L3.H1: 0.25, L3.H2: 0.5, L3.H5: 1}\n"
+                                 "  shapes: [L3.H1, L3.H2, L3.H6, L3.H7, L2.H0]\n"
+                                 "  places: [L3.H0, L3.H1, L3.H3]\n";
+    char *folder = make_place(), *path = text("%s/labels.yaml", folder);
+    write_text(path, labels);
+    outcome got =
+        run_in(folder,
+               MODEL GALLERY_YAML "extractors: [{name: labels, plugin: labels-file, path: labels.yaml}]\n"
+                                  "properties: labels\n",
+               "  - {plugin: property-neighbors, images: [" QUERY "], properties: [colors]}\n"
+               "  - {plugin: image-neighbors, images: [" QUERY "], count: 4, heads: ["
+               "1*L3.H0 + 0.25*L3.H1 + 0.5*L3.H2 + 1*L3.H5]}\n");
+    need_success(&got);
+    assert_int_equal(cJSON_GetArraySize(found_by(&got, 0)), 12);
+    const cJSON *label = cJSON_GetArrayItem(found_by(&got, 0), 1);
+    assert_string_equal(field(label, "head"), "L3.H1");
+    assert_string_equal(field(label, "property"), "colors");
+    assert_true(number_of(label, "weight") == 0.25);
+    assert_string_equal(field(label, "evidence"), "by hand");
+    const cJSON *heads = cJSON_GetObjectItem(cJSON_GetObjectItem(got.root, "properties"), "heads");
+    assert_int_equal(cJSON_GetArraySize(heads), 8);
+    assert_string_equal(field(heads, "L3.H1"), "colors, places, shapes");
+    assert_null(cJSON_GetObjectItem(heads, "L3.H4"));
+    assert_true(cJSON_Compare(cJSON_GetObjectItem(results_of(&got, 0)->child, "neighbors"),
+                              cJSON_GetObjectItem(results_of(&got, 1)->child, "neighbors"), true));
+    char *page_path = text("%s/out/report.html", folder), *page = read_file(page_path, NULL);
+    assert_non_null(strstr(page, "by hand"));
+    assert_non_null(strstr(page, "0.25"));
+    free(page);
+    free(page_path);
+    free(path);
+    end(&got);
+}
+
+/* A chain is an experiment of its own. */
+static void analyses_may_be_missing(void **state) {
+    (void)state;
+    static const char *const analyses[] = {"", "analyses: []\n", "analyses:\n"};
+    for (size_t i = 0; i < COUNT(analyses); ++i) {
+        char *folder = make_folder(), *path = text("%s/a.yaml", folder), *errors;
+        char *results = text("%s/out/results.json", folder);
+        char *yaml = text("headlight: 1\noutput: out\n" MODEL "%sextractors: [" LABELS "]\n", analyses[i]);
+        write_text(path, yaml);
+        int status = run_command(NULL, &errors, "run", path, NULL);
+        if (status != 0) fail_msg("%s%s", yaml, errors);
+        cJSON *root = read_json(results);
+        assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(root, "analyses")), 0);
+        assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(root, "extractors")), 1);
+        cJSON_Delete(root);
+        free(errors);
+        free(yaml);
+        free(results);
+        free(path);
+        remove_folder(folder);
+    }
+}
+
 /* ---- what goes wrong ---- */
 
 static void what_makes_no_sense_is_refused(void **state) {
@@ -253,6 +419,37 @@ static void what_makes_no_sense_is_refused(void **state) {
     }
 }
 
+static void descriptions_and_verdicts_are_checked(void **state) {
+    (void)state;
+#define SCORES "{name: scores, plugin: sample-scores, from: labels, wrong: "
+#define TOLD   "{name: spans, plugin: sample-spans, heads: [L3.H5], texts: [snow], as: "
+    static const struct {
+        const char *steps, *words;
+    } cases[] = {
+        {TOLD "empty}", "sample-spans describes L3.H5 by neither a text nor a direction"},
+        {TOLD "skipping}", "sample-spans gives L3.H5 a description of rank 2; expected 1"},
+        {TOLD "endless}", "sample-spans gives L3.H5 a description with a number that is none"},
+        {TOLD "labelled}", "sample-spans hands over a label, and its step gives none"},
+        {LABELS ", " SCORES "unnamed}", "sample-scores hands over a verdict without a name"},
+        {LABELS ", " SCORES "infinite}", "sample-scores hands over a verdict without"},
+        {LABELS ", " SCORES "layer}", "sample-scores hands over a verdict without"},
+        {LABELS ", " SCORES "label}", "sample-scores hands over a label, and its step gives none"},
+        {LABELS ", " SCORES "gallery}", "sample-scores: asks about the gallery: a step that does says so"},
+        {"{name: other, plugin: labels-file, path: " MINI_FOLDER "/labels.json}, " LABELS ", " SCORES
+         "other}",
+         "sample-scores: sees nothing of `other`"},
+        {"{name: untold, plugin: sample-untold}", "sample-untold: asks what takes the model's weights"},
+    };
+    for (size_t i = 0; i < COUNT(cases); ++i) {
+        char *head = text(MODEL GALLERY_YAML "extractors: [%s]\n", cases[i].steps);
+        outcome got = run_in(make_place(), head, "");
+        need_failure(&got, 1, cases[i].words);
+        assert_non_null(strstr(got.errors, "step \""));
+        free(head);
+        end(&got);
+    }
+}
+
 /* A step that needs no weights is run by --check, any other is not. */
 static void checking_runs_what_needs_no_weights(void **state) {
     (void)state;
@@ -277,7 +474,13 @@ int main(void) {
         cmocka_unit_test(analyses_ask_for_what_a_chain_named),
         cmocka_unit_test(a_step_runs_when_somebody_needs_it),
         cmocka_unit_test(what_was_found_is_kept),
+        cmocka_unit_test(what_is_kept_depends_on_all_that_it_rests_on),
+        cmocka_unit_test(what_was_kept_and_is_damaged_is_found_anew),
+        cmocka_unit_test(a_description_may_be_a_direction_alone),
+        cmocka_unit_test(labels_are_many_to_many),
+        cmocka_unit_test(analyses_may_be_missing),
         cmocka_unit_test(what_makes_no_sense_is_refused),
+        cmocka_unit_test(descriptions_and_verdicts_are_checked),
         cmocka_unit_test(checking_runs_what_needs_no_weights),
     };
     return cmocka_run_group_tests(tests, open_setting, close_setting);

@@ -75,7 +75,8 @@ static hl_status add_facts(const key_maker *self, size_t index, hl_error *error)
     return status;
 }
 
-/* Which images there are, each as its file was when its codes were made, and what the gallery says of them. */
+/* Which images there are, each as its file was when its codes were made, and what the gallery says of them.
+ */
 static hl_status add_gallery(const key_maker *self, hl_error *error) {
     nearest *searched = (nearest *)(uintptr_t)self->ask->gallery;
     hl_status status = searched ? nearest_prepare(searched, 0, error) : HL_OK;
