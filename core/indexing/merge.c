@@ -168,7 +168,7 @@ static hl_status add_inputs(merge *self, const char *folder, hl_error *error) {
     return status;
 }
 
-static hl_status run(merge *self, const char *const *folders, size_t count, hl_error *error) {
+static hl_status merge_all(merge *self, const char *const *folders, size_t count, hl_error *error) {
     hl_status status = HL_OK;
     for (size_t i = 0; i < count && status == HL_OK; ++i) status = add_inputs(self, folders[i], error);
     if (status == HL_OK) status = open_inputs(self, error);
@@ -184,7 +184,7 @@ static hl_status merge_atlases(hl_library *library, const char *out, const char 
     hl_status status = host_open(&library->settings, 1, &made, error);
     if (status != HL_OK) return status;
     merge self = {.host = &made->interface, .old = {.folder = out}};
-    status = run(&self, atlases, count, error);
+    status = merge_all(&self, atlases, count, error);
     close_merge(&self);
     host_close(made);
     return status;

@@ -74,7 +74,7 @@ static hl_status bench_tower(hl_library *library, const hl_call *call, hl_error 
     return status;
 }
 
-static hl_status run(hl_library *library, const hl_call *call, hl_error *error) {
+static hl_status measure(hl_library *library, const hl_call *call, hl_error *error) {
     if (wish.search) return bench_search(library, call, error);
     if (!wish.model) return hl_fail(error, HL_USAGE, "--model DIR is missing (or --search)");
     return bench_tower(library, call, error);
@@ -88,5 +88,5 @@ const subcommand bench_command = {
     "codes takes to answer, beside reading its bytes once; the atlas (6 KB an image) is made where TMPDIR\n"
     "says.",
     table,
-    run,
+    measure,
     false};

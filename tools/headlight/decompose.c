@@ -24,7 +24,7 @@ static const argument table[] = {
     {.name = NULL},
 };
 
-static hl_status run(hl_library *library, const hl_call *call, hl_error *error) {
+static hl_status write_arrays(hl_library *library, const hl_call *call, hl_error *error) {
     if ((wish.images.count > 0) == (wish.pixels != NULL)) {
         return hl_fail(error, HL_USAGE, "expected either --image or --pixels");
     }
@@ -55,5 +55,5 @@ const subcommand decompose_command = {
     "pixels, embedding, codes, bases, heads, mlps; with texts text_ids, "
     "text_embedding, heat; with --tokens tokens.",
     table,
-    run,
+    write_arrays,
     true};

@@ -132,7 +132,7 @@ static hl_status read_share(hl_index_request *request, hl_error *error) {
     return hl_fail(error, HL_USAGE, "--shard: expected I/N, such as 0/4, or auto, got \"%s\"", wish.share);
 }
 
-static hl_status run(hl_library *library, const hl_call *call, hl_error *error) {
+static hl_status make_index(hl_library *library, const hl_call *call, hl_error *error) {
     hl_index_request request = {
         .size = sizeof request,
         .model = wish.model,
@@ -165,5 +165,5 @@ const subcommand index_command = {
     "auto, "
     "under mpirun or srun,\nall name the same one. A share is a contiguous part of the sorted gallery.",
     table,
-    run,
+    make_index,
     true};

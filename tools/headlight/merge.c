@@ -15,7 +15,7 @@ static const argument table[] = {
     {.name = NULL},
 };
 
-static hl_status run(hl_library *library, const hl_call *call, hl_error *error) {
+static hl_status merge_atlases(hl_library *library, const hl_call *call, hl_error *error) {
     hl_status status = hl_merge(library, call, wish.out, wish.atlases.items, wish.atlases.count, error);
     if (status == HL_OK) print_summary_of_made(wish.out);
     return status;
@@ -27,5 +27,5 @@ const subcommand merge_command = {"merge",
                                   "options, so that OUT stands alone. An "
                                   "image's\npath may be in one of them only.",
                                   table,
-                                  run,
+                                  merge_atlases,
                                   true};

@@ -31,7 +31,7 @@ static void write_list(const hl_library *library) {
         terminal_line(stdout, "broken: %s", broken);
 }
 
-static hl_status run(hl_library *library, const hl_call *call, hl_error *error) {
+static hl_status show_plugins(hl_library *library, const hl_call *call, hl_error *error) {
     (void)call;
     if (!wish.name) {
         write_list(library);
@@ -52,5 +52,5 @@ const subcommand plugins_command = {"plugins",
                                     "Lists all plugins that were found, each with the file that it is in; or "
                                     "shows what one of them declares.",
                                     table,
-                                    run,
+                                    show_plugins,
                                     false};

@@ -54,7 +54,7 @@ static hl_status gather_sets(set_list *sets, hl_error *error) {
     return complete ? HL_OK : hl_no_memory(error, "the command line");
 }
 
-static hl_status run(hl_library *library, const hl_call *call, hl_error *error) {
+static hl_status run_experiment(hl_library *library, const hl_call *call, hl_error *error) {
     set_list sets = {NULL, 0};
     hl_status status = gather_sets(&sets, error);
     hl_run_request request = {
@@ -82,5 +82,5 @@ const subcommand run_command = {
     "folder, paths given here to the\n"
     "working directory.",
     table,
-    run,
+    run_experiment,
     true};

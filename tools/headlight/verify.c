@@ -9,7 +9,7 @@ static const argument table[] = {
     {.name = NULL},
 };
 
-static hl_status run(hl_library *library, const hl_call *call, hl_error *error) {
+static hl_status verify_atlas(hl_library *library, const hl_call *call, hl_error *error) {
     hl_status status = hl_verify(library, call, wish.atlas, error);
     return status == HL_OK ? print_summary(wish.atlas, error) : status;
 }
@@ -19,5 +19,5 @@ const subcommand verify_command = {"verify",
                                    "Reads every shard of an atlas and compares its checksum and shapes with "
                                    "atlas.json. The error names the shard.",
                                    table,
-                                   run,
+                                   verify_atlas,
                                    false};

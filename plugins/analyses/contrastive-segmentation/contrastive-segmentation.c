@@ -97,7 +97,8 @@ static hl_status report(const contrast *self, const hl_image *image, size_t head
     return HL_OK;
 }
 
-static hl_status run(const hl_ask *ask, const hl_value *const *values, hl_result *result, hl_error *error) {
+static hl_status contrast_texts(const hl_ask *ask, const hl_value *const *values, hl_result *result,
+                                hl_error *error) {
     const hl_host *host = ask->host;
     contrast self = {
         .ask = ask,
@@ -124,7 +125,7 @@ static hl_status run(const hl_ask *ask, const hl_value *const *values, hl_result
     return status;
 }
 
-static const hl_analysis_api api = {.size = sizeof api, .run = run};
+static const hl_analysis_api api = {.size = sizeof api, .run = contrast_texts};
 
 HL_EXPORT const hl_plugin headlight_plugin = {
     HL_PLUGIN(HL_ANALYSIS, "contrastive-segmentation", "1.0.0",

@@ -30,7 +30,8 @@ static const hl_option options[] = {
      .help = "Whether a query image that is itself in the gallery may be its own neighbour."},
 };
 
-static hl_status run(const hl_ask *ask, const hl_value *const *values, hl_result *result, hl_error *error) {
+static hl_status find_nearest_to_images(const hl_ask *ask, const hl_value *const *values, hl_result *result,
+                                        hl_error *error) {
     hl_query settings = {.size = sizeof settings,
                          .metric = NEIGHBORS_METRIC_OF(values[METRIC]),
                          .count = (size_t)values[COUNT]->integer,
@@ -38,7 +39,8 @@ static hl_status run(const hl_ask *ask, const hl_value *const *values, hl_result
     return neighbors_run(ask, values[IMAGES], values[HEADS], settings, result, error);
 }
 
-static const hl_analysis_api api = {.size = sizeof api, .run = run, .needs = HL_NEEDS_GALLERY};
+static const hl_analysis_api api = {
+    .size = sizeof api, .run = find_nearest_to_images, .needs = HL_NEEDS_GALLERY};
 
 HL_EXPORT const hl_plugin headlight_plugin = {
     HL_PLUGIN(HL_ANALYSIS, "image-neighbors", "1.0.0",

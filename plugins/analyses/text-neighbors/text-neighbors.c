@@ -26,14 +26,16 @@ static const hl_option options[] = {
      .help = NEIGHBORS_METRIC_HELP},
 };
 
-static hl_status run(const hl_ask *ask, const hl_value *const *values, hl_result *result, hl_error *error) {
+static hl_status find_nearest_to_texts(const hl_ask *ask, const hl_value *const *values, hl_result *result,
+                                       hl_error *error) {
     hl_query settings = {.size = sizeof settings,
                          .metric = NEIGHBORS_METRIC_OF(values[METRIC]),
                          .count = (size_t)values[COUNT]->integer};
     return neighbors_run(ask, values[TEXTS], values[HEADS], settings, result, error);
 }
 
-static const hl_analysis_api api = {.size = sizeof api, .run = run, .needs = HL_NEEDS_GALLERY};
+static const hl_analysis_api api = {
+    .size = sizeof api, .run = find_nearest_to_texts, .needs = HL_NEEDS_GALLERY};
 
 HL_EXPORT const hl_plugin headlight_plugin = {
     HL_PLUGIN(HL_ANALYSIS, "text-neighbors", "1.0.0",

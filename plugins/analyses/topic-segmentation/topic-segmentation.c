@@ -144,7 +144,8 @@ static hl_status segment(const segmentation *self, const hl_value *images, hl_re
     return status;
 }
 
-static hl_status run(const hl_ask *ask, const hl_value *const *values, hl_result *result, hl_error *error) {
+static hl_status segment_topics(const hl_ask *ask, const hl_value *const *values, hl_result *result,
+                                hl_error *error) {
     const hl_host *host = ask->host;
     segmentation self = {
         .ask = ask,
@@ -169,7 +170,7 @@ static hl_status run(const hl_ask *ask, const hl_value *const *values, hl_result
     return status;
 }
 
-static const hl_analysis_api api = {.size = sizeof api, .run = run};
+static const hl_analysis_api api = {.size = sizeof api, .run = segment_topics};
 
 HL_EXPORT const hl_plugin headlight_plugin = {
     HL_PLUGIN(HL_ANALYSIS, "topic-segmentation", "1.0.0", "where in an image each head sees a text"),

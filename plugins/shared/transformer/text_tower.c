@@ -179,7 +179,7 @@ static hl_status normalise(const batch *b, float *out) {
     return HL_OK;
 }
 
-static hl_status run(const batch *b, float *out) {
+static hl_status run_tower(const batch *b, float *out) {
     const hl_compute *c = b->compute;
     text_session *s = b->session;
     hl_matrix ends = dense(s->rows, 0, b->count, b->width), none = {0};
@@ -213,7 +213,7 @@ static hl_status run_length(const batch *all, size_t length, int32_t *ids, float
         memcpy(ids + some.count++ * context, all->ids + text * context, context * sizeof *ids);
     }
     if (some.count == 0) return HL_OK;
-    TRY(run(&some, embeddings));
+    TRY(run_tower(&some, embeddings));
     for (size_t text = 0, next = 0; text < all->count; ++text) {
         if (length_of(all, text) != length) continue;
         memcpy(out + text * dim, embeddings + next++ * dim, dim * sizeof *out);
