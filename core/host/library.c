@@ -3,6 +3,7 @@
 
 #include "core/host/compute.h"
 #include "core/host/cores.h"
+#include "core/host/data_files.h"
 #include "core/io/call.h"
 #include "core/io/mapping.h"
 #include "core/io/output.h"
@@ -27,10 +28,14 @@ hl_status hl_library_open(const hl_library_settings *settings, hl_library **libr
         free(made);
         return status;
     }
-    registry_settings search = {.folders = made->settings.plugin_folders,
+    registry_settings search = {.files = made->settings.plugin_files,
+                                .file_count = made->settings.plugin_file_count,
+                                .folders = made->settings.plugin_folders,
                                 .folder_count = made->settings.plugin_folder_count,
                                 .user = &made->settings,
                                 .warn = warn};
+    made->settings.plugin_files = NULL;
+    made->settings.plugin_file_count = 0;
     made->settings.plugin_folders = NULL; /* needed only while plugins are looked for */
     made->settings.plugin_folder_count = 0;
     status = registry_open(&search, &made->plugins, error);
@@ -58,6 +63,10 @@ void hl_library_running(char *out, size_t size) {
 
 void hl_library_clean_up(void) {
     output_abandon_all();
+}
+
+char *hl_data_file(const char *name) {
+    return data_file(name);
 }
 
 unsigned hl_usable_cores(void) {

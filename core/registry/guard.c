@@ -17,6 +17,15 @@ OWN size_t depth;
 /* Whom the last error of this thread was laid to: the plugins that hand it on are not named too. */
 OWN char blamed[LONGEST_LABEL];
 
+static const hl_plugin *watched;
+static void (*watch_hook)(bool inside);
+OWN size_t inside_watched;
+
+void guard_watch(const hl_plugin *plugin, void (*hook)(bool inside)) {
+    watched = plugin;
+    watch_hook = hook;
+}
+
 static void push(guard_place place) {
     if (depth < DEEPEST) places[depth] = place;
     ++depth;
@@ -66,6 +75,7 @@ void guard_leave_file(void) {
 void guard_enter(const hl_plugin *plugin, hl_error *error) {
     if (error) error->message[0] = '\0';
     push((guard_place){plugin, NULL});
+    if (watched && plugin == watched && inside_watched++ == 0) watch_hook(true);
 }
 
 static bool is_status(hl_status status) {
@@ -105,6 +115,7 @@ static void name_plugin(const hl_plugin *plugin, hl_status said, hl_error *error
 }
 
 hl_status guard_leave(const hl_plugin *plugin, hl_status status, hl_error *error) {
+    if (watched && plugin == watched && --inside_watched == 0) watch_hook(false);
     if (depth > 0) --depth;
     if (status == HL_OK) return HL_OK;
     if (error && plugin) name_plugin(plugin, status, error);

@@ -35,6 +35,10 @@ guard_place guard_current(void); /* also from a signal handler */
 /* For a thread that works for another one. Returns the place before, to be set again afterwards. */
 guard_place guard_set(guard_place place);
 
+/* Calls `hook` whenever a thread enters `plugin` (true) and when it has left it (false). NULL: no more. One
+ * at a time, set while no other thread works. */
+void guard_watch(const hl_plugin *plugin, void (*hook)(bool inside));
+
 /* "analysis/head-norms", or the file; "" for none. Allocates nothing: for signal handlers, too. */
 void guard_name(guard_place place, char *out, size_t size);
 

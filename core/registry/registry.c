@@ -340,14 +340,22 @@ static hl_status add_plugin(registry *plugins, loaded_plugin *fresh, hl_error *e
     return status;
 }
 
-static hl_status add_file(registry *plugins, const char *folder, const char *name, hl_error *error) {
+static hl_status add_file(registry *plugins, const char *path, hl_error *error) {
     loaded_plugin *fresh = calloc(1, sizeof *fresh);
     if (!fresh) return no_memory(error);
     fresh->folder = plugins->folders;
-    if (asprintf(&fresh->file, "%s/%s", folder, name) >= 0) return add_plugin(plugins, fresh, error);
-    fresh->file = NULL;
+    fresh->file = strdup(path);
+    if (fresh->file) return add_plugin(plugins, fresh, error);
     free_entry(fresh);
     return no_memory(error);
+}
+
+static hl_status add_file_in(registry *plugins, const char *folder, const char *name, hl_error *error) {
+    char *path;
+    if (asprintf(&path, "%s/%s", folder, name) < 0) return no_memory(error);
+    hl_status status = add_file(plugins, path, error);
+    free(path);
+    return status;
 }
 
 /* ---- Searching folders ---- */
@@ -371,7 +379,7 @@ static hl_status search_folder(registry *plugins, const char *folder, hl_error *
     }
     hl_status status = HL_OK;
     for (int i = 0; i < count; ++i) {
-        if (status == HL_OK) status = add_file(plugins, folder, files[i]->d_name, error);
+        if (status == HL_OK) status = add_file_in(plugins, folder, files[i]->d_name, error);
         free(files[i]);
     }
     free(files);
@@ -438,6 +446,9 @@ hl_status registry_open(const registry_settings *settings, registry **out, hl_er
     if (!plugins) return no_memory(error);
     plugins->settings = *settings;
     hl_status status = HL_OK;
+    for (size_t i = 0; i < settings->file_count && status == HL_OK; ++i, ++plugins->folders) {
+        status = add_file(plugins, settings->files[i], error);
+    }
     for (size_t i = 0; i < settings->folder_count && status == HL_OK; ++i) {
         status = search_folder(plugins, settings->folders[i], error);
     }

@@ -7,6 +7,8 @@
 typedef struct registry registry;
 
 typedef struct registry_settings {
+    const char *const *files; /* plugins that come before those of all folders, each with a '/' in its path */
+    size_t file_count;
     const char *const
         *folders; /* in order of search, before HEADLIGHT_PLUGIN_PATH and the library's own folder */
     size_t folder_count;

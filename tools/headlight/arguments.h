@@ -40,9 +40,11 @@ typedef struct subcommand {
     const char *name, *summary; /* the summary is one line, for lists */
     const char *details;        /* for its own help */
     const argument *arguments;  /* end with a row without a name */
-    /* Called when the command line is right and all plugins are loaded. What it prints goes to stdout. */
+    /* Called when the command line is right and all plugins are loaded, unless it needs none and `library` is
+     * NULL. What it prints goes to stdout. */
     hl_status (*run)(hl_library *library, const hl_call *call, hl_error *error);
     bool makes_files; /* which are its results: what it prints is about them */
+    bool without_library;
 } subcommand;
 
 /* What every command takes. */

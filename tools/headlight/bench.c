@@ -89,4 +89,4 @@ const subcommand bench_command = {
     "says.",
     table,
     measure,
-    false};
+    .makes_files = false};

@@ -56,4 +56,4 @@ const subcommand decompose_command = {
     "text_embedding, heat; with --tokens tokens.",
     table,
     write_arrays,
-    true};
+    .makes_files = true};

@@ -166,4 +166,4 @@ const subcommand index_command = {
     "under mpirun or srun,\nall name the same one. A share is a contiguous part of the sorted gallery.",
     table,
     make_index,
-    true};
+    .makes_files = true};

@@ -9,9 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-static const subcommand *const commands[] = {&run_command,    &index_command,     &merge_command,
-                                             &verify_command, &decompose_command, &plugins_command,
-                                             &bench_command};
+static const subcommand *const commands[] = {&run_command,    &index_command,       &merge_command,
+                                             &verify_command, &decompose_command,   &plugins_command,
+                                             &bench_command,  &check_plugin_command};
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
 
 static void write_overview(FILE *out) {
@@ -84,8 +84,8 @@ static hl_status run_command_in_library(const subcommand *command, hl_error *err
         .log = terminal_log,
     };
     const hl_call call = {.size = sizeof call, .cancelled = ending_is_asked, .progress = terminal_progress};
-    hl_library *library;
-    hl_status status = hl_library_open(&settings, &library, error);
+    hl_library *library = NULL;
+    hl_status status = command->without_library ? HL_OK : hl_library_open(&settings, &library, error);
     if (status != HL_OK) return status;
     ending_heed_signals();
     status = command->run(library, &call, error);
@@ -141,7 +141,10 @@ static int run_main(int argc, char **argv) {
     return status;
 }
 
+char **command_words;
+
 int main(int argc, char **argv) {
+    command_words = argv;
     if (!hold_standard_streams()) return HL_FAILED;
     ending_prepare(argc < 2 ? "" : argv[1]);
     return ending_return(run_main(argc, argv));

@@ -28,4 +28,4 @@ const subcommand merge_command = {"merge",
                                   "image's\npath may be in one of them only.",
                                   table,
                                   merge_atlases,
-                                  true};
+                                  .makes_files = true};

@@ -53,4 +53,4 @@ const subcommand plugins_command = {"plugins",
                                     "shows what one of them declares.",
                                     table,
                                     show_plugins,
-                                    false};
+                                    .makes_files = false};

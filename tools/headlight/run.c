@@ -83,4 +83,4 @@ const subcommand run_command = {
     "working directory.",
     table,
     run_experiment,
-    true};
+    .makes_files = true};

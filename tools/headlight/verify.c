@@ -20,4 +20,4 @@ const subcommand verify_command = {"verify",
                                    "atlas.json. The error names the shard.",
                                    table,
                                    verify_atlas,
-                                   false};
+                                   .makes_files = false};

@@ -29,6 +29,8 @@ typedef struct hl_library_settings {
     size_t plugin_folder_count;
     void *user; /* handed to `log`, which may be NULL and may be called from any thread */
     void (*log)(void *user, hl_log_level level, const char *line); /* of calls that have none of their own */
+    const char *const *plugin_files; /* plugins that come before those of all folders */
+    size_t plugin_file_count;
 } hl_library_settings;
 
 /* A call from outside: how one of the library's long functions is watched and stopped. Belongs to the caller
@@ -147,6 +149,39 @@ typedef struct hl_run_request {
  * experiment makes a page; free() it. With check_only it is NULL. */
 HL_EXPORT hl_status hl_run(hl_library *library, const hl_call *call, const hl_run_request *request,
                            char **report, hl_error *error);
+
+/* `headlight check-plugin`: whether a plugin keeps the contract, each check in a process of its own. */
+typedef struct hl_check_request {
+    uint32_t size;
+    const char *file;  /* the plugin */
+    const char *model; /* a folder, to check it with; NULL: the embedded model */
+    const char *const
+        *options; /* "KEY=VALUE" of the plugin's options; for others that must be given, examples */
+    size_t option_count;
+    const char *const
+        *plugin_folders; /* searched before HEADLIGHT_PLUGIN_PATH and the library's own folder */
+    size_t plugin_folder_count;
+    unsigned seconds; /* for each check; 0: 120 */
+} hl_check_request;
+
+/* Writes a line for each check to `out`. HL_FAILED when one fails; HL_USAGE when there is no such file. To be
+ * called while no other thread of the program runs the library. */
+HL_EXPORT hl_status hl_check_plugin(const hl_call *call, const hl_check_request *request, FILE *out,
+                                    hl_error *error);
+
+/* `headlight new`: a plugin's project, from templates, in a new folder. */
+typedef struct hl_new_request {
+    uint32_t size;
+    const char *kind;   /* as hl_kind_name has it */
+    const char *name;   /* of the plugin: lower case letters, digits and '-' */
+    const char *folder; /* which must not be there; NULL: of the plugin's name */
+} hl_new_request;
+
+/* HL_USAGE for an unknown kind, a name that no plugin can have, and a folder that is there. */
+HL_EXPORT hl_status hl_new_plugin(const hl_new_request *request, hl_error *error);
+
+/* A file or folder that was installed with the library, "mini/model". free() it; NULL: it is not there. */
+HL_EXPORT char *hl_data_file(const char *name);
 
 /* `headlight decompose`: raw arrays of one model, as .npy files. */
 typedef struct hl_decompose_request {
