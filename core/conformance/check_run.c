@@ -13,7 +13,7 @@
 /* An experiment that uses the plugin, and where its results go. */
 typedef struct trial {
     opened_subject opened;
-    char experiment[512], output[512];
+    char experiment[512], output[512], cache[512];
     uint64_t sum; /* of its files, of the first run */
 } trial;
 
@@ -35,33 +35,94 @@ static bool write_gallery(const subject *self) {
     return list && fclose(list) == 0;
 }
 
-static void write_step(FILE *out, const hl_plugin *plugin, const char *options, uint32_t kind,
-                       const char *name) {
-    bool own = plugin->kind == kind;
-    if (kind == HL_ANALYSIS) {
-        char *image = hl_data_file("mini/gallery/scene-000.jpg");
-        if (own) {
-            fprintf(out, "analyses:\n  - {plugin: %s%s%s}\n", name, *options ? ", " : "", options);
-        } else {
-            fprintf(out,
-                    "analyses:\n  - {plugin: topic-segmentation, images: [%s], texts: [a red star], "
-                    "heads: [L0.H0]}\n  - {plugin: text-neighbors, texts: [snow], heads: [L0.H0]}\n",
-                    image ? image : "");
-        }
-        free(image);
-    } else if (kind == HL_EXTRACTOR) {
-        char *labels = hl_data_file("mini/labels.json");
-        if (own) {
-            fprintf(out, "properties: {extractor: %s%s%s}\n", name, *options ? ", " : "", options);
-        } else if (labels) {
+static uint32_t step_of(const hl_plugin *plugin, bool from) {
+    hl_extractor_api api;
+    registry_table(plugin, &api, sizeof api);
+    return from ? api.from : api.step;
+}
+
+/* An extractor that gives what the plugin builds on; NULL: there is none. */
+static const hl_plugin *find_giver(const opened_subject *opened) {
+    const hl_plugin *plugin;
+    uint32_t wanted = step_of(opened->plugin, true);
+    for (size_t i = 0; (plugin = hl_plugin_at(opened->library, i)); ++i) {
+        bool gives = plugin->kind == HL_EXTRACTOR && plugin != opened->plugin;
+        if (gives && step_of(plugin, false) == wanted && step_of(plugin, true) == HL_STEP_NONE) return plugin;
+    }
+    return NULL;
+}
+
+static void write_entry(FILE *out, const char *key, const char *name, const char *options) {
+    fprintf(out, "%s: %s%s%s", key, name, *options ? ", " : "", options);
+}
+
+static hl_status write_chain(FILE *out, const subject *self, const opened_subject *opened,
+                             const char *options, hl_error *error) {
+    const hl_plugin *giver = NULL;
+    fputs("extractors:\n", out);
+    if (step_of(opened->plugin, true) != HL_STEP_NONE) {
+        char *others;
+        giver = find_giver(opened);
+        if (!giver) return hl_fail(error, HL_UNAVAILABLE, "no extractor gives what it builds on");
+        hl_status status = subject_options(self, giver, &others, error);
+        if (status != HL_OK) return status;
+        fputs("  - {name: given, ", out);
+        write_entry(out, "plugin", giver->name, others);
+        fputs("}\n", out);
+        free(others);
+    }
+    fputs("  - {name: checked, ", out);
+    write_entry(out, "plugin", self->name, options);
+    fprintf(out, "%s}\n", giver ? ", from: given" : "");
+    return HL_OK;
+}
+
+static bool asks_for_properties(const hl_plugin *plugin) {
+    for (uint32_t i = 0; i < plugin->option_count; ++i) {
+        if (plugin->options[i].type == HL_PROPERTIES) return true;
+    }
+    return false;
+}
+
+static void write_analyses(FILE *out, const subject *self, const hl_plugin *plugin, const char *options) {
+    char *image = hl_data_file("mini/gallery/scene-000.jpg"), *labels = hl_data_file("mini/labels.json");
+    if (plugin->kind == HL_REPORT) {
+        fprintf(
+            out,
+            "analyses:\n  - {plugin: topic-segmentation, images: [%s], texts: [a red star], heads: [L0.H0]}\n"
+            "  - {plugin: text-neighbors, texts: [snow], heads: [L0.H0]}\n",
+            image ? image : "");
+    } else if (plugin->kind == HL_ANALYSIS) {
+        if (asks_for_properties(plugin) && labels) {
             fprintf(out, "properties: {extractor: labels-file, path: %s}\n", labels);
         }
-        free(labels);
-    } else if (own) {
-        fprintf(out, "reports: [{plugin: %s%s%s}]\n", name, *options ? ", " : "", options);
+        fputs("analyses:\n  - {", out);
+        write_entry(out, "plugin", self->name, options);
+        fputs("}\n", out);
+    }
+    free(image);
+    free(labels);
+}
+
+static void write_reports(FILE *out, const subject *self, const hl_plugin *plugin, const char *options) {
+    if (plugin->kind == HL_REPORT) {
+        fputs("reports: [{", out);
+        write_entry(out, "plugin", self->name, options);
+        fputs("}]\n", out);
     } else {
         fputs("reports: [json]\n", out);
     }
+}
+
+static hl_status write_sections(FILE *out, const subject *self, const opened_subject *opened,
+                                const char *options, hl_error *error) {
+    fprintf(out,
+            "headlight: 1\nmodel: {path: %s}\ncompute: {backend: reference, threads: 1}\n"
+            "gallery: {images: list.txt, atlas: atlas}\noutput: out\n",
+            self->model);
+    write_reports(out, self, opened->plugin, options);
+    write_analyses(out, self, opened->plugin, options);
+    return opened->plugin->kind == HL_EXTRACTOR ? write_chain(out, self, opened, options, error) : HL_OK;
 }
 
 static hl_status write_experiment(const subject *self, trial *made, hl_error *error) {
@@ -70,19 +131,13 @@ static hl_status write_experiment(const subject *self, trial *made, hl_error *er
     if (status != HL_OK) return status;
     snprintf(made->experiment, sizeof made->experiment, "%s/experiment.yaml", self->scratch);
     snprintf(made->output, sizeof made->output, "%s/out", self->scratch);
+    snprintf(made->cache, sizeof made->cache, "%s/headlight", self->scratch);
     FILE *out = fopen(made->experiment, "w");
-    if (out) {
-        fprintf(out,
-                "headlight: 1\nmodel: {path: %s}\ncompute: {backend: reference, threads: 1}\n"
-                "gallery: {images: list.txt, atlas: atlas}\noutput: out\n",
-                self->model);
-        write_step(out, made->opened.plugin, options, HL_EXTRACTOR, self->name);
-        write_step(out, made->opened.plugin, options, HL_REPORT, self->name);
-        write_step(out, made->opened.plugin, options, HL_ANALYSIS, self->name);
-    }
+    if (out) status = write_sections(out, self, &made->opened, options, error);
     free(options);
     bool written = out && fclose(out) == 0 && write_gallery(self);
-    return written ? HL_OK : hl_fail(error, HL_UNAVAILABLE, "nothing can be written into %s", self->scratch);
+    if (written || status != HL_OK) return status;
+    return hl_fail(error, HL_UNAVAILABLE, "nothing can be written into %s", self->scratch);
 }
 
 static hl_status open_trial(const subject *self, trial *out, hl_error *error) {
@@ -139,6 +194,7 @@ static hl_status run_trial(trial *self, hl_error *error) {
         .size = sizeof request, .experiment = self->experiment, .output = self->output};
     char *report = NULL;
     remove_files(self->output);
+    remove_files(self->cache); /* what an extractor found is kept there, and would not be asked for again */
     hl_status status = hl_run(self->opened.library, NULL, &request, &report, error);
     free(report);
     return status;

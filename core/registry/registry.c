@@ -128,13 +128,13 @@ static hl_status copy_options(loaded_plugin *entry, hl_error *error) {
     return HL_OK;
 }
 
-static bool is_name(const char *name) {
+bool registry_is_name(const char *name) {
     return name && *name && *name != '-' && !name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-")];
 }
 
 static const char *flaw_of(const hl_plugin *plugin) {
     if (!is_kind(plugin->kind)) return "it is of a kind that this headlight does not know";
-    if (!is_name(plugin->name)) return "its name is not of lower case letters, digits and '-'";
+    if (!registry_is_name(plugin->name)) return "its name is not of lower case letters, digits and '-'";
     if (!plugin->version || !*plugin->version) return "it has no version";
     if (!plugin->summary || !*plugin->summary) return "it has no summary";
     if (!plugin->api) return "it has no table of functions";
@@ -314,7 +314,7 @@ static hl_status find_real(loaded_plugin *entry, hl_error *error) {
 
 /* NULL: it is not known what a file that cannot be loaded holds. */
 static const char *name_of(const loaded_plugin *entry) {
-    return is_name(entry->plugin.name) ? entry->plugin.name : NULL;
+    return registry_is_name(entry->plugin.name) ? entry->plugin.name : NULL;
 }
 
 /* Takes over `fresh`. */

@@ -44,4 +44,7 @@ void registry_table(const hl_plugin *plugin, void *table, size_t size);
 
 const char *kind_name(uint32_t kind);
 
+/* Lower case letters, digits and '-', which is not first. `name` may be NULL. */
+bool registry_is_name(const char *name);
+
 #endif
