@@ -39,7 +39,7 @@ static void start_again_with_allocations(void) {
     free(library);
 }
 
-static hl_status run(hl_library *library, const hl_call *call, hl_error *error) {
+static hl_status check(hl_library *library, const hl_call *call, hl_error *error) {
     (void)library;
     start_again_with_allocations();
     const hl_check_request request = {.size = sizeof request,
@@ -65,5 +65,5 @@ const subcommand check_plugin_command = {
     "extractor or a report in an experiment on the embedded model; leaks, and a lack of memory. One line for "
     "each check.",
     table,
-    run,
+    check,
     .without_library = true};

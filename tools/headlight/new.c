@@ -14,7 +14,7 @@ static const argument table[] = {
     {.name = NULL},
 };
 
-static hl_status run(hl_library *library, const hl_call *call, hl_error *error) {
+static hl_status write_project(hl_library *library, const hl_call *call, hl_error *error) {
     (void)library;
     (void)call;
     const hl_new_request request = {
@@ -30,6 +30,6 @@ const subcommand new_command = {
     "Writes the project of a plugin that works: source, CMakeLists.txt, tests, an "
     "experiment, and a README\nthat says how to go on.",
     table,
-    run,
+    write_project,
     .makes_files = true,
     .without_library = true};
