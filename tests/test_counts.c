@@ -2,6 +2,7 @@
 #include "core/atlas/writer.h"
 #include "core/host/host.h"
 #include "tests/indexed.h"
+#include "tests/mini.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -197,11 +198,45 @@ static void a_question_reads_its_head(void **state) {
     leave(&place);
 }
 
+/* An experiment is read once, whatever is set in it and however many variants it has; in a run each image
+ * that it names is opened once, for passes and pictures alike. */
+static void a_run_opens_what_it_reads_once(void **state) {
+    (void)state;
+    char *folder = make_folder(), *gallery = text("%s/gallery", folder), *path = text("%s/once.yaml", folder);
+    char *set = text("output=%s/out", folder), *asked = text("%s/asked.jpg", folder);
+    put_scenes(gallery, 0, 5);
+    copy_file(MINI_GALLERY "/scene-007.jpg", asked);
+    static const char analyses[] =
+        "analyses:\n"
+        "  - {plugin: topic-segmentation, images: asked.jpg, texts: [snow, a red star], heads: [aggregate, "
+        "L3.H5]}\n"
+        "  - {plugin: image-neighbors, images: [asked.jpg, asked.jpg], heads: [L3.H5, L2], count: 2}\n"
+        "  - {plugin: text-neighbors, texts: [{image: asked.jpg}], heads: [L3.H5], count: 2}\n";
+    char *plain =
+        text("headlight: 1\nmodel: {path: " MINI "}\ngallery: {images: gallery, atlas: atlas}\n%s", analyses);
+    char *varied = text("%svariants: [{name: a}, {name: b, set: {analyses.0.opacity: 0.5}}, {name: c, set: "
+                        "{analyses: [{plugin: text-neighbors, texts: rain, heads: L1}]}}]\n",
+                        plain);
+    write_text(path, varied);
+    assert_int_equal(CALLS("open", "once.yaml", "run", path, "--set", set), 1);
+    write_text(path, plain);
+    assert_int_equal(CALLS("open", "once.yaml", "run", path, "--set", set), 1);
+    assert_int_equal(CALLS("open", "asked.jpg", "run", path, "--set", set), 1);
+    free(plain);
+    free(varied);
+    free(set);
+    free(asked);
+    free(path);
+    free(gallery);
+    remove_folder(folder);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_update_looks_once_at_each_image),
         cmocka_unit_test(a_run_opens_its_atlas_once),
         cmocka_unit_test(a_question_reads_its_head),
+        cmocka_unit_test(a_run_opens_what_it_reads_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -238,6 +238,46 @@ static void check_looks_at_gallery_and_atlas(void **state) {
     remove_folder(folder);
 }
 
+/* Through a pipe, as standard input or as a file: the same bytes, paths relative to where they are written
+ * or, where that is no folder, to the working directory. */
+static void experiments_come_by_any_way(void **state) {
+    (void)state;
+    static const char *const ways[] = {
+        TEST_COMMAND " run e.yaml --out out",
+        "cat e.yaml | " TEST_COMMAND " run - --out out",
+        TEST_COMMAND " run - --out out < e.yaml",
+        TEST_COMMAND " run /dev/stdin --out out < e.yaml",
+        "cat e.yaml | " TEST_COMMAND " run /dev/stdin --out out",
+        "bash -c '" TEST_COMMAND " run <(cat e.yaml) --out out'",
+    };
+    char *folder = make_damaged(), *path = text("%s/e.yaml", folder), *out = text("%s/out", folder),
+         *first = NULL;
+    write_text(path, "headlight: 1\n" HEAD "reports: [json]\nanalyses:\n" HEATS("good.jpg"));
+    for (size_t i = 0; i < COUNT(ways); ++i) {
+        char *line = text("cd %s && rm -rf out && %s", folder, ways[i]), *errors;
+        int status = run_program((const char *const[]){"sh", "-c", line, NULL}, NULL, &errors);
+        if (status != 0) fail_msg("%s: status %d: %s", ways[i], status, errors);
+        char *sums = sum_files(out);
+        if (first) {
+            assert_string_equal(first, sums);
+            free(sums);
+        } else {
+            first = sums;
+        }
+        free(line);
+        free(errors);
+    }
+    char *line = text("cd %s && echo 'headlight: [' | " TEST_COMMAND " run -", folder), *errors;
+    assert_int_equal(run_program((const char *const[]){"sh", "-c", line, NULL}, NULL, &errors), 2);
+    assert_non_null(strstr(errors, "standard input:2:1: not YAML"));
+    free(errors);
+    free(line);
+    free(first);
+    free(path);
+    free(out);
+    remove_folder(folder);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(folders_and_patterns_stand_for_images),
@@ -245,6 +285,7 @@ int main(void) {
         cmocka_unit_test(unreadable_images_stop_a_run_or_are_left_out),
         cmocka_unit_test(check_finds_what_a_run_would),
         cmocka_unit_test(check_looks_at_gallery_and_atlas),
+        cmocka_unit_test(experiments_come_by_any_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -167,6 +167,7 @@ static hl_status copy_experiment(const hl_run_request *request, const experiment
 
 /* The YAML file's name without what every such file ends in. */
 static char *experiment_title(const char *path) {
+    if (strcmp(path, "-") == 0) return strdup("experiment");
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     const char *dot = strrchr(name, '.');
     return strndup(name, dot && dot > name ? (size_t)(dot - name) : strlen(name));
