@@ -277,6 +277,39 @@ static void what_is_kept_depends_on_all_that_it_rests_on(void **state) {
     end(&got);
 }
 
+/* A text that a step has encoded is cut as loudly as one of the experiment, also where it is not run again.
+ */
+static void texts_that_are_cut_are_said(void **state) {
+    (void)state;
+    enum { WORDS = 100 };
+    char *caches = text("%s/cut", plugins), *folder = make_folder(), words[4 * WORDS + 1] = "";
+    char *results = text("%s/out/results.json", folder), *first = NULL;
+    for (int i = 0; i < WORDS; ++i) strcat(words, "red ");
+    setenv("XDG_CACHE_HOME", caches, 1);
+    char *head = text(MODEL "extractors: [" LABELS ", {name: scores, plugin: sample-scores, from: labels, "
+                            "text: %s}]\n",
+                      words);
+    for (int run = 0; run < 2; ++run) {
+        outcome got = run_in(folder, head, "");
+        need_success(&got);
+        assert_int_equal(count_words(got.errors, "sample-scores runs"), run == 0);
+        assert_int_equal(count_words(got.errors, "it is cut, and what follows"), 1);
+        const cJSON *cut = cJSON_GetObjectItem(got.root, "truncated");
+        assert_int_equal(cJSON_GetArraySize(cut), 1);
+        assert_true(number_of(cut->child, "tokens") > WORDS);
+        char *content = read_file(results, NULL);
+        if (first) assert_string_equal(first, content);
+        free(first);
+        first = content;
+        forget(&got);
+    }
+    free(first);
+    free(head);
+    free(results);
+    free(caches);
+    remove_folder(folder);
+}
+
 /* Turns a byte in the middle of every file of the cache, or cuts it there. */
 static void damage(const char *caches, bool cut) {
     char *script =
@@ -458,6 +491,12 @@ static void checking_runs_what_needs_no_weights(void **state) {
     assert_int_equal(run_command(NULL, &errors, "run", "--check", path, NULL), 0);
     assert_null(strstr(errors, "runs"));
     free(errors);
+    write_text(path, "headlight: 1\noutput: out\n" MODEL "extractors: [" LABELS
+                     ", {name: scores, plugin: sample-scores, from: labels, notes: nowhere.txt}]\n");
+    assert_int_equal(run_command(NULL, &errors, "run", "--check", path, NULL), 2);
+    assert_non_null(strstr(errors, "check.yaml:5:"));
+    assert_non_null(strstr(errors, "nowhere.txt cannot be read: No such file or directory"));
+    free(errors);
     write_text(path, "headlight: 1\noutput: out\n" MODEL
                      "extractors: [{name: labels, plugin: labels-file, path: check.yaml}]\n");
     assert_int_equal(run_command(NULL, &errors, "run", "--check", path, NULL), 1);
@@ -475,6 +514,7 @@ int main(void) {
         cmocka_unit_test(a_step_runs_when_somebody_needs_it),
         cmocka_unit_test(what_was_found_is_kept),
         cmocka_unit_test(what_is_kept_depends_on_all_that_it_rests_on),
+        cmocka_unit_test(texts_that_are_cut_are_said),
         cmocka_unit_test(what_was_kept_and_is_damaged_is_found_anew),
         cmocka_unit_test(a_description_may_be_a_direction_alone),
         cmocka_unit_test(labels_are_many_to_many),

@@ -285,6 +285,14 @@ const hl_ask *asker_interface(const asker *self) {
     return &self->interface;
 }
 
+void asker_note_cut(const hl_ask *ask, cut_texts *cut) {
+    asker_behind(ask)->cut = cut;
+}
+
+void asker_warn_cut(const hl_ask *ask, const cut_texts *cut) {
+    cut_texts_warn(cut, asker_behind(ask)->shared->model);
+}
+
 void asker_withhold(const hl_ask *ask, uint32_t needs) {
     asker_behind(ask)->withheld = needs;
 }
@@ -312,6 +320,7 @@ hl_status asker_edit(asker *self, const hl_edit *const *edits, size_t count, con
     made->call = self->call;
     made->has_call = self->has_call;
     made->withheld = self->withheld;
+    made->cut = self->cut;
     status = edits_make(self->shared->model, self->changed, edits, count, &made->changed, error);
     if (status == HL_OK && self->interface.gallery) {
         status = open_edited_gallery(made, self->interface.gallery, error);

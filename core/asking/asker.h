@@ -5,6 +5,7 @@
 #include "core/asking/images.h"
 #include "core/asking/nearest.h"
 #include "core/asking/queries.h"
+#include "core/engine/cut_texts.h"
 #include "headlight/ask.h"
 #include "headlight/library.h"
 
@@ -32,6 +33,10 @@ hl_status asker_open(asked_model *model, nearest *gallery, const asker_findings 
                      hl_error *error);
 void asker_close(asker *self); /* accepts NULL */
 const hl_ask *asker_interface(const asker *self);
+
+/* From now on texts that are encoded and cut are added to `cut`; NULL: nowhere. [while nobody asks] */
+void asker_note_cut(const hl_ask *ask, cut_texts *cut);
+void asker_warn_cut(const hl_ask *ask, const cut_texts *cut); /* to the log */
 
 /* From now on what needs the weights, or the experiment's gallery, is refused: HL_NEEDS_..., 0: nothing is.
  * For steps that did not say that they need it. [while nobody asks] */

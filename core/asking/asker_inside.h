@@ -22,6 +22,7 @@ struct asker {
     nearest *made;      /* the gallery of a conversation with edits, closed with it */
     asker_findings findings;
     uint32_t withheld; /* see asker_withhold */
+    cut_texts *cut;    /* see asker_note_cut */
 };
 
 static inline asker *asker_behind(const hl_ask *ask) {

@@ -93,11 +93,16 @@ static hl_status ask_step(chain *self, link *of, const hl_ask *ask, hl_error *er
     uint32_t needs = of->api.needs, withheld = 0;
     if (!(needs & HL_NEEDS_GALLERY)) withheld |= HL_NEEDS_GALLERY;
     if (of->light) withheld |= HL_NEEDS_WEIGHTS;
+    cut_texts cut = {NULL, 0};
     self->running = of;
     asker_withhold(ask, withheld);
+    asker_note_cut(ask, &cut);
     hl_status status = findings_ask(of->step.plugin, ask, options_values(of->step.values), &of->found, error);
+    asker_note_cut(ask, NULL);
     asker_withhold(ask, 0);
     self->running = NULL;
+    if (status == HL_OK) findings_take_cut(of->found, &cut);
+    cut_texts_free(&cut);
     return status;
 }
 
@@ -110,6 +115,7 @@ static hl_status run_step(chain *self, link *of, const hl_ask *ask, hl_error *er
     if (status == HL_OK) recall(of, key, ask);
     if (status == HL_OK && !of->found) status = ask_step(self, of, ask, error);
     if (status == HL_OK) status = keep(of, before, key, ask, error);
+    if (status == HL_OK) asker_warn_cut(ask, findings_cut(of->found));
     if (status == HL_OK || !error || !step->name) return status;
     hl_error why = *error;
     return hl_fail(error, status, "step \"%s\": %s", step->name, why.message);

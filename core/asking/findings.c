@@ -214,6 +214,7 @@ hl_status findings_ask(const hl_plugin *extractor, const hl_ask *ask, const hl_v
 void findings_close(findings *self) {
     if (!self) return;
     properties_close(self->properties);
+    cut_texts_free(&self->cut);
     free(self->descriptions);
     free(self->labels);
     free(self->spellings);
@@ -230,6 +231,16 @@ const hl_description *findings_description(const findings *self, size_t index) {
 
 const hl_label *findings_label(const findings *self, size_t index) {
     return index < self->label_count ? &self->labels[index] : NULL;
+}
+
+void findings_take_cut(findings *self, cut_texts *cut) {
+    cut_texts_free(&self->cut);
+    self->cut = *cut;
+    *cut = (cut_texts){NULL, 0};
+}
+
+const cut_texts *findings_cut(const findings *self) {
+    return &self->cut;
 }
 
 hl_status findings_property(const findings *self, const char *name, const hl_selection **out,

@@ -2,6 +2,7 @@
 #ifndef FINDINGS_H
 #define FINDINGS_H
 
+#include "core/engine/cut_texts.h"
 #include "core/tree/tree.h"
 #include "headlight/extractor.h"
 #include "headlight/plugin.h"
@@ -16,6 +17,10 @@ void findings_close(findings *self); /* accepts NULL */
 /* NULL past the end. */
 const hl_description *findings_description(const findings *self, size_t index);
 const hl_label *findings_label(const findings *self, size_t index);
+
+/* The texts that were encoded for it and cut: whoever asks it notes them, and gives them here, emptied. */
+void findings_take_cut(findings *self, cut_texts *cut);
+const cut_texts *findings_cut(const findings *self);
 
 /* See properties.h; of labels only. */
 hl_status findings_property(const findings *self, const char *name, const hl_selection **out,

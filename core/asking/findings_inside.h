@@ -22,6 +22,7 @@ struct findings {
     hl_verdict *verdicts;
     size_t description_count, label_count, spelling_count, verdict_count;
     properties *properties; /* of a step of labels */
+    cut_texts cut;          /* that were encoded for it */
 };
 
 /* Empty: to be filled through its sink, and then settled, which closes it unless all went well. */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DESCRIPTION = 1, LABEL, SPELLING, VERDICT }; /* what a record begins with */
+enum { DESCRIPTION = 1, LABEL, SPELLING, VERDICT, CUT }; /* what a record begins with */
 
 /* ---- packing ---- */
 
@@ -77,6 +77,12 @@ static void put_verdict(packer *self, const hl_verdict *of) {
     put_double(self, of->high);
 }
 
+static void put_cut(packer *self, const cut_text *of) {
+    put_whole(self, CUT);
+    put_text(self, of->text);
+    put_whole(self, (int64_t)of->tokens);
+}
+
 hl_status findings_pack(const findings *self, uint8_t **bytes, size_t *count, hl_error *error) {
     packer made = {.count = 0};
     size_t width = self->model->embed_dim;
@@ -86,6 +92,7 @@ hl_status findings_pack(const findings *self, uint8_t **bytes, size_t *count, hl
     for (size_t i = 0; i < self->label_count; ++i) put_label(&made, &self->labels[i]);
     for (size_t i = 0; i < self->spelling_count; ++i) put_spelling(&made, &self->spellings[i]);
     for (size_t i = 0; i < self->verdict_count; ++i) put_verdict(&made, &self->verdicts[i]);
+    for (size_t i = 0; i < self->cut.count; ++i) put_cut(&made, &self->cut.all[i]);
     if (made.failed) free(made.bytes);
     *bytes = made.failed ? NULL : made.bytes;
     *count = made.failed ? 0 : made.count;
@@ -178,7 +185,14 @@ static hl_status unpack_verdict(unpacker *from, hl_finding *to, hl_error *error)
     return from->wrong ? wrong(error) : to->judge(to, &read, error);
 }
 
-static hl_status unpack_record(unpacker *from, hl_finding *to, hl_error *error) {
+static hl_status unpack_cut(unpacker *from, findings *to, hl_error *error) {
+    const char *text = take_text(from);
+    size_t tokens = (size_t)take_whole(from);
+    return from->wrong || !text ? wrong(error) : cut_texts_add(&to->cut, text, tokens, error);
+}
+
+static hl_status unpack_record(unpacker *from, findings *into, hl_error *error) {
+    hl_finding *to = &into->sink;
     switch (take_whole(from)) {
     case DESCRIPTION:
         return unpack_description(from, to, error);
@@ -188,6 +202,8 @@ static hl_status unpack_record(unpacker *from, hl_finding *to, hl_error *error) 
         return unpack_spelling(from, to, error);
     case VERDICT:
         return unpack_verdict(from, to, error);
+    case CUT:
+        return unpack_cut(from, into, error);
     default:
         return wrong(error);
     }
@@ -199,7 +215,7 @@ hl_status findings_unpack(const hl_plugin *extractor, const hl_model_info *model
     hl_status status = findings_open(extractor, model, out, error);
     from.room = calloc(from.width + 1, sizeof *from.room);
     if (status == HL_OK && !from.room) status = hl_no_memory(error, "what an extractor found");
-    while (status == HL_OK && from.left > 0) status = unpack_record(&from, &(*out)->sink, error);
+    while (status == HL_OK && from.left > 0) status = unpack_record(&from, *out, error);
     free(from.room);
     return findings_settle(status, out, error);
 }

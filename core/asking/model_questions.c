@@ -1,6 +1,7 @@
 /* Questions about texts and the model itself. */
 #include "core/asking/asker_inside.h"
 
+#include <pthread.h>
 #include <string.h>
 
 hl_status asker_load(const asker *self, hl_error *error) {
@@ -11,9 +12,23 @@ hl_status asker_load(const asker *self, hl_error *error) {
     return engine_load(self->shared->model, error);
 }
 
+/* From any thread. */
+static hl_status note_cut(asker *self, const char *const *texts, size_t count, hl_error *error) {
+    static pthread_mutex_t noting = PTHREAD_MUTEX_INITIALIZER;
+    hl_status status = HL_OK;
+    if (!self->cut) return HL_OK;
+    pthread_mutex_lock(&noting);
+    for (size_t i = 0; i < count && status == HL_OK; ++i) {
+        status = cut_texts_check(self->cut, self->shared->model, texts[i], error);
+    }
+    pthread_mutex_unlock(&noting);
+    return status;
+}
+
 hl_status asker_encode_texts(asker *self, const char *const *texts, size_t count, float *out,
                              hl_error *error) {
     hl_status status = asker_load(self, error);
+    if (status == HL_OK) status = note_cut(self, texts, count, error);
     return status == HL_OK ? engine_encode_texts(self->shared->model, texts, count, out, NULL, error)
                            : status;
 }

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static hl_status add(cut_texts *self, const char *text, size_t tokens, hl_error *error) {
+hl_status cut_texts_add(cut_texts *self, const char *text, size_t tokens, hl_error *error) {
     for (size_t i = 0; i < self->count; ++i) {
         if (strcmp(self->all[i].text, text) == 0) return HL_OK;
     }
@@ -34,7 +34,7 @@ hl_status cut_texts_check(cut_texts *self, const engine *model, const char *text
     if (!model->api.count_tokens) return only_tokenize(model, text, error);
     hl_status status =
         GUARD(model->model_plugin, error, model->api.count_tokens(model->model, text, &tokens, error));
-    return status == HL_OK && tokens > context ? add(self, text, tokens, error) : status;
+    return status == HL_OK && tokens > context ? cut_texts_add(self, text, tokens, error) : status;
 }
 
 /* Beginning and end of a text, where texts that are told apart differ. */

@@ -20,6 +20,9 @@ typedef struct cut_texts {
  * that does not count tokens cuts unseen. */
 hl_status cut_texts_check(cut_texts *self, const engine *model, const char *text, hl_error *error);
 
+/* Adds one that is known to be longer; what is there already counts once. */
+hl_status cut_texts_add(cut_texts *self, const char *text, size_t tokens, hl_error *error);
+
 /* One line of the log for each of the first few, and one for the rest. */
 void cut_texts_warn(const cut_texts *self, const engine *model);
 

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { IMAGES_PER_PASS = 8 };
 
@@ -31,7 +32,7 @@ struct single_run {
     nearest *gallery;        /* NULL: the experiment names none */
     const hl_image **images; /* all that the analyses name */
     size_t image_count;
-    cut_texts cut; /* of the analyses' texts */
+    cut_texts cut; /* of the texts of analyses and extractors */
     asked_model *asked;
     asker *asker;
     shown shown;
@@ -199,6 +200,28 @@ static hl_status bind_steps(single_run *self, hl_error *error) {
     return status;
 }
 
+static hl_status check_file(void *user, const hl_option *option, const hl_value *value,
+                            const char *const *written, size_t written_count, hl_error *error) {
+    const experiment_step *step = user;
+    (void)written;
+    (void)written_count;
+    if (option->type != HL_PATH || access(value->string, F_OK) == 0) return HL_OK;
+    const yaml_node *place = yaml_get(step->place, option->name);
+    return yaml_fail(place ? place : step->place, error, "%s: %s: %s cannot be read: %s; check the path",
+                     step->plugin->name, option->name, value->string, strerror(errno));
+}
+
+/* What a step reads that is not run before the weights are there. */
+static hl_status check_files(const single_run *self, hl_error *error) {
+    const experiment *plan = self->plan;
+    hl_status status = HL_OK;
+    for (size_t i = 0; i < plan->extractor_count && status == HL_OK; ++i) {
+        experiment_step *step = &plan->extractors[i];
+        if (!chain_at(self->chain, i)) status = options_visit(step->values, check_file, step, error);
+    }
+    return status;
+}
+
 /* What a run finds out on its way: whether gallery and atlas, as far as they say before anything is made of
  * them, can answer, and whether the backend can be opened. */
 static hl_status check_the_rest(single_run *self, hl_error *error) {
@@ -221,6 +244,7 @@ static hl_status check(single_run *self, hl_error *error) {
     if (status == HL_OK) status = plan_chain(self->plan, &self->chain, error);
     if (status == HL_OK) status = open_asker(self, error);
     if (status == HL_OK) status = chain_run_light(self->chain, asker_interface(self->asker), error);
+    if (status == HL_OK) status = check_files(self, error);
     if (status == HL_OK && knows_properties(self)) status = bind_properties(self, error);
     return status == HL_OK ? check_the_rest(self, error) : status;
 }
@@ -276,9 +300,22 @@ static hl_status load(single_run *self, hl_error *error) {
     return status == HL_OK ? bind_directions(self, plan->analyses, plan->analysis_count, error) : status;
 }
 
+static hl_status collect_cut_texts(single_run *self, hl_error *error) {
+    hl_status status = HL_OK;
+    for (size_t i = 0; i < self->plan->extractor_count; ++i) {
+        const findings *found = chain_at(self->chain, i);
+        const cut_texts *cut = found ? findings_cut(found) : &self->cut;
+        for (size_t k = 0; cut != &self->cut && k < cut->count && status == HL_OK; ++k) {
+            status = cut_texts_add(&self->cut, cut->all[k].text, cut->all[k].tokens, error);
+        }
+    }
+    return status;
+}
+
 static hl_status describe(single_run *self, hl_error *error) {
     hl_item *root = tree_root(self->results);
     hl_status status = describe_engine(self->model, root, error);
+    if (status == HL_OK) status = collect_cut_texts(self, error);
     if (status != HL_OK) return status;
     describe_cut_texts(&self->cut, self->model->info->context, root);
     query_images_describe(self->plan, root);

@@ -186,9 +186,10 @@ struct hl_ask {
     hl_status (*moments)(const hl_ask *ask, const hl_gallery *gallery, uint32_t component, size_t fold,
                          size_t folds, size_t *count, double *sum, double *products, hl_error *error);
 
-    /* ---- what the steps of the extractor chain found; NULL past the end ---- */
+    /* ---- what the steps of the extractor chain found; NULL past the end. `step`: a name that the experiment
+     * gives, in a step one that it builds on, near or far; NULL: what this step builds on, in an analysis the
+     * step that answers for properties ---- */
     const hl_description *(*description)(const hl_ask *ask, const char *step, size_t index);
-    /* `step` NULL: what this step builds on; in an analysis, the step that answers for properties. */
     const hl_label *(*label)(const hl_ask *ask, const char *step, size_t index);
     /* The heads that carry a property. The caller's until release_selection. */
     hl_status (*property)(const hl_ask *ask, const char *name, const hl_selection **selection,

@@ -9,8 +9,10 @@
  * verdicts on them, and may build on one earlier step. It asks through hl_ask (moments, bases, texts, what
  * the step that it builds on found) and hands over what it finds. It is run once, when somebody needs its
  * answer: an experiment that names it, a later step, or an analysis that asks for a property. What it found
- * is kept on disk, and not asked for again while model, gallery, options and files named in them are the
- * same, unless it needs no weights. Analyses never meet an extractor; they ask for the heads of a property.
+ * is kept on disk, and not asked for again while model, backend, gallery, plugin version, options, files
+ * named in them and what it builds on are the same, unless it needs neither weights nor gallery: so a step
+ * reads no other files, and takes no clock and no chance into account. Analyses never meet an extractor; they
+ * ask for the heads of a property.
  */
 #ifndef HEADLIGHT_EXTRACTOR_H
 #define HEADLIGHT_EXTRACTOR_H
@@ -75,9 +77,10 @@ typedef struct hl_extractor_api {
     uint32_t size;
     uint32_t step;  /* what it gives: an hl_step */
     uint32_t from;  /* what it builds on, of an earlier step; HL_STEP_NONE: nothing */
-    uint32_t needs; /* HL_NEEDS_..., option.h. Without HL_NEEDS_WEIGHTS it is run before any weight is read,
-                       so that `headlight run --check` finds what is wrong with a file of labels, and asks for
-                       no more than `ask->host`, `ask->model` and what `from` found */
+    uint32_t needs; /* HL_NEEDS_..., option.h. With none, and on what needs none, it is run before any weight
+                       is read, so that `headlight run --check` finds what is wrong with a file of labels; it
+                       then asks what takes no weights: heads, and what it builds on. What needs the gallery
+                       is refused without HL_NEEDS_GALLERY, for what is kept would not depend on it */
 
     /* `values`: one for each row of the plugin's option table, in its order. [one thread at a time] */
     hl_status (*run)(const hl_ask *ask, const hl_value *const *values, hl_finding *finding, hl_error *error);
