@@ -52,7 +52,7 @@ void host_log(const hl_host *interface, hl_log_level level, const char *format, 
 
 /* What plugins call: the line names the plugin. */
 static void log_line(const hl_host *interface, hl_log_level level, const char *format, ...) {
-    char line[1024], who[256], named[sizeof line + sizeof who];
+    char line[1024], who[256], named[sizeof line + sizeof who + 2];
     va_list arguments;
     va_start(arguments, format);
     hl_format_list(line, sizeof line, guard_text(format), arguments);
