@@ -246,7 +246,7 @@ static hl_status run_once(void *user, long number, hl_error *error) {
     if (!number) return run_and_sum(made, error);
     hl_error said = {""};
     hl_status status = run_trial(made, &said);
-    memory_fail(NULL, 0);
+    memory_fail_none();
     uint64_t sum = sum_files(made->output);
     if (status == HL_OK && sum != made->sum) return hl_fail(error, HL_FAILED, "other results, and no error");
     if (status != HL_OK && sum != 0) return hl_fail(error, HL_FAILED, "an error, and yet results");

@@ -3,6 +3,7 @@
 
 #include "core/registry/guard.h"
 #include <dlfcn.h>
+#include <link.h>
 #include <malloc.h>
 
 /* Of the sanitizers' runtime, where it is there. */
@@ -26,17 +27,51 @@ bool memory_can_fail(void) {
     return find("headlight_fail") != NULL;
 }
 
-static void count(bool inside) {
-    void (*counted)(bool);
+static void count(guard_event event) {
+    void (*counted)(bool, bool);
     *(void **)&counted = find("headlight_count");
-    if (counted) counted(inside);
+    bool mine = event == GUARD_ALLOCATES;
+    if (counted) counted(event != GUARD_OUTSIDE, mine);
 }
 
-void memory_fail(const hl_plugin *plugin, long number) {
-    void (*fail)(long);
+typedef struct code_range {
+    const char *inside, *start, *end;
+} code_range;
+
+static int look(struct dl_phdr_info *object, size_t size, void *user) {
+    code_range *range = user;
+    (void)size;
+    const char *base = (const char *)object->dlpi_addr;
+    for (size_t i = 0; i < object->dlpi_phnum; ++i) {
+        const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
+        const char *start = base + segment->p_vaddr, *end = start + segment->p_memsz;
+        if (segment->p_type != PT_LOAD) continue;
+        if (!range->start || start < range->start) range->start = start;
+        if (end > range->end) range->end = end;
+    }
+    if (range->inside >= range->start && range->inside < range->end) return 1;
+    *range = (code_range){.inside = range->inside};
+    return 0;
+}
+
+void memory_fail(const hl_plugin *plugin, memory_owner owner, long number) {
+    void (*set_code)(const char *, const char *);
+    void (*fail)(bool, long);
+    code_range range = {.inside = plugin->api}; /* its table lies in the same file as its code */
+    *(void **)&set_code = find("headlight_plugin_code");
     *(void **)&fail = find("headlight_fail");
-    guard_watch(plugin, plugin ? count : NULL);
-    if (fail) fail(number);
+    if (!fail || !set_code) return;
+    dl_iterate_phdr(look, &range);
+    set_code(range.start, range.end);
+    guard_watch(plugin, count);
+    fail(owner == MEMORY_OWN, number);
+}
+
+void memory_fail_none(void) {
+    void (*fail)(bool, long);
+    *(void **)&fail = find("headlight_fail");
+    guard_watch(NULL, NULL);
+    if (fail) fail(false, 0);
 }
 
 long memory_allocations(void) {
@@ -45,7 +80,8 @@ long memory_allocations(void) {
     return seen ? seen() : 0;
 }
 
-long memory_next(long number) {
-    enum { ONE_BY_ONE = 24, SHARE = 6 };
-    return number + (number < ONE_BY_ONE ? 1 : number / SHARE);
+long memory_next(memory_owner owner, long number) {
+    enum { OWN_ONE_BY_ONE = 300, OTHERS_ONE_BY_ONE = 12, SHARE = 4 };
+    long all = owner == MEMORY_OWN ? OWN_ONE_BY_ONE : OTHERS_ONE_BY_ONE;
+    return number + (number < all ? 1 : number / SHARE);
 }

@@ -13,15 +13,19 @@ long memory_in_use(void);
  * is not installed. */
 bool memory_can_fail(void);
 
-/* From now on allocation `number` (from 1; 0: none) fails, of those made while `plugin` runs: by itself, or
- * by the host on its behalf. */
-void memory_fail(const hl_plugin *plugin, long number);
+/* Whose allocations: those that the plugin makes itself, by the host or by the C library, or those that are
+ * made on its behalf while it runs: by the host, by other plugins, within libraries. */
+typedef enum memory_owner { MEMORY_OWN = 1, MEMORY_BEHALF } memory_owner;
+
+/* From now on allocation `number` (from 1; 0: none) of that sort fails. */
+void memory_fail(const hl_plugin *plugin, memory_owner owner, long number);
+void memory_fail_none(void);
 
 /* How many there were since. */
 long memory_allocations(void);
 
-/* The next number to try after `number`, so that a long run is looked at within a minute: the first ones one
- * by one, later ones in growing steps. */
-long memory_next(long number);
+/* The next number to try after `number`: the plugin's own one by one, of the others, which are many and tried
+ * by tests of their own, soon only some. */
+long memory_next(memory_owner owner, long number);
 
 #endif

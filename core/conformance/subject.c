@@ -4,6 +4,7 @@
 #include "core/conformance/memory.h"
 #include "core/io/yaml.h"
 #include "core/registry/library_file.h"
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -188,44 +189,73 @@ hl_status subject_check_leaks(memory_work *work, void *user, hl_error *error) {
                    memory_can_fail() ? "blocks" : "bytes");
 }
 
-/* Once with this allocation failing; *left: blocks that remain. */
-static hl_status fail_once(const hl_plugin *plugin, memory_work *work, void *user, long number, long *seen,
-                           long *left, hl_error *error) {
+/* An allocation that is to fail. */
+typedef struct memory_turn {
+    const hl_plugin *plugin;
+    memory_owner owner;
+    long number;
+    long usual; /* blocks that remain without one */
+} memory_turn;
+
+static void describe_turn(const memory_turn *turn, char *out, size_t size) {
+    snprintf(out, size, "with allocation %ld %s failing", turn->number,
+             turn->owner == MEMORY_OWN ? "of its own" : "on its behalf");
+}
+
+/* *left: blocks that remain. */
+static hl_status fail_once(const memory_turn *turn, memory_work *work, void *user, long *left,
+                           hl_error *error) {
     long before = memory_in_use();
-    memory_fail(plugin, number);
-    hl_status status = work(user, number, error);
-    *seen = memory_allocations();
-    memory_fail(NULL, 0);
+    memory_fail(turn->plugin, turn->owner, turn->number);
+    hl_status status = work(user, turn->number, error);
+    memory_fail_none();
     *left = memory_in_use() - before;
     return status;
 }
 
-static hl_status try_number(const hl_plugin *plugin, memory_work *work, void *user, long number, long *seen,
-                            hl_error *error) {
+/* What is kept for the next time is there after a few times. */
+static hl_status try_turn(const memory_turn *turn, memory_work *work, void *user, hl_error *error) {
     enum { TIMES = 3 };
     hl_error what = {""};
     hl_status status = HL_OK;
-    long left = 1;
-    child_note("with allocation %ld of its run failing", number);
-    for (int i = 0; i < TIMES && status == HL_OK && left > 0; ++i) {
-        status = fail_once(plugin, work, user, number, seen, &left, &what);
+    char place[96];
+    long left = turn->usual + 1;
+    describe_turn(turn, place, sizeof place);
+    child_note("%s", place);
+    for (int i = 0; i < TIMES && status == HL_OK && left > turn->usual; ++i) {
+        status = fail_once(turn, work, user, &left, &what);
     }
-    if (status != HL_OK) {
-        return hl_fail(error, status, "with allocation %ld of its run failing: %s", number, what.message);
-    }
-    if (left <= 0) return HL_OK;
-    return hl_fail(error, HL_FAILED, "with allocation %ld of its run failing: leaks %ld blocks", number,
-                   left);
+    if (status != HL_OK) return hl_fail(error, status, "%s: %s", place, what.message);
+    if (left <= turn->usual) return HL_OK;
+    return hl_fail(error, HL_FAILED, "%s: leaks %ld blocks", place, left - turn->usual);
+}
+
+/* How many allocations of this sort there are, and what remains, in a run in which none fails. */
+static hl_status count_turns(memory_turn *turn, memory_work *work, void *user, long *count, hl_error *error) {
+    hl_status status = work(user, 0, error);
+    long before = memory_in_use();
+    memory_fail(turn->plugin, turn->owner, LONG_MAX);
+    if (status == HL_OK) status = work(user, 0, error);
+    *count = memory_allocations();
+    memory_fail_none();
+    turn->usual = memory_in_use() - before;
+    if (turn->usual < 0) turn->usual = 0;
+    return status;
 }
 
 hl_status subject_check_failures(const hl_plugin *plugin, memory_work *work, void *user, hl_error *error) {
+    static const memory_owner owners[] = {MEMORY_OWN, MEMORY_BEHALF};
     if (!memory_can_fail()) {
         return hl_fail(error, HL_UNAVAILABLE, "allocations cannot be made to fail here");
     }
-    hl_status status = work(user, 0, error);
-    long seen = 1;
-    for (long number = 1; number <= seen && status == HL_OK; number = memory_next(number)) {
-        status = try_number(plugin, work, user, number, &seen, error);
+    hl_status status = HL_OK;
+    for (size_t i = 0; i < sizeof owners / sizeof *owners && status == HL_OK; ++i) {
+        memory_turn turn = {.plugin = plugin, .owner = owners[i], .number = 1};
+        long count;
+        status = count_turns(&turn, work, user, &count, error);
+        for (; turn.number <= count && status == HL_OK; turn.number = memory_next(turn.owner, turn.number)) {
+            status = try_turn(&turn, work, user, error);
+        }
     }
     return status;
 }

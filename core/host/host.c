@@ -21,7 +21,9 @@ static void *allocate(const hl_host *interface, size_t count, size_t element) {
     (void)interface;
     size_t bytes;
     if (__builtin_mul_overflow(count, element, &bytes) || bytes > SIZE_MAX - 2 * ALIGNMENT) return NULL;
+    guard_allocation(true);
     char *block = calloc(1, bytes + 2 * ALIGNMENT);
+    guard_allocation(false);
     if (!block) return NULL;
     char *memory = block + 2 * ALIGNMENT - (uintptr_t)block % ALIGNMENT;
     memcpy(memory - sizeof block, &block, sizeof block);

@@ -17,15 +17,6 @@ OWN size_t depth;
 /* Whom the last error of this thread was laid to: the plugins that hand it on are not named too. */
 OWN char blamed[LONGEST_LABEL];
 
-static const hl_plugin *watched;
-static void (*watch_hook)(bool inside);
-OWN size_t inside_watched;
-
-void guard_watch(const hl_plugin *plugin, void (*hook)(bool inside)) {
-    watched = plugin;
-    watch_hook = hook;
-}
-
 static void push(guard_place place) {
     if (depth < DEEPEST) places[depth] = place;
     ++depth;
@@ -34,6 +25,28 @@ static void push(guard_place place) {
 guard_place guard_current(void) {
     if (depth == 0) return (guard_place){NULL, NULL};
     return places[(depth < DEEPEST ? depth : DEEPEST) - 1];
+}
+
+static const hl_plugin *watched;
+static void (*watch_hook)(guard_event event);
+OWN size_t inside_watched;
+
+void guard_watch(const hl_plugin *plugin, void (*hook)(guard_event event)) {
+    watched = plugin;
+    watch_hook = hook;
+}
+
+static void tell_watcher(void) {
+    if (!inside_watched) {
+        watch_hook(GUARD_OUTSIDE);
+    } else {
+        watch_hook(guard_current().plugin == watched ? GUARD_OWN : GUARD_OTHER);
+    }
+}
+
+void guard_allocation(bool begins) {
+    if (!watched || !inside_watched || guard_current().plugin != watched) return;
+    watch_hook(begins ? GUARD_ALLOCATES : GUARD_ALLOCATED);
 }
 
 guard_place guard_set(guard_place place) {
@@ -75,7 +88,8 @@ void guard_leave_file(void) {
 void guard_enter(const hl_plugin *plugin, hl_error *error) {
     if (error) error->message[0] = '\0';
     push((guard_place){plugin, NULL});
-    if (watched && plugin == watched && inside_watched++ == 0) watch_hook(true);
+    inside_watched += watched && plugin == watched;
+    if (watched && inside_watched) tell_watcher();
 }
 
 static bool is_status(hl_status status) {
@@ -115,8 +129,10 @@ static void name_plugin(const hl_plugin *plugin, hl_status said, hl_error *error
 }
 
 hl_status guard_leave(const hl_plugin *plugin, hl_status status, hl_error *error) {
-    if (watched && plugin == watched && --inside_watched == 0) watch_hook(false);
+    bool tell = watched && inside_watched;
+    inside_watched -= tell && plugin == watched;
     if (depth > 0) --depth;
+    if (tell) tell_watcher();
     if (status == HL_OK) return HL_OK;
     if (error && plugin) name_plugin(plugin, status, error);
     return is_status(status) ? status : HL_FAILED;

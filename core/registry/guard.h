@@ -12,6 +12,7 @@
 #define GUARD_H
 
 #include "headlight/plugin.h"
+#include <stdbool.h>
 
 #define GUARD(PLUGIN, ERROR, CALL)                                                                           \
     (guard_enter(PLUGIN, ERROR), guard_leave((PLUGIN), (hl_status)(CALL), ERROR))
@@ -35,9 +36,20 @@ guard_place guard_current(void); /* also from a signal handler */
 /* For a thread that works for another one. Returns the place before, to be set again afterwards. */
 guard_place guard_set(guard_place place);
 
-/* Calls `hook` whenever a thread enters `plugin` (true) and when it has left it (false). NULL: no more. One
- * at a time, set while no other thread works. */
-void guard_watch(const hl_plugin *plugin, void (*hook)(bool inside));
+/* What a thread does that is in the plugin which is watched. */
+typedef enum guard_event {
+    GUARD_OUTSIDE = 1, /* it has left it */
+    GUARD_OWN,         /* it runs the plugin's code, or the host's on its behalf */
+    GUARD_OTHER,       /* it runs another plugin's on its behalf */
+    GUARD_ALLOCATES,   /* it asks the host for memory */
+    GUARD_ALLOCATED
+} guard_event;
+
+/* Calls `hook` when that changes. NULL: no more. One plugin at a time, set while no other thread works. */
+void guard_watch(const hl_plugin *plugin, void (*hook)(guard_event event));
+
+/* Around memory that the host allocates for whoever asked. */
+void guard_allocation(bool begins);
 
 /* "analysis/head-norms", or the file; "" for none. Allocates nothing: for signal handlers, too. */
 void guard_name(guard_place place, char *out, size_t size);
