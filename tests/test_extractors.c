@@ -267,6 +267,11 @@ static void what_is_kept_depends_on_all_that_it_rests_on(void **state) {
     expect_scores(&place, "reference", 2, 1);
     expect_scores(&place, "openblas", 2, 1);
     expect_scores(&place, "reference", 2, 0);
+    char *plugin = text("%s/sample_scores.so", plugins);
+    const char *const longer[] = {"sh", "-c", "printf more >> \"$0\"", plugin, NULL};
+    assert_int_equal(run_program(longer, NULL, NULL), 0);
+    expect_scores(&place, "reference", 2, 1);
+    free(plugin);
     outcome got = run_scored(&place, "reference");
     const cJSON *one = cJSON_GetArrayItem(found_by(&got, 1), 1);
     assert_true(number_of(one, "layer") == 3 && number_of(one, "value") == 2);
@@ -466,6 +471,7 @@ static void descriptions_and_verdicts_are_checked(void **state) {
         {LABELS ", " SCORES "unnamed}", "sample-scores hands over a verdict without a name"},
         {LABELS ", " SCORES "infinite}", "sample-scores hands over a verdict without"},
         {LABELS ", " SCORES "layer}", "sample-scores hands over a verdict without"},
+        {LABELS ", " SCORES "far}", "sample-scores hands over a verdict without"},
         {LABELS ", " SCORES "label}", "sample-scores hands over a label, and its step gives none"},
         {LABELS ", " SCORES "gallery}", "sample-scores: asks about the gallery: a step that does says so"},
         {"{name: other, plugin: labels-file, path: " MINI_FOLDER "/labels.json}, " LABELS ", " SCORES

@@ -68,7 +68,8 @@ static void recall(link *of, const char *key, const hl_ask *ask) {
     free(bytes);
 }
 
-/* For the next time, unless a file that the key speaks of has changed meanwhile; and its digest. */
+/* Its digest; and under the key, unless that is empty, it is kept for the next time, provided that no file of
+ * which the key speaks has changed meanwhile. */
 static hl_status keep(link *of, const char *before, const char *key, const hl_ask *ask, hl_error *error) {
     char now[CHAIN_KEY_ROOM] = "";
     uint8_t *bytes;
@@ -113,6 +114,7 @@ static hl_status run_step(chain *self, link *of, const hl_ask *ask, hl_error *er
     hl_status status = HL_OK;
     if (!of->light) status = chain_key_make(step, &of->api, before, ask, key, error);
     if (status == HL_OK) recall(of, key, ask);
+    if (of->found) key[0] = '\0'; /* it is kept already */
     if (status == HL_OK && !of->found) status = ask_step(self, of, ask, error);
     if (status == HL_OK) status = keep(of, before, key, ask, error);
     if (status == HL_OK) asker_warn_cut(ask, findings_cut(of->found));

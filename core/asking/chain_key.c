@@ -5,6 +5,7 @@
 #include "core/io/checksum.h"
 #include "core/io/input.h"
 #include "core/tree/tree.h"
+#include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -46,6 +47,16 @@ static hl_status add_file(key_maker *self, const char *path, hl_error *error) {
     free(piece);
     close(file);
     return status;
+}
+
+/* Its file too: whoever writes a plugin tries it many times under one version. */
+static hl_status add_plugin(key_maker *self, const hl_plugin *plugin, const hl_extractor_api *api,
+                            hl_error *error) {
+    Dl_info from;
+    add_text(self, plugin->name);
+    add_text(self, plugin->version);
+    return dladdr((const void *)(uintptr_t)api->run, &from) != 0 ? add_file(self, from.dli_fname, error)
+                                                                 : HL_OK;
 }
 
 static hl_status add_option(void *user, const hl_option *option, const hl_value *value,
@@ -110,13 +121,12 @@ hl_status chain_key_make(const chain_step *step, const hl_extractor_api *api, co
     out[0] = '\0';
     key_maker self = {.sum = checksum_begin(), .ask = ask};
     if (!self.sum) return hl_no_memory(error, "the key of a step");
-    add_text(&self, step->plugin->name);
-    add_text(&self, step->plugin->version);
     add_text(&self, before);
-    hl_status status = options_visit(step->values, add_option, &self, error);
+    hl_status status = add_plugin(&self, step->plugin, api, error);
+    if (status == HL_OK) status = options_visit(step->values, add_option, &self, error);
     if (status == HL_OK && (api->needs & HL_NEEDS_GALLERY)) status = add_gallery(&self, error);
     add_backend(&self);
     checksum_end(self.sum, sum);
-    if (status == HL_OK && !self.none) snprintf(out, CHAIN_KEY_ROOM, "findings 3 %s", sum);
+    if (status == HL_OK && !self.none) snprintf(out, CHAIN_KEY_ROOM, "findings 4 %s", sum);
     return status;
 }

@@ -1,6 +1,6 @@
-/* What a step's findings depend on, besides the model: backend, plugin and version, options, the content of
- * files that these name, the gallery where it is needed, and what the step that it builds on found. As a
- * checksum, so that findings can be kept on disk. */
+/* What a step's findings depend on, besides the model: backend, plugin (its version and its file), options,
+ * the content of files that these name, the gallery where it is needed, and what the step that it builds on
+ * found. As a checksum, so that findings can be kept on disk. */
 #ifndef CHAIN_KEY_H
 #define CHAIN_KEY_H
 

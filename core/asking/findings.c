@@ -156,17 +156,27 @@ static hl_status alias(hl_finding *sink, const char *text, const char *property,
     return HL_OK;
 }
 
+/* -1: the whole model. */
+static bool has_layer(const hl_model_info *model, int32_t layer) {
+    bool found = layer == -1;
+    for (uint32_t i = 0; i < model->component_count && !found; ++i) {
+        found = layer >= 0 && hl_component_at(model, i)->layer == layer;
+    }
+    return found;
+}
+
 static hl_status judge(hl_finding *sink, const hl_verdict *given, hl_error *error) {
     findings *self = (findings *)sink;
     hl_verdict taken;
     hl_status status = call_take(&taken, sizeof taken, given, "hl_verdict", error);
     if (status == HL_OK) status = check_step(self, HL_STEP_VERDICTS, "a verdict", error);
     if (status != HL_OK) return status;
-    bool whole = taken.score && *taken.score && taken.layer >= -1;
+    bool whole = taken.score && *taken.score && has_layer(self->model, taken.layer);
     if (!whole || !isfinite(taken.value) || !isfinite(taken.low) || !isfinite(taken.high)) {
-        return hl_fail(error, HL_FAILED,
-                       "extractor/%s hands over a verdict without a name, a layer or finite numbers",
-                       self->plugin->name);
+        return hl_fail(
+            error, HL_FAILED,
+            "extractor/%s hands over a verdict without a name, a layer of the model or finite numbers",
+            self->plugin->name);
     }
     status = keep(self, &taken.score, error);
     if (status != HL_OK) return status;

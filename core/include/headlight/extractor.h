@@ -9,7 +9,7 @@
  * verdicts on them, and may build on one earlier step. It asks through hl_ask (moments, bases, texts, what
  * the step that it builds on found) and hands over what it finds. It is run once, when somebody needs its
  * answer: an experiment that names it, a later step, or an analysis that asks for a property. What it found
- * is kept on disk, and not asked for again while model, backend, gallery, plugin version, options, files
+ * is kept on disk, and not asked for again while model, backend, gallery, plugin, options, files
  * named in them and what it builds on are the same, unless it needs neither weights nor gallery: so a step
  * reads no other files, and takes no clock and no chance into account. Analyses never meet an extractor; they
  * ask for the heads of a property.
