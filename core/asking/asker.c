@@ -2,6 +2,7 @@
 #include "core/asking/asker_inside.h"
 
 #include "core/io/call.h"
+#include "core/io/locale.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,10 +52,12 @@ static const hl_call *enter(const asker *self) {
 #define ANSWER(ASK, QUESTION)                                                                                \
     do {                                                                                                     \
         asker *self = asker_behind(ASK);                                                                     \
+        locale_t spoken = locale_enter(); /* by the program */                                               \
         const hl_call *before = enter(self);                                                                 \
         hl_status status = call_check(error);                                                                \
         if (status == HL_OK) status = (QUESTION);                                                            \
         call_enter(before);                                                                                  \
+        locale_leave(spoken);                                                                                \
         return status;                                                                                       \
     } while (0)
 
