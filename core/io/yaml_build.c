@@ -161,7 +161,7 @@ static hl_status take_scalar(builder *self, const yaml_node **out) {
     yaml_node *node = new_node(self, YAML_TEXT, 0);
     if (node) node->text = arena_copy_text(&self->file->memory, value, length);
     if (!node || !node->text) return yaml_no_memory(self->error);
-    node->style = self->event.data.scalar.style;
+    node->style = (int)self->event.data.scalar.style;
     node->plain = node->style == YAML_PLAIN_SCALAR_STYLE;
     anchor *name;
     hl_status status = remember(self, self->event.data.scalar.anchor, &name);
