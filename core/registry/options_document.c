@@ -1,4 +1,5 @@
 /* Option tables in words: for errors and for documentation. Knows tables, never values. */
+#include "core/io/number.h"
 #include "core/registry/option_values.h"
 #include "core/registry/registry.h"
 #include "core/registry/selection.h"
@@ -81,6 +82,20 @@ static void length_words(const hl_option *option, char *out, size_t size) {
     }
 }
 
+/* "a number from 0 to 1" */
+static void range_words(const hl_option *option, const char *words, char *out, size_t size) {
+    char low[32], high[32];
+    number_print(option->min, 15, low, sizeof low);
+    number_print(option->max, 15, high, sizeof high);
+    if (option->min == option->max) {
+        snprintf(out, size, "the number %s", low);
+    } else if (isinf(option->max)) {
+        snprintf(out, size, "%s of at least %s", words, low);
+    } else {
+        snprintf(out, size, "%s from %s to %s", words, low, high);
+    }
+}
+
 void options_expected(const hl_option *option, char *out, size_t size) {
     char heads[256];
     const char *words = type_words(option);
@@ -96,13 +111,7 @@ void options_expected(const hl_option *option, char *out, size_t size) {
         size_t used = (size_t)snprintf(out, size, "%s", words);
         if (used < size) add_choices(option, out + used, size - used);
     } else if ((option->type == HL_INT || option->type == HL_REAL) && option_is_bounded(option)) {
-        if (option->min == option->max) {
-            snprintf(out, size, "the number %.15g", option->min);
-        } else if (isinf(option->max)) {
-            snprintf(out, size, "%s of at least %.15g", words, option->min);
-        } else {
-            snprintf(out, size, "%s from %.15g to %.15g", words, option->min, option->max);
-        }
+        range_words(option, words, out, size);
     } else {
         snprintf(out, size, "%s", words);
     }
@@ -182,7 +191,9 @@ static void write_example_values(const hl_plugin *plugin, FILE *out) {
         fprintf(out, ", %s: ", option->name);
         bool number = option->type == HL_INT || option->type == HL_REAL;
         if (number) {
-            fprintf(out, "%.15g", option->min);
+            char low[32];
+            number_print(option->min, 15, low, sizeof low);
+            fputs(low, out);
         } else {
             fputs(example_value(option), out);
         }
