@@ -8,6 +8,25 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
 
+/* A shard has the atlas's columns at least, and a checksum for each tensor or for none; a copy says the same.
+ */
+static void check_shards(manifest *of) {
+    manifest *copy;
+    hl_error error;
+    for (size_t i = 0; i < of->shard_count; ++i) {
+        const manifest_shard *shard = &of->shards[i];
+        const shard_layout *layout;
+        if (manifest_layout(of, shard->columns, &layout, &error) != HL_OK) abort();
+        if ((shard->columns & of->layout.columns) != of->layout.columns) abort();
+        if (shard->sums && shard->sums->count != layout->count) abort();
+        for (size_t k = 0; shard->sums && k < layout->count; ++k) {
+            if (strlen(shard->sums->tensors[k]) != CHECKSUM_ROOM - 1) abort();
+        }
+    }
+    if (manifest_copy(of, &copy, &error) != HL_OK || manifest_difference(&copy->layout, &of->layout)) abort();
+    manifest_free(copy);
+}
+
 static void read_manifest(const uint8_t *bytes, size_t count) {
     manifest *read;
     shard_layout layout;
@@ -18,6 +37,7 @@ static void read_manifest(const uint8_t *bytes, size_t count) {
         if (!*read->layout.heads[i].name || read->layout.heads[i].width == 0) abort();
     }
     if (shard_layout_make(&read->layout, &layout, &error) == HL_OK) shard_layout_free(&layout);
+    check_shards(read);
     manifest_free(read);
 }
 
@@ -40,6 +60,22 @@ static unsigned sum_shard(const shard_file *shard, const shard_layout *layout) {
     return sum;
 }
 
+/* With its own checksums it is right again, whatever its numbers are. */
+static void check_sums(mapping file, manifest_shard expected, const shard_layout *layout,
+                       const shard_file *read) {
+    shard_file again;
+    hl_error error;
+    expected.sums = shard_sum(read);
+    if (!expected.sums || shard_parse("fuzz", file, &expected, layout, &again, &error) != HL_OK) abort();
+    for (size_t i = 0; i < layout->count; ++i) {
+        hl_status status = shard_verify_tensor(&again, i, &error);
+        if (status != HL_OK && status != HL_FAILED) abort();
+    }
+    again.file = (mapping){0};
+    shard_close(&again);
+    shard_sums_drop(expected.sums);
+}
+
 static void read_shard(const uint8_t *bytes, size_t count, uint64_t images, uint64_t skipped) {
     static atlas_head head = {"L0.H0", 0, 0, 2, 1, HL_PER_IMAGE};
     const atlas_layout atlas_of = {
@@ -55,7 +91,8 @@ static void read_shard(const uint8_t *bytes, size_t count, uint64_t images, uint
         const mapping file = {.bytes = (const uint8_t *)copy, .count = count};
         if (shard_parse("fuzz", file, &expected, &layout, &shard, &error) == HL_OK) {
             if (sum_shard(&shard, &layout) == UINT_MAX) abort(); /* so that the sum is needed */
-            shard.file = (mapping){0};                           /* no mapped file */
+            check_sums(file, expected, &layout, &shard);
+            shard.file = (mapping){0}; /* no mapped file */
             shard_close(&shard);
         }
     }

@@ -212,7 +212,7 @@ typedef struct hl_index_request {
     const char *model, *images, *atlas;
     const char *layers;  /* "all", "L8-L11"; NULL: all */
     const char *dtype;   /* "f16" or "f32"; NULL: as the atlas there, else f16 */
-    const char *columns; /* "embedding,mlps,first"; NULL: none */
+    const char *columns; /* "embedding,mlps,first", added to an atlas that lacks them; NULL: none */
     size_t shard_size;   /* 0: the default */
     size_t part, parts;  /* this process's share of the gallery; parts == 0: all of it */
     size_t batch;        /* images in one pass of one thread; 0: the default */
