@@ -40,10 +40,12 @@ typedef enum hl_type {
      * which comes as the images that it stands for -> images, count */
     HL_IMAGES,
 
-    /* Directions in the joint space, one for each entry: a text, or
-     * {templates: FILE, text: dog}               the mean over templates, one a line, {} standing for the
-     * text {image: a.jpg}                             an image's embedding {npy: probe.npy, row: 3} a row of
-     * an array with embed_dim columns {sum: [[1, a dog], [-1, {image: a.jpg}]]}  a weighted sum of directions
+    /* Directions in the joint space, one for each entry: a text, or a map that says
+     * - {templates: FILE, text: dog}: the mean over templates, one a line, {} standing for the text
+     * - {image: a.jpg}: an image's embedding
+     * - {npy: probe.npy, row: 3}: a row of an array with embed_dim columns
+     * - {sum: [[1, a dog], [-1, {image: a.jpg}]]}: a weighted sum of directions
+     *
      * and, with any of these, `name`: what results call it -> directions, count */
     HL_DIRECTIONS,
 
