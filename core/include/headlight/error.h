@@ -11,6 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* The first three are exit statuses of the command, which ends with 1 for all others. */
 typedef enum hl_status {
     HL_OK = 0,
@@ -91,5 +95,9 @@ static inline hl_status hl_no_memory(hl_error *error, const char *what) {
     return hl_fail(error, HL_NO_MEMORY,
                    "out of memory while allocating %s: use a smaller batch or free memory", what);
 }
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

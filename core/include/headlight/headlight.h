@@ -3,6 +3,7 @@
 #define HEADLIGHT_HEADLIGHT_H
 
 #include "analysis.h"
+#include "ask.h"
 #include "compute.h"
 #include "error.h"
 #include "extractor.h"
@@ -11,6 +12,8 @@
 #include "model.h"
 #include "option.h"
 #include "plugin.h"
+#include "report.h"
+#include "result.h"
 #include "weights.h"
 
 #endif

@@ -11,6 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Whether a line of the log is shown is up to the program. The command shows warnings always, on stderr, and
  * information where somebody looks on: on a terminal, without --quiet. */
 typedef enum hl_log_level { HL_LOG_INFO = 1, HL_LOG_WARNING = 2 } hl_log_level;
@@ -57,5 +61,9 @@ struct hl_host {
     hl_status (*read_file)(const hl_host *host, const char *path, size_t most, char **bytes, size_t *count,
                            hl_error *error);
 };
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

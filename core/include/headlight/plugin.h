@@ -24,6 +24,10 @@
 #include "host.h"
 #include "option.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define HL_ABI_MAJOR 2
 #define HL_ABI_MINOR 0
 
@@ -60,5 +64,9 @@ typedef struct hl_plugin {
     .options = (TABLE), .option_count = sizeof(TABLE) / sizeof *(TABLE), .option_size = sizeof *(TABLE)
 
 extern HL_EXPORT const hl_plugin headlight_plugin;
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

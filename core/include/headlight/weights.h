@@ -11,6 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define HL_WEIGHTS_EXTENSION "headlight.weights/1"
 
 typedef enum hl_dtype { HL_F32 = 1, HL_F16, HL_BF16, HL_F64, HL_I64, HL_I32, HL_U8, HL_OTHER } hl_dtype;
@@ -54,5 +58,9 @@ typedef struct hl_weights_api {
      * thread] */
     hl_status (*digest)(const hl_weights *weights, char out[33], hl_error *error);
 } hl_weights_api;
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
