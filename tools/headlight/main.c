@@ -19,7 +19,7 @@ static void write_overview(FILE *out) {
           "headlight shows what each attention head of a CLIP-like model does.\n\n",
           out);
     for (size_t i = 0; i < COMMAND_COUNT; ++i) {
-        fprintf(out, "  %-12s%s\n", commands[i]->name, commands[i]->summary);
+        fprintf(out, "  %-14s%s\n", commands[i]->name, commands[i]->summary);
     }
     fputs("\nheadlight COMMAND --help says more. headlight --version prints the version.\n", out);
 }
