@@ -235,6 +235,45 @@ static void sizes_match_pillow(void **state) {
     picture_free(&wide);
 }
 
+/* Squashed and covered, with each interpolation. The bytes come back exactly from pixels that are level /
+ * 255. */
+static void preprocessing_matches_pillow(void **state) {
+    (void)state;
+    static const char *const words[] = {"bicubic", "bilinear", "nearest"};
+    static const uint32_t squashed[][2] = {{32, 20}, {7, 90}}, covered[][2] = {{24, 40}, {40, 24}, {20, 20}};
+    picture wide = load_golden("images/rgb_wide.png");
+    for (size_t i = 0; i < 3 * 5; ++i) {
+        bool squash = i % 5 < 2;
+        const uint32_t *size = squash ? squashed[i % 5] : covered[i % 5 - 2];
+        char *name = text("%s%s_%ux%u", words[i / 5], squash ? "" : "_cover", size[0], size[1]);
+        const hl_preprocess preprocess = {.size = sizeof preprocess,
+                                          .resize = squash ? HL_RESIZE_SQUASH : HL_RESIZE_COVER,
+                                          .interpolation = HL_BICUBIC + (uint32_t)(i / 5),
+                                          .height = size[1],
+                                          .width = size[0],
+                                          .deviation = {1, 1, 1}};
+        npy_array expected = golden("io", name);
+        size_t count = (size_t)size[0] * size[1];
+        float *pixels = malloc(3 * count * sizeof *pixels);
+        hl_error error;
+        assert_non_null(pixels);
+        assert_ok(picture_preprocess(&wide, &preprocess, pixels, &error), error);
+        for (size_t k = 0; k < 3 * count; ++k) {
+            float wanted = expected.data[k % count * 3 + k / count];
+            if (lroundf(pixels[k] * 255) != lroundf(wanted)) fail_msg("%s: not what Pillow makes", name);
+        }
+        picture_frame frame = picture_crop_frame(wide.width, wide.height, &preprocess);
+        double ratio = frame.width / frame.height, full = (double)wide.width / (double)wide.height;
+        double wanted = squash ? full : (double)size[0] / size[1];
+        assert_true(fabs(ratio - wanted) < 0.05 * wanted);
+        assert_true(frame.left >= 0 && frame.left + frame.width <= (double)wide.width + 1e-9);
+        free(pixels);
+        free(expected.data);
+        free(name);
+    }
+    picture_free(&wide);
+}
+
 /* ---- truncated and damaged files ---- */
 
 /* From an exact copy: a sanitizer sees what is read beyond it. */
@@ -583,6 +622,7 @@ int main(void) {
         cmocka_unit_test(formats_match_pillow),
         cmocka_unit_test(threads_do_not_mix),
         cmocka_unit_test(sizes_match_pillow),
+        cmocka_unit_test(preprocessing_matches_pillow),
         cmocka_unit_test(truncations_are_refused),
         cmocka_unit_test(truncation_is_what_the_message_says),
         cmocka_unit_test(embedded_gallery_is_whole),

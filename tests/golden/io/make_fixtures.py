@@ -118,6 +118,14 @@ def resized():
     wide = Image.open("../images/rgb_wide.png").convert("RGB")
     for size in [(37, 19), (wide.width, 11), (9, wide.height), (1, 1), (101, 3), (60, 90)]:
         expect("%dx%d" % size, wide.resize(size, Image.BICUBIC))
+    for word, how in (("bicubic", Image.BICUBIC), ("bilinear", Image.BILINEAR), ("nearest", Image.NEAREST)):
+        for size in [(32, 20), (7, 90)]:
+            expect("%s_%dx%d" % (word, *size), wide.resize(size, how))
+        for to in [(24, 40), (40, 24), (20, 20)]:
+            tall = wide.width * to[1] <= wide.height * to[0]
+            whole = (to[0], to[0] * wide.height // wide.width) if tall else (to[1] * wide.width // wide.height, to[1])
+            left, top = round((whole[0] - to[0]) / 2), round((whole[1] - to[1]) / 2)
+            expect("%s_cover_%dx%d" % (word, *to), wide.resize(whole, how).crop((left, top, left + to[0], top + to[1])))
 
 
 def tensors():
