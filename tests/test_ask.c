@@ -4,6 +4,7 @@
 #include "headlight/library.h"
 #include "headlight/weights.h"
 #include "tests/clip_vit.h"
+#include "tests/mini.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -749,6 +750,115 @@ static void what_is_remembered_is_of_this_model_with_these_edits(void **state) {
 
 /* ---- core/README.md, taken at its word ---- */
 
+/* ---- plugins that are run ---- */
+
+#define MINI_PART TEST_SOURCE "/configs/mini/"
+
+/* With a small gallery of their own. */
+static const hl_ask *open_with_gallery(const char *folder) {
+    char *images = text("%s/gallery", folder), *atlas = text("%s/atlas", folder);
+    const hl_gallery_source gallery = {.size = sizeof gallery, .images = images, .atlas = atlas};
+    const hl_ask_settings settings = {
+        .size = sizeof settings, .model = MINI_PART "model", .backend = "reference", .gallery = &gallery};
+    const hl_ask *ask;
+    hl_error error;
+    put_scenes(images, 0, 12);
+    assert_ok(hl_ask_open(library, NULL, &settings, &ask, &error), error);
+    free(images);
+    free(atlas);
+    return ask;
+}
+
+/* What an analysis reports is what one gets who asks the same. */
+static void a_plugin_that_is_run_answers_as_questions_do(void **state) {
+    (void)state;
+    char *folder = make_folder();
+    const hl_ask *ask = open_with_gallery(folder), *other;
+    hl_error error;
+    assert_ok(hl_ask_share(ask, NULL, &other, &error), error);
+    const hl_node *found, *again;
+    assert_ok(
+        ask->run(ask, "analysis/text-neighbors", "{texts: [snow], heads: [L3.H5], count: 4}", &found, &error),
+        error);
+    assert_ok(other->run(other, "analysis/text-neighbors",
+                         "{\"texts\": [\"snow\"], \"heads\": [\"L3.H5\"], \"count\": 4}", &again, &error),
+              error);
+    assert_string_equal(hl_get_text(found, "plugin"), "text-neighbors");
+    const hl_node *item = hl_get(found, "results")->first, *same = hl_get(again, "results")->first;
+    assert_string_equal(hl_get_text(item, "head"), "L3.H5");
+    hl_query query = {.size = sizeof query, .metric = HL_DOT, .count = 4};
+    query.direction = open_text(ask, "snow");
+    query.selection = open_heads(ask, "L3.H5");
+    hl_neighbor neighbors[4];
+    size_t count;
+    assert_ok(ask->nearest(ask, &query, neighbors, &count, &error), error);
+    assert_int_equal(count, 4);
+    const hl_node *one = hl_get(item, "neighbors")->first, *twin = hl_get(same, "neighbors")->first;
+    for (size_t i = 0; i < count; ++i, one = one->next, twin = twin->next) {
+        assert_string_equal(hl_get_text(one, "path"), neighbors[i].path);
+        assert_true(hl_get_number(one, "score", 0) == neighbors[i].score);
+        assert_true(hl_get_number(twin, "score", 0) == neighbors[i].score);
+    }
+    ask->release_selection(ask, query.selection);
+    ask->release_direction(ask, query.direction);
+    ask->release_results(ask, found);
+    other->release_results(other, again);
+    other->release_results(other, NULL);
+    assert_ok(ask->run(ask, "extractor/labels-file", "{path: " MINI_PART "labels.json}", &found, &error),
+              error);
+    assert_true(hl_get(found, "results")->count > 0);
+    assert_string_equal(hl_get_text(hl_get(found, "results")->first, "head"), "L0.H0");
+    ask->release_results(ask, found);
+    assert_ok(ask->run(ask, "analysis/topic-segmentation",
+                       "{images: [" IMAGE "], texts: [a red star], heads: [aggregate]}", &found, &error),
+              error);
+    const hl_image *image = open_file(ask, IMAGE);
+    const hl_direction *star = open_text(ask, "a red star");
+    const hl_selection *all = open_heads(ask, "aggregate");
+    const hl_node *grid = hl_get(hl_get(found, "results")->first, "grid");
+    float *heat = calloc((size_t)grid->rows * grid->cols, sizeof *heat);
+    assert_ok(ask->heat(ask, image, all, star, heat, &error), error);
+    assert_int_equal(grid->type, HL_GRID);
+    assert_memory_equal(grid->grid, heat, (size_t)grid->rows * grid->cols * sizeof *heat);
+    free(heat);
+    ask->release_selection(ask, all);
+    ask->release_direction(ask, star);
+    ask->release_image(ask, image);
+    ask->release_results(ask, found);
+    hl_ask_close(ask);
+    hl_ask_close(other);
+    remove_folder(folder);
+}
+
+static void what_cannot_be_run_is_named(void **state) {
+    (void)state;
+    static const struct {
+        const char *plugin, *options, *words;
+    } cases[] = {
+        {"topic-segmentation", NULL, "expected analysis/NAME or extractor/NAME"},
+        {NULL, NULL, "expected analysis/NAME or extractor/NAME"},
+        {"analysis/topic-segmentaton", NULL, "did you mean \"topic-segmentation\"?"},
+        {"analysis/topic-segmentation", NULL, "option \"images\" is missing"},
+        {"analysis/topic-segmentation", "{images: [" IMAGE "], texts: [x], haeds: all}", "options:1:"},
+        {"analysis/topic-segmentation", "{images: [", "options:2:1: not YAML"},
+        {"analysis/topic-segmentation", "{images: [" IMAGE "], texts: [x], heads: [L9.H1]}",
+         "the model has no head L9.H1"},
+        {"analysis/topic-segmentation", "{images: [absent.png], texts: [x]}", "absent.png"},
+        {"analysis/text-neighbors", "{texts: [x], heads: [L3.H5]}", "hl_ask_settings.gallery"},
+        {"extractor/labels-file", "{path: absent.json}", "absent.json"},
+    };
+    const hl_ask *ask = open_model(MINI_PART "model", "reference", NULL);
+    for (size_t i = 0; i < COUNT(cases); ++i) {
+        const hl_node *found;
+        hl_error error;
+        assert_true(ask->run(ask, cases[i].plugin, cases[i].options, &found, &error) != HL_OK);
+        if (!strstr(error.message, cases[i].words))
+            fail_msg("%s\nexpected: %s", error.message, cases[i].words);
+        assert_null(found);
+    }
+    hl_ask_close(ask);
+}
+
 static void the_example_in_the_readme_answers(void **state) {
     (void)state;
     char *folder = make_folder(), *readme = read_file(TEST_SOURCE "/core/README.md", NULL);
@@ -827,6 +937,8 @@ int main(void) {
         cmocka_unit_test(products_and_eigenproblems_are_the_backends),
         cmocka_unit_test(what_is_remembered_is_of_this_model_with_these_edits),
 #ifndef TEST_SANITIZED
+        cmocka_unit_test(a_plugin_that_is_run_answers_as_questions_do),
+        cmocka_unit_test(what_cannot_be_run_is_named),
         cmocka_unit_test(the_example_in_the_readme_answers),
 #endif
     };

@@ -31,6 +31,7 @@ void asked_model_close(asked_model *self) {
     if (!self) return;
     images_close(self->images);
     queries_close(self->queries);
+    nearest_close(self->gallery);
     if (self->made) {
         engine_close(self->model);
         host_close(self->made);
@@ -213,6 +214,17 @@ static void release(const hl_ask *ask) {
     if (ask) asker_close(asker_behind(ask));
 }
 
+static hl_status run(const hl_ask *ask, const char *plugin, const char *options, const hl_node **results,
+                     hl_error *error) {
+    *results = NULL;
+    ANSWER(ask, asker_run(self, plugin, options, results, error));
+}
+
+static void release_results(const hl_ask *ask, const hl_node *results) {
+    (void)ask;
+    asker_release_results(results);
+}
+
 static void recall(const hl_ask *ask, const char *key, void **bytes, size_t *count) {
     *bytes = NULL;
     *count = 0;
@@ -255,6 +267,8 @@ static const hl_ask functions = {
     .property = property,
     .edited = edited,
     .release = release,
+    .run = run,
+    .release_results = release_results,
     .recall = recall,
     .remember = remember,
 };

@@ -10,6 +10,7 @@ struct asked_model {
     host *made; /* closed with it, as is the engine; NULL: both are somebody else's */
     image_store *images;
     queries *queries;
+    nearest *gallery;    /* of all conversations with a program's model; NULL: they have none */
     atomic_size_t users; /* of a model that goes with its last conversation */
 };
 
@@ -72,6 +73,12 @@ hl_status asker_moments(asker *self, const hl_gallery *gallery, uint32_t compone
 
 hl_status asker_edit(asker *self, const hl_edit *const *edits, size_t count, const hl_ask **out,
                      hl_error *error);
+
+/* ---- plugins that are run: run_plugin.c ---- */
+
+hl_status asker_run(asker *self, const char *plugin, const char *options, const hl_node **out,
+                    hl_error *error);
+void asker_release_results(const hl_node *results); /* accepts NULL */
 
 /* ---- the cache on disk: remembered.c ---- */
 

@@ -40,6 +40,16 @@ static hl_status open_model(hl_library *library, const hl_ask_settings *settings
     return status;
 }
 
+/* For all conversations with the model. */
+static hl_status open_gallery(asker *self, const hl_gallery_source *source, hl_error *error) {
+    const hl_gallery *made = NULL;
+    if (!source) return HL_OK;
+    hl_status status = asker_open_gallery(self, source, &made, error);
+    self->shared->gallery = (nearest *)(uintptr_t)made;
+    self->interface.gallery = made;
+    return status;
+}
+
 static void take_call(asker *self, const call_scope *scope) {
     self->call = scope->call;
     self->has_call = true;
@@ -54,7 +64,10 @@ hl_status hl_ask_open(hl_library *library, const hl_call *call, const hl_ask_set
     hl_status status = call_begin(&scope, call, error);
     if (status == HL_OK) status = call_take(&settings, sizeof settings, given, "hl_ask_settings", error);
     if (status == HL_OK) status = open_model(library, &settings, &made, error);
+    bool opened = status == HL_OK;
+    if (opened) status = open_gallery(made, settings.gallery, error);
     call_end(&scope);
+    if (opened && status != HL_OK) asker_close(made);
     if (status != HL_OK) return status;
     take_call(made, &scope);
     *ask = &made->interface;
@@ -71,7 +84,8 @@ hl_status hl_ask_share(const hl_ask *ask, const hl_call *call, const hl_ask **ot
                          "a conversation with edits is not shared; share the one that it comes "
                          "from, and ask that for `edited`");
     }
-    if (status == HL_OK) status = asker_open(from->shared, NULL, &from->findings, &made, error);
+    if (status == HL_OK)
+        status = asker_open(from->shared, from->shared->gallery, &from->findings, &made, error);
     call_end(&scope);
     if (status != HL_OK) return status;
     take_call(made, &scope);

@@ -443,6 +443,10 @@ void tree_close(tree *self) {
     free(self);
 }
 
+tree *tree_owner(const hl_node *root) {
+    return ((const hl_item *)(const void *)root)->owner;
+}
+
 const hl_node *tree_node(const tree *self) {
     return self->holder.node.first;
 }

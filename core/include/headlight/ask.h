@@ -111,7 +111,7 @@ struct hl_ask {
     uint32_t size;
     const hl_host *host;
     const hl_model_info *model;
-    const hl_gallery *gallery; /* the experiment's; NULL: none. With hl_ask_open: none */
+    const hl_gallery *gallery; /* the experiment's, or that of hl_ask_settings; NULL: none */
 
     /* ---- handles: the caller's until they are released; release_... accepts NULL. Nothing is read or
      * encoded before it is needed, except that a file's bytes are read, so that what cannot be read fails
@@ -202,8 +202,11 @@ struct hl_ask {
                         hl_error *error);
     void (*release)(const hl_ask *ask);
 
-    /* ---- runs an analysis, "analysis/text-neighbors", with options as YAML in flow style (JSON is that
-     * too); its results as a tree, the caller's until release_results ---- */
+    /* ---- runs a plugin: "analysis/text-neighbors", or an extractor that builds on no other step, with
+     * options as YAML in flow style (JSON is that too); NULL: its defaults. Paths in them are relative to the
+     * working directory. *results is a map as in results.json, {"plugin", "summary", "results": [...]} with
+     * "truncated" where texts are cut, the caller's until release_results, which accepts NULL. HL_USAGE, with
+     * line and column, for options that the plugin does not take ---- */
     hl_status (*run)(const hl_ask *ask, const char *plugin, const char *options, const hl_node **results,
                      hl_error *error);
     void (*release_results)(const hl_ask *ask, const hl_node *results);

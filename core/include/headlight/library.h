@@ -105,8 +105,10 @@ typedef struct hl_ask_settings {
     const char *backend;        /* NULL or "auto": the best */
     const char *const *compute; /* options of the backend, "KEY=VALUE" each */
     size_t compute_count;
-    unsigned threads; /* 0: all cores */
-    size_t batch;     /* texts in one pass; 0: the default */
+    unsigned threads;                 /* 0: all cores */
+    size_t batch;                     /* texts in one pass; 0: the default */
+    const hl_gallery_source *gallery; /* what hl_ask.gallery stands for, in all conversations with the model;
+                                         NULL: nothing */
 } hl_ask_settings;
 
 /* Opens a model; its weights are loaded when the first question needs them. `call` is copied and watches and
