@@ -65,7 +65,7 @@ static hl_status put(yaml_file *file, const yaml_node *parent, char *path, size_
     if (depth > YAML_DEEPEST) return yaml_fail(value, error, "nested deeper than %d levels", YAML_DEEPEST);
     char *dot = strchr(path, '.');
     if (dot) *dot = '\0';
-    size_t slot;
+    size_t slot = 0;
     hl_status status = find_slot(parent, path, value, &slot, error);
     if (status != HL_OK) return status;
     const yaml_node *item = value;
