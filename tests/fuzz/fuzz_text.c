@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
     bool ended = false;
     if (text && tokenizer_run(shared, text, CONTEXT, ids, &error) == HL_OK) {
         for (size_t i = 0; i < CONTEXT; ++i) {
-            if (ids[i] < 0 || ids[i] >= VOCABULARY, 0) __builtin_trap();
+            if (ids[i] < 0 || ids[i] >= VOCABULARY) __builtin_trap();
             ended |= ids[i] == VOCABULARY - 1;
         }
         if (ids[0] != VOCABULARY - 2 || !ended) __builtin_trap();
