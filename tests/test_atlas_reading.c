@@ -231,7 +231,9 @@ static void version_1_is_no_excuse(void **state) {
     outcome got = run_in(place.folder, GALLERY, ASKED);
     need_failure(&got, 1, "shard-000001.safetensors");
     remove_folder(merged);
-    refused(1, "shard-000001.safetensors", "merge", text("%s/again", place.folder), place.out);
+    char *again = text("%s/again", place.folder);
+    refused(1, "shard-000001.safetensors", "merge", again, place.out);
+    free(again);
     free(content);
     free(path);
     leave_all(&place, &got);
