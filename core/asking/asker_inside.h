@@ -4,6 +4,7 @@
 
 #include "core/asking/asker.h"
 #include "core/io/call.h"
+#include "core/registry/direction.h"
 
 struct asked_model {
     engine *model;
@@ -96,6 +97,7 @@ hl_status asker_property(const asker *self, const char *name, const hl_selection
 
 hl_status asker_open_direction(asker *self, const hl_direction_source *source, const hl_direction **out,
                                hl_error *error);
+direction_encoder asker_encoder(asker *self); /* texts and images by this conversation */
 void asker_release_direction(asker *self, const hl_direction *direction);
 
 #endif

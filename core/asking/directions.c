@@ -2,7 +2,6 @@
  * YAML (registry/direction.h). */
 #include "core/asking/asker_inside.h"
 
-#include "core/registry/direction.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -117,8 +116,12 @@ static hl_status encode_image(void *user, const hl_image *image, float *out, hl_
     return asker_embedding(user, image, out, error);
 }
 
+direction_encoder asker_encoder(asker *self) {
+    return (direction_encoder){.user = self, .texts = encode_texts, .image = encode_image};
+}
+
 static hl_status fill(asker *self, const hl_direction_source *source, own_direction *out, hl_error *error) {
-    const direction_encoder encoder = {.user = self, .texts = encode_texts, .image = encode_image};
+    const direction_encoder encoder = asker_encoder(self);
     direction_form *form = arena_array(&out->memory, 1, sizeof *form);
     hl_status status = form ? fill_form(self, source, &out->memory, form, error) : no_memory(error);
     if (status == HL_OK) {

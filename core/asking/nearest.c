@@ -57,6 +57,12 @@ const gallery_image *nearest_image(const nearest *self, const char *path) {
     return image;
 }
 
+const hl_node *nearest_facts(void *user, const char *path) {
+    const nearest *self = user;
+    const gallery_image *image = self ? nearest_image(self, path) : NULL;
+    return image ? image->facts : NULL;
+}
+
 /* ---- the gallery and its atlas ---- */
 
 image_file nearest_identify(const char *file) {

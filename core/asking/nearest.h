@@ -64,4 +64,7 @@ const nearest_settings *nearest_settings_of(const nearest *self);
  * query and when there is none. */
 const gallery_image *nearest_image(const nearest *self, const char *path);
 
+/* What the gallery says of it, for tree_set_facts; NULL: nothing. `user` is a nearest, or NULL. */
+const hl_node *nearest_facts(void *user, const char *path);
+
 #endif

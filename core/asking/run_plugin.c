@@ -3,10 +3,8 @@
 #include "core/asking/asker_inside.h"
 
 #include "core/asking/findings.h"
-#include "core/registry/guard.h"
-#include "core/registry/options.h"
+#include "core/asking/step.h"
 #include "core/registry/registry.h"
-#include "core/tree/results.h"
 #include "headlight/analysis.h"
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +12,6 @@
 typedef struct plugin_run {
     asker *self;
     const hl_plugin *plugin;
-    uint32_t needs;
     yaml_file *written;
     option_values *values;
     const hl_image **images; /* all that the options name */
@@ -27,14 +24,11 @@ typedef struct plugin_run {
 /* ---- the plugin ---- */
 
 static hl_status find_plugin(plugin_run *run, const char *name, hl_error *error) {
-    static const struct {
-        const char *prefix;
-        hl_kind kind;
-    } kinds[] = {{"analysis/", HL_ANALYSIS}, {"extractor/", HL_EXTRACTOR}};
+    static const hl_kind kinds[] = {HL_ANALYSIS, HL_EXTRACTOR};
     for (size_t i = 0; name && i < sizeof kinds / sizeof *kinds; ++i) {
-        size_t length = strlen(kinds[i].prefix);
-        if (strncmp(name, kinds[i].prefix, length) != 0) continue;
-        return registry_need(run->self->shared->model->plugins, kinds[i].kind, name + length, "hl_ask.run",
+        size_t length = strlen(kind_name(kinds[i]));
+        if (strncmp(name, kind_name(kinds[i]), length) != 0 || name[length] != '/') continue;
+        return registry_need(run->self->shared->model->plugins, kinds[i], name + length + 1, "hl_ask.run",
                              &run->plugin, error);
     }
     return hl_fail(error, HL_USAGE, "hl_ask.run: expected analysis/NAME or extractor/NAME, got \"%.200s\"",
@@ -44,20 +38,19 @@ static hl_status find_plugin(plugin_run *run, const char *name, hl_error *error)
 /* Whether it has all that it cannot do without. */
 static hl_status check_needs(plugin_run *run, hl_error *error) {
     hl_extractor_api extractor = {.from = HL_STEP_NONE};
-    hl_analysis_api analysis;
+    hl_analysis_api analysis = {.needs = 0};
     if (run->plugin->kind == HL_EXTRACTOR) {
         registry_table(run->plugin, &extractor, sizeof extractor);
-        run->needs = extractor.needs;
     } else {
         registry_table(run->plugin, &analysis, sizeof analysis);
-        run->needs = analysis.needs;
     }
+    bool searches = (extractor.needs | analysis.needs) & HL_NEEDS_GALLERY;
     if (extractor.from != HL_STEP_NONE) {
         return hl_fail(error, HL_USAGE,
                        "extractor/%s builds on what another step found, which only an experiment has",
                        run->plugin->name);
     }
-    if (!(run->needs & HL_NEEDS_GALLERY) || run->self->interface.gallery) return HL_OK;
+    if (!searches || run->self->interface.gallery) return HL_OK;
     return hl_fail(error, HL_USAGE,
                    "%s/%s asks about a gallery, but there is none: a program names it in "
                    "hl_ask_settings.gallery",
@@ -77,11 +70,6 @@ static hl_status read_options(plugin_run *run, const char *options, hl_error *er
     return status == HL_OK ? options_read(run->plugin, node, none, &run->values, error) : status;
 }
 
-static hl_status check_text(void *user, const char *text, hl_error *error) {
-    plugin_run *run = user;
-    return cut_texts_check(&run->cut, run->self->shared->model, text, error);
-}
-
 static hl_status find_property(const void *user, const char *name, const hl_selection **out,
                                hl_error *error) {
     const asker_findings *found = user;
@@ -90,10 +78,7 @@ static hl_status find_property(const void *user, const char *name, const hl_sele
 
 static hl_status bind_options(plugin_run *run, hl_error *error) {
     const asker_findings *found = &run->self->findings;
-    const hl_model_info *model = run->self->interface.model;
-    hl_status status = options_bind_heads(run->values, model, error);
-    if (status == HL_OK) status = options_check_directions(run->values, model, error);
-    if (status == HL_OK) status = options_texts(run->values, check_text, run, error);
+    hl_status status = step_bind(run->values, run->self->shared->model, &run->cut, error);
     if (status != HL_OK) return status;
     return options_bind_properties(run->values, found->property ? find_property : NULL, found, error);
 }
@@ -108,50 +93,7 @@ static hl_status join_images(plugin_run *run, hl_error *error) {
     return status;
 }
 
-static hl_status encode_texts(void *user, const char *const *texts, size_t count, float *out,
-                              hl_error *error) {
-    const asker *self = user;
-    return engine_encode_texts(self->shared->model, texts, count, out, NULL, error);
-}
-
-static hl_status encode_image(void *user, const hl_image *image, float *out, hl_error *error) {
-    return asker_embedding(user, image, out, error);
-}
-
-static hl_status encode_directions(const plugin_run *run, hl_error *error) {
-    direction_encoder encoder = {.user = run->self, .texts = encode_texts, .image = encode_image};
-    hl_status status = asker_load(run->self, error);
-    if (status != HL_OK) return status;
-    return options_bind_directions(run->values, run->self->interface.model->embed_dim, &encoder, error);
-}
-
 /* ---- its results ---- */
-
-static const hl_node *facts_of(void *user, const char *path) {
-    const gallery_image *image = nearest_image(user, path);
-    return image ? image->facts : NULL;
-}
-
-static void describe_cut(const plugin_run *run, hl_item *root) {
-    hl_item *list = run->cut.count > 0 ? item_list(root, "truncated", HL_LIST) : NULL;
-    for (size_t i = 0; i < run->cut.count; ++i) {
-        hl_item *entry = item_map(list, NULL);
-        item_text(entry, "text", run->cut.all[i].text);
-        item_whole(entry, "tokens", (int64_t)run->cut.all[i].tokens);
-        item_whole(entry, "context", run->self->interface.model->context);
-    }
-}
-
-static hl_status analyse(const plugin_run *run, hl_item *list, hl_error *error) {
-    hl_analysis_api api;
-    sink items;
-    registry_table(run->plugin, &api, sizeof api);
-    sink_open(&items, list, run->plugin->name);
-    hl_status status =
-        GUARD(run->plugin, error,
-              api.run(&run->self->interface, options_values(run->values), &items.functions, error));
-    return status == HL_OK ? sink_finish(&items, run->results, error) : status;
-}
 
 static hl_status extract(const plugin_run *run, hl_item *list, hl_error *error) {
     findings *found;
@@ -168,11 +110,13 @@ static hl_status fill_results(plugin_run *run, hl_error *error) {
     hl_item *root = tree_root(run->results);
     item_text(root, "plugin", run->plugin->name);
     item_text(root, "summary", run->plugin->summary);
-    describe_cut(run, root);
+    cut_texts_describe(&run->cut, run->self->interface.model->context, root);
     hl_item *list = item_list(root, "results", HL_LIST);
-    nearest *searched = (nearest *)(uintptr_t)run->self->interface.gallery;
-    if (searched) tree_set_facts(run->results, facts_of, searched);
-    status = run->plugin->kind == HL_ANALYSIS ? analyse(run, list, error) : extract(run, list, error);
+    const hl_ask *ask = &run->self->interface;
+    tree_set_facts(run->results, nearest_facts, (void *)(uintptr_t)ask->gallery);
+    status = run->plugin->kind == HL_ANALYSIS
+                 ? step_analyse(run->plugin, ask, run->values, run->results, list, error)
+                 : extract(run, list, error);
     return status == HL_OK ? tree_check(run->results, error) : status;
 }
 
@@ -185,7 +129,8 @@ static hl_status run_all(plugin_run *run, const char *plugin, const char *option
     if (status == HL_OK) status = bind_options(run, error);
     if (status == HL_OK) cut_texts_warn(&run->cut, run->self->shared->model);
     if (status == HL_OK) status = join_images(run, error);
-    if (status == HL_OK) status = encode_directions(run, error);
+    if (status == HL_OK) status = asker_load(run->self, error);
+    if (status == HL_OK) status = step_encode_directions(run->values, &run->self->interface, error);
     return status == HL_OK ? fill_results(run, error) : status;
 }
 

@@ -63,6 +63,17 @@ void cut_texts_warn(const cut_texts *self, const engine *model) {
     host_log(interface, HL_LOG_WARNING, "and %zu more texts are cut", self->count - NAMED);
 }
 
+void cut_texts_describe(const cut_texts *self, uint32_t context, hl_item *root) {
+    if (self->count == 0) return;
+    hl_item *list = item_list(root, "truncated", HL_LIST);
+    for (size_t i = 0; i < self->count; ++i) {
+        hl_item *entry = item_map(list, NULL);
+        item_text(entry, "text", self->all[i].text);
+        item_whole(entry, "tokens", (int64_t)self->all[i].tokens);
+        item_whole(entry, "context", context);
+    }
+}
+
 void cut_texts_free(cut_texts *self) {
     for (size_t i = 0; i < self->count; ++i) free(self->all[i].text);
     free(self->all);

@@ -4,6 +4,7 @@
 #define CUT_TEXTS_H
 
 #include "core/engine/engine.h"
+#include "core/tree/tree.h"
 
 typedef struct cut_text {
     char *text;
@@ -25,6 +26,9 @@ hl_status cut_texts_add(cut_texts *self, const char *text, size_t tokens, hl_err
 
 /* One line of the log for each of the first few, and one for the rest. */
 void cut_texts_warn(const cut_texts *self, const engine *model);
+
+/* Adds "truncated": [{"text", "tokens", "context"}, ...], when there are any. */
+void cut_texts_describe(const cut_texts *self, uint32_t context, hl_item *root);
 
 void cut_texts_free(cut_texts *self);
 

@@ -57,17 +57,6 @@ hl_status describe_engine(engine *self, hl_item *root, hl_error *error) {
     return HL_OK;
 }
 
-void describe_cut_texts(const cut_texts *cut, uint32_t context, hl_item *root) {
-    if (cut->count == 0) return;
-    hl_item *list = item_list(root, "truncated", HL_LIST);
-    for (size_t i = 0; i < cut->count; ++i) {
-        hl_item *entry = item_map(list, NULL);
-        item_text(entry, "text", cut->all[i].text);
-        item_whole(entry, "tokens", (int64_t)cut->all[i].tokens);
-        item_whole(entry, "context", context);
-    }
-}
-
 static void add_node(hl_item *item, const char *key, const yaml_node *node) {
     int64_t whole;
     double real;

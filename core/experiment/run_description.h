@@ -3,7 +3,7 @@
 #ifndef RUN_DESCRIPTION_H
 #define RUN_DESCRIPTION_H
 
-#include "core/engine/cut_texts.h"
+#include "core/engine/engine.h"
 #include "core/experiment/experiment.h"
 #include "core/host/library.h"
 #include "core/tree/tree.h"
@@ -11,9 +11,6 @@
 /* Adds to the root's "model" and "compute". Reads the weights for their digest, unless an atlas asked for it
  * before. */
 hl_status describe_engine(engine *model, hl_item *root, hl_error *error);
-
-/* Adds "truncated", when there are any: see results.h. */
-void describe_cut_texts(const cut_texts *cut, uint32_t context, hl_item *root);
 
 /* Adds "options": a step's options as the user wrote them. */
 hl_status describe_options(const option_values *values, hl_item *analysis, hl_error *error);

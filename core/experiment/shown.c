@@ -13,19 +13,11 @@ hl_status shown_image(void *user, const char *name, size_t side, picture *out, s
     return hl_fail(error, HL_FAILED, "%s: a result shows an image that no analysis was given", name);
 }
 
-static const gallery_image *find_neighbor(const shown *self, const char *path) {
-    return self->gallery ? nearest_image(self->gallery, path) : NULL;
-}
-
 hl_status shown_neighbor(void *user, const char *path, size_t side, picture *out, size_t original[2],
                          hl_error *error) {
-    const gallery_image *image = find_neighbor(user, path);
+    const shown *self = user;
+    const gallery_image *image = self->gallery ? nearest_image(self->gallery, path) : NULL;
     if (!image)
         return hl_fail(error, HL_FAILED, "%s: a result shows a neighbour that the gallery lacks", path);
     return picture_load_within(image->file, side, out, original, error);
-}
-
-const hl_node *shown_facts(void *user, const char *path) {
-    const gallery_image *image = find_neighbor(user, path);
-    return image ? image->facts : NULL;
 }

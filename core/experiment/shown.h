@@ -1,4 +1,4 @@
-/* The pictures that a run's results name, and what the gallery says of its images. */
+/* The pictures that a run's results name. */
 #ifndef SHOWN_H
 #define SHOWN_H
 
@@ -19,8 +19,5 @@ hl_status shown_image(void *user, const char *name, size_t side, picture *out, s
                       hl_error *error);
 hl_status shown_neighbor(void *user, const char *path, size_t side, picture *out, size_t original[2],
                          hl_error *error);
-
-/* What the gallery says of an image; NULL: nothing. */
-const hl_node *shown_facts(void *user, const char *path);
 
 #endif

@@ -2,15 +2,13 @@
  * results -> files. */
 #include "core/experiment/single_run.h"
 
-#include "core/asking/asker.h"
-#include "core/engine/cut_texts.h"
+#include "core/asking/step.h"
 #include "core/experiment/plan_chain.h"
 #include "core/experiment/query_images.h"
 #include "core/experiment/reporting.h"
 #include "core/experiment/run_description.h"
 #include "core/experiment/searches.h"
 #include "core/experiment/shown.h"
-#include "core/registry/guard.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -58,19 +56,6 @@ static hl_status open_model(single_run *self, hl_error *error) {
         .batch = IMAGES_PER_PASS,
     };
     return engine_open(self->host, self->library->plugins, &settings, &self->model, error);
-}
-
-/* Texts that cannot become ids are found before the weights are read, and those that the model cuts. */
-static hl_status check_text(void *user, const char *text, hl_error *error) {
-    single_run *self = user;
-    return cut_texts_check(&self->cut, self->model, text, error);
-}
-
-/* What a step's options say of heads, directions and texts. */
-static hl_status bind_step(single_run *self, const experiment_step *step, hl_error *error) {
-    hl_status status = options_bind_heads(step->values, self->model->info, error);
-    if (status == HL_OK) status = options_check_directions(step->values, self->model->info, error);
-    return status == HL_OK ? options_texts(step->values, check_text, self, error) : status;
 }
 
 /* Adds the images that a step names; `images` NULL: only counts them. */
@@ -187,14 +172,15 @@ static hl_status check_images(single_run *self, hl_error *error) {
     return status;
 }
 
+/* Texts that cannot become ids are found before the weights are read, and those that the model cuts. */
 static hl_status bind_steps(single_run *self, hl_error *error) {
     const experiment *plan = self->plan;
     hl_status status = HL_OK;
     for (size_t i = 0; i < plan->extractor_count && status == HL_OK; ++i) {
-        status = bind_step(self, &plan->extractors[i], error);
+        status = step_bind(plan->extractors[i].values, self->model, &self->cut, error);
     }
     for (size_t i = 0; i < plan->analysis_count && status == HL_OK; ++i) {
-        status = bind_step(self, &plan->analyses[i], error);
+        status = step_bind(plan->analyses[i].values, self->model, &self->cut, error);
     }
     if (status == HL_OK) cut_texts_warn(&self->cut, self->model);
     return status;
@@ -267,24 +253,11 @@ hl_status single_run_open(hl_library *library, const hl_run_request *request, co
 
 /* ---- what is run ---- */
 
-static hl_status encode_texts(void *user, const char *const *texts, size_t count, float *out,
-                              hl_error *error) {
-    const single_run *self = user;
-    return engine_encode_texts(self->model, texts, count, out, NULL, error);
-}
-
-static hl_status encode_image(void *user, const hl_image *image, float *out, hl_error *error) {
-    const single_run *self = user;
-    const hl_ask *ask = asker_interface(self->asker);
-    return ask->embedding(ask, image, out, error);
-}
-
-static hl_status bind_directions(single_run *self, const experiment_step *steps, size_t count,
+static hl_status bind_directions(const single_run *self, const experiment_step *steps, size_t count,
                                  hl_error *error) {
-    direction_encoder encoder = {.user = self, .texts = encode_texts, .image = encode_image};
     hl_status status = HL_OK;
     for (size_t i = 0; i < count && status == HL_OK; ++i) {
-        status = options_bind_directions(steps[i].values, self->model->info->embed_dim, &encoder, error);
+        status = step_encode_directions(steps[i].values, asker_interface(self->asker), error);
     }
     return status;
 }
@@ -304,8 +277,8 @@ static hl_status collect_cut_texts(single_run *self, hl_error *error) {
     hl_status status = HL_OK;
     for (size_t i = 0; i < self->plan->extractor_count; ++i) {
         const findings *found = chain_at(self->chain, i);
-        const cut_texts *cut = found ? findings_cut(found) : &self->cut;
-        for (size_t k = 0; cut != &self->cut && k < cut->count && status == HL_OK; ++k) {
+        const cut_texts *cut = found ? findings_cut(found) : NULL;
+        for (size_t k = 0; cut && k < cut->count && status == HL_OK; ++k) {
             status = cut_texts_add(&self->cut, cut->all[k].text, cut->all[k].tokens, error);
         }
     }
@@ -317,7 +290,7 @@ static hl_status describe(single_run *self, hl_error *error) {
     hl_status status = describe_engine(self->model, root, error);
     if (status == HL_OK) status = collect_cut_texts(self, error);
     if (status != HL_OK) return status;
-    describe_cut_texts(&self->cut, self->model->info->context, root);
+    cut_texts_describe(&self->cut, self->model->info->context, root);
     query_images_describe(self->plan, root);
     return plan_chain_describe(self->plan, self->chain, root, error);
 }
@@ -333,18 +306,10 @@ static hl_status start_analysis(single_run *self, const experiment_step *step, h
 }
 
 static hl_status analyse(single_run *self, const experiment_step *step, hl_error *error) {
-    hl_analysis_api api;
-    registry_table(step->plugin, &api, sizeof api);
-    if (!api.run) return hl_fail(error, HL_USAGE, "analysis/%s lacks the function `run`", step->plugin->name);
     hl_item *list;
     hl_status status = start_analysis(self, step, &list, error);
     if (status != HL_OK) return status;
-    sink items;
-    sink_open(&items, list, step->plugin->name);
-    status =
-        GUARD(step->plugin, error,
-              api.run(asker_interface(self->asker), options_values(step->values), &items.functions, error));
-    return status == HL_OK ? sink_finish(&items, self->results, error) : status;
+    return step_analyse(step->plugin, asker_interface(self->asker), step->values, self->results, list, error);
 }
 
 hl_status single_run_check_places(const single_run *self, output *files, hl_error *error) {
@@ -392,7 +357,7 @@ static void unload(single_run *self) {
 hl_status single_run_execute(single_run *self, output *files, tree **out, hl_error *error) {
     hl_status status = load(self, error);
     if (status == HL_OK) status = results_open(&self->results, error);
-    if (status == HL_OK) tree_set_facts(self->results, shown_facts, &self->shown);
+    if (status == HL_OK) tree_set_facts(self->results, nearest_facts, self->gallery);
     if (status == HL_OK) status = describe(self, error);
     for (size_t i = 0; i < self->plan->analysis_count && status == HL_OK; ++i) {
         status = analyse(self, &self->plan->analyses[i], error);
