@@ -5,7 +5,6 @@
 #include "core/asking/findings.h"
 #include "core/asking/step.h"
 #include "core/registry/registry.h"
-#include "headlight/analysis.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,19 +37,13 @@ static hl_status find_plugin(plugin_run *run, const char *name, hl_error *error)
 /* Whether it has all that it cannot do without. */
 static hl_status check_needs(plugin_run *run, hl_error *error) {
     hl_extractor_api extractor = {.from = HL_STEP_NONE};
-    hl_analysis_api analysis = {.needs = 0};
-    if (run->plugin->kind == HL_EXTRACTOR) {
-        registry_table(run->plugin, &extractor, sizeof extractor);
-    } else {
-        registry_table(run->plugin, &analysis, sizeof analysis);
-    }
-    bool searches = (extractor.needs | analysis.needs) & HL_NEEDS_GALLERY;
+    if (run->plugin->kind == HL_EXTRACTOR) registry_table(run->plugin, &extractor, sizeof extractor);
     if (extractor.from != HL_STEP_NONE) {
         return hl_fail(error, HL_USAGE,
                        "extractor/%s builds on what another step found, which only an experiment has",
                        run->plugin->name);
     }
-    if (!searches || run->self->interface.gallery) return HL_OK;
+    if (!(registry_needs(run->plugin) & HL_NEEDS_GALLERY) || run->self->interface.gallery) return HL_OK;
     return hl_fail(error, HL_USAGE,
                    "%s/%s asks about a gallery, but there is none: a program names it in "
                    "hl_ask_settings.gallery",

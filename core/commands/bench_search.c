@@ -9,10 +9,10 @@
 #include "core/commands/peak.h"
 #include "core/host/library.h"
 #include "core/io/call.h"
+#include "core/io/folder.h"
 
 #include <cJSON.h>
 #include <errno.h>
-#include <ftw.h>
 #include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -52,11 +52,6 @@ static hl_status make_folder(search_bench *self, hl_error *error) {
     if (self->made) return HL_OK;
     return hl_fail(error, HL_FAILED, "no folder can be made in %s: %s; set TMPDIR to another place", parent,
                    strerror(errno));
-}
-
-static int remove_one(const char *path, const struct stat *facts, int kind, struct FTW *place) {
-    (void)facts, (void)kind, (void)place;
-    return remove(path);
 }
 
 static hl_status fill_shard(search_bench *self, shard_builder *shard, size_t first, size_t count,
@@ -223,7 +218,7 @@ static hl_status print(const search_bench *self, FILE *out, hl_error *error) {
 
 static void close_bench(search_bench *self) {
     atlas_close(self->images);
-    if (self->made) nftw(self->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    if (self->made) folder_remove(self->folder);
     free(self->query_seconds);
     free(self->read_seconds);
     host_close(self->host);

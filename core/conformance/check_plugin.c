@@ -2,10 +2,10 @@
 #include "core/conformance/subject.h"
 
 #include "core/io/call.h"
+#include "core/io/folder.h"
 #include "core/registry/library_file.h"
 #include <dlfcn.h>
 #include <errno.h>
-#include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -57,14 +57,6 @@ static hl_status check_symbols(const void *user, hl_error *error) {
 }
 
 /* ---- the whole ---- */
-
-static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *walk) {
-    (void)status;
-    (void)kind;
-    (void)walk;
-    remove(path);
-    return 0;
-}
 
 typedef struct tally {
     subject what;
@@ -154,7 +146,7 @@ static hl_status check_plugin(const hl_check_request *request, FILE *out, hl_err
     } else {
         learned = room;
         status = run_in(request, file, scratch, out, error);
-        nftw(scratch, remove_one, 16, FTW_PHYS | FTW_DEPTH);
+        folder_remove(scratch);
         learned = NULL;
     }
     if (room != MAP_FAILED) munmap(room, sizeof *learned);

@@ -2,6 +2,7 @@
 #include "core/conformance/subject.h"
 
 #include "core/conformance/memory.h"
+#include "core/io/folder.h"
 #include "headlight/extractor.h"
 #include <ftw.h>
 #include <stdlib.h>
@@ -175,26 +176,14 @@ static uint64_t sum_files(const char *folder) {
     return sum_of_files;
 }
 
-static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *walk) {
-    (void)status;
-    (void)kind;
-    (void)walk;
-    remove(path);
-    return 0;
-}
-
-static void remove_files(const char *folder) {
-    nftw(folder, remove_one, 16, FTW_PHYS | FTW_DEPTH);
-}
-
 /* ---- running it ---- */
 
 static hl_status run_trial(trial *self, hl_error *error) {
     const hl_run_request request = {
         .size = sizeof request, .experiment = self->experiment, .output = self->output};
     char *report = NULL;
-    remove_files(self->output);
-    remove_files(self->cache); /* what an extractor found is kept there, and would not be asked for again */
+    folder_remove(self->output);
+    folder_remove(self->cache); /* what an extractor found is kept there, and would not be asked for again */
     hl_status status = hl_run(self->opened.library, NULL, &request, &report, error);
     free(report);
     return status;

@@ -160,9 +160,7 @@ static hl_status read_reports(const section_reader *reader) {
 }
 
 static hl_status check_needs(const section_reader *reader, const yaml_node *node, const hl_plugin *analysis) {
-    hl_analysis_api api;
-    registry_table(analysis, &api, sizeof api);
-    if (!(api.needs & HL_NEEDS_GALLERY) || reader->plan->gallery.images) return HL_OK;
+    if (!(registry_needs(analysis) & HL_NEEDS_GALLERY) || reader->plan->gallery.images) return HL_OK;
     return yaml_fail(node, reader->error, "%s searches a gallery: add gallery: {images: FOLDER}",
                      analysis->name);
 }

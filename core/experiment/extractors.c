@@ -74,7 +74,7 @@ static hl_status connect(const experiment *plan, experiment_step *step, hl_error
 }
 
 static hl_status check_needs(const experiment *plan, const experiment_step *step, hl_error *error) {
-    if (!(api_of(step).needs & HL_NEEDS_GALLERY) || plan->gallery.images) return HL_OK;
+    if (!(registry_needs(step->plugin) & HL_NEEDS_GALLERY) || plan->gallery.images) return HL_OK;
     return yaml_fail(step->place, error, "%s asks about a gallery: add gallery: {images: FOLDER}",
                      step->plugin->name);
 }

@@ -1,26 +1,13 @@
 /* See searches.h. */
 #include "core/experiment/searches.h"
 
-#include "headlight/analysis.h"
-#include "headlight/extractor.h"
 #include <stdlib.h>
-
-static bool does_search(const experiment_step *step) {
-    hl_analysis_api analysis;
-    hl_extractor_api extractor;
-    if (step->plugin->kind == HL_EXTRACTOR) {
-        registry_table(step->plugin, &extractor, sizeof extractor);
-        return extractor.needs & HL_NEEDS_GALLERY;
-    }
-    registry_table(step->plugin, &analysis, sizeof analysis);
-    return analysis.needs & HL_NEEDS_GALLERY;
-}
 
 /* `all` NULL: only counts. */
 static void add_steps(const experiment_step *steps, size_t count, searches *out, const hl_selection **all) {
     const hl_selection *selection;
     for (size_t i = 0; i < count; ++i) {
-        if (!does_search(&steps[i])) continue;
+        if (!(registry_needs(steps[i].plugin) & HL_NEEDS_GALLERY)) continue;
         out->any = true;
         for (size_t k = 0; (selection = options_selection(steps[i].values, k)); ++k) {
             if (all) all[out->count] = selection;

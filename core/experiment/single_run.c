@@ -115,12 +115,10 @@ static const char *output_folder(const single_run *self) {
 /* What the steps will search besides codes of heads. */
 static uint32_t columns_of(const hl_model_info *info, const experiment_step *steps, size_t count) {
     uint32_t columns = 0;
+    const hl_selection *selection;
     for (size_t i = 0; i < count; ++i) {
-        const experiment_step *step = &steps[i];
-        for (uint32_t k = 0; k < step->plugin->option_count; ++k) {
-            if (step->plugin->options[k].type != HL_HEADS) continue;
-            const hl_value *heads = options_values(step->values)[k];
-            for (size_t j = 0; j < heads->count; ++j) columns |= nearest_columns(info, heads->selections[j]);
+        for (size_t k = 0; (selection = options_selection(steps[i].values, k)); ++k) {
+            columns |= nearest_columns(info, selection);
         }
     }
     return columns;

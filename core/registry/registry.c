@@ -8,6 +8,8 @@
 #include "core/registry/suggest.h"
 #include "core/registry/trust.h"
 
+#include "headlight/analysis.h"
+#include "headlight/extractor.h"
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -77,6 +79,14 @@ void registry_table(const hl_plugin *plugin, void *table, size_t size) {
     size_t have = table_size(plugin);
     memset(table, 0, size);
     memcpy(table, plugin->api, have < size ? have : size);
+}
+
+uint32_t registry_needs(const hl_plugin *plugin) {
+    hl_analysis_api analysis = {.needs = 0};
+    hl_extractor_api extractor = {.needs = 0};
+    if (plugin->kind == HL_ANALYSIS) registry_table(plugin, &analysis, sizeof analysis);
+    if (plugin->kind == HL_EXTRACTOR) registry_table(plugin, &extractor, sizeof extractor);
+    return analysis.needs | extractor.needs;
 }
 
 /* Before anything but the first two fields is read. */

@@ -42,6 +42,9 @@ hl_status registry_need(const registry *plugins, hl_kind kind, const char *name,
 /* Copies a plugin's function table into `table` of `size` bytes, zero where the plugin's is shorter. */
 void registry_table(const hl_plugin *plugin, void *table, size_t size);
 
+/* HL_NEEDS_... of an analysis or an extractor; 0 for any other kind. */
+uint32_t registry_needs(const hl_plugin *plugin);
+
 const char *kind_name(uint32_t kind);
 
 /* Lower case letters, digits and '-', which is not first. `name` may be NULL. */
