@@ -71,14 +71,17 @@ static void *watch(void *unused) {
     return NULL;
 }
 
-/* Without the thread signals are heeded where plugins let them be. */
 void ending_heed_signals(void) {
     struct sigaction before;
-    pthread_t thread;
     for (size_t i = 0; i < ASKING; ++i) {
         heeded[i] = sigaction(asking[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN;
     }
     take_signals();
+}
+
+/* Without the thread signals are heeded where plugins let them be. */
+void ending_guard_signals(void) {
+    pthread_t thread;
     if (pthread_create(&thread, NULL, watch, NULL) == 0) pthread_detach(thread);
 }
 

@@ -9,9 +9,12 @@
  * `command` is what messages name. Before any plugin is loaded. */
 void ending_prepare(const char *command);
 
-/* From here on a first signal asks whatever runs to stop, and a second one ends the program, whatever a
- * plugin does with signals. */
+/* From here on a first signal asks whatever runs to stop, and a second one ends the program. */
 void ending_heed_signals(void);
+
+/* Whatever a plugin in this process does with signals. By a thread: not for a command that forks, whose
+ * children could find a lock taken that nobody is left to open. */
+void ending_guard_signals(void);
 
 /* Whether the user has asked. As hl_call wants it. */
 bool ending_is_asked(void *user);

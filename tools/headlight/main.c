@@ -88,6 +88,7 @@ static hl_status run_command_in_library(const subcommand *command, hl_error *err
     hl_status status = command->without_library ? HL_OK : hl_library_open(&settings, &library, error);
     if (status != HL_OK) return status;
     ending_heed_signals();
+    if (library) ending_guard_signals();
     status = command->run(library, &call, error);
     terminal_clear();
     hl_library_close(library);
