@@ -29,6 +29,7 @@ typedef struct hl_gallery hl_gallery; /* images that can be searched, with their
 typedef struct hl_ask hl_ask;
 typedef struct hl_description hl_description; /* extractor.h */
 typedef struct hl_label hl_label;             /* extractor.h */
+typedef struct hl_verdict hl_verdict;         /* extractor.h */
 
 /* ---- what handles are made from: structs that the caller fills; `size` first, and what a shorter one lacks
  * is zero ---- */
@@ -187,8 +188,10 @@ struct hl_ask {
                          size_t folds, size_t *count, double *sum, double *products, hl_error *error);
 
     /* ---- what the steps of the extractor chain found; NULL past the end. `step`: a name that the experiment
-     * gives, in a step one that it builds on, near or far; NULL: what this step builds on, in an analysis the
-     * step that answers for properties ---- */
+     * gives, in a step one that it builds on, near or far. NULL: in a step the nearest one that gives such
+     * findings among those that it builds on, the first of `from` before others (a judge of labels so gets
+     * the descriptions that they were made from); in an analysis the step that answers for properties, or the
+     * nearest one below it ---- */
     const hl_description *(*description)(const hl_ask *ask, const char *step, size_t index);
     const hl_label *(*label)(const hl_ask *ask, const char *step, size_t index);
     /* The heads that carry a property. The caller's until release_selection. */
@@ -216,6 +219,19 @@ struct hl_ask {
      * is lost here is an error ---- */
     void (*recall)(const hl_ask *ask, const char *key, void **bytes, size_t *count);
     void (*remember)(const hl_ask *ask, const char *key, const void *bytes, size_t count);
+
+    /* ---- since ABI 2.1 ---- */
+    /* As `description` and `label`: what a step of verdicts found. */
+    const hl_verdict *(*verdict)(const hl_ask *ask, const char *step, size_t index);
+    /* The names of the steps that this one builds on, in the order of its `from`; in an analysis those of all
+     * steps of the experiment. NULL past the end. [valid during the call that asks] */
+    const char *(*source)(const hl_ask *ask, size_t index);
+    /* V^T V of a head, width x width: V its value map (tower width x head width) with the gain of the layer
+     * norm before it folded in, so that its singular directions are those in which the head can read;
+     * followed by the first `width` rows of its basis, those that it can write. HL_USAGE for a component, or
+     * a model, that has no value map. (The definition is this project's; the idea, of describing a head from
+     * its weights alone: SITH, 2026.) */
+    hl_status (*value_gram)(const hl_ask *ask, uint32_t component, double *out, hl_error *error);
 };
 
 #ifdef __cplusplus

@@ -6,7 +6,7 @@
  *     properties: labels
  *
  * A step gives descriptions of heads (TextSpan: Gandelsman, Efros and Steinhardt 2024, section 4), labels, or
- * verdicts on them, and may build on one earlier step. It asks through hl_ask (moments, bases, texts, what
+ * verdicts on them, and may build on earlier steps. It asks through hl_ask (moments, bases, texts, what
  * the step that it builds on found) and hands over what it finds. It is run once, when somebody needs its
  * answer: an experiment that names it, a later step, or an analysis that asks for a property. What it found
  * is kept on disk, and not asked for again while model, backend, gallery, plugin, options, files
@@ -49,13 +49,17 @@ struct hl_label {
 };
 
 /* A number that says how good labels or descriptions are. */
-typedef struct hl_verdict {
+struct hl_verdict {
     uint32_t size;
     const char *score; /* "entanglement" */
-    int32_t layer;     /* from 0; -1: of the whole model */
+    int32_t layer;     /* from 0; -1: of the whole model; of a verdict on a head: that head's, or -1 */
     double value;
     double low, high; /* the ends of its interval; low > high: there is none */
-} hl_verdict;
+
+    /* Since ABI 2.1. A verdict on one head, and on one of its descriptions: "consistent" 1 or 0. */
+    const char *head; /* NULL: on a layer or the model */
+    uint32_t rank;    /* of the description; 0: on none */
+};
 
 /* Where findings go. A step of descriptions calls `describe`, one of labels `label` and `alias`, one of
  * verdicts `judge`; another's function is an error. A function that fails has said why: return its status.
@@ -71,6 +75,18 @@ struct hl_finding {
     hl_status (*alias)(hl_finding *finding, const char *spelling, const char *property, hl_error *error);
 
     hl_status (*judge)(hl_finding *finding, const hl_verdict *verdict, hl_error *error);
+
+    /* Since ABI 2.1, for any kind of step. What else people and reports should see of the step: */
+
+    /* further facts of a head, a map in which results and page show it beside what was found of it
+     * ("effective_rank", "overlap"); the same map when asked again; NULL, and the step fails, for a head that
+     * the model lacks. Not the keys head, texts, property, weight, evidence, score, layer, value, low, high;
+     */
+    hl_item *(*about)(hl_finding *finding, const char *head);
+
+    /* and items with a schema (result.h), which follow the findings in the step's results. Its functions fill
+     * what `about` returns too. Grids and pictures are not taken here. */
+    hl_result *result;
 };
 
 typedef struct hl_extractor_api {
@@ -84,6 +100,10 @@ typedef struct hl_extractor_api {
 
     /* `values`: one for each row of the plugin's option table, in its order. [one thread at a time] */
     hl_status (*run)(const hl_ask *ask, const hl_value *const *values, hl_finding *finding, hl_error *error);
+
+    /* Since ABI 2.1: it builds on up to so many steps of the kind `from` (`from: [a, b]`), the first of which
+     * is the one that NULL means in questions; hl_ask.source names them. 0: one. */
+    uint32_t from_most;
 } hl_extractor_api;
 
 #ifdef __cplusplus

@@ -256,6 +256,10 @@ typedef struct hl_model_api {
      * ones this plugin reads, where these come from. Part of a sentence, without a full stop, into `out`,
      * which has `room` bytes; empty: nothing to say. Looks at file names only. [any thread] */
     void (*hint)(const hl_host *host, const char *path, char *out, size_t room);
+
+    /* Since ABI 2.1; may be missing. V^T V of a head's value map V, the gain of the layer norm before it
+     * folded in (hl_ask.value_gram): width x width numbers, row-major. Deterministic. [any thread] */
+    hl_status (*value_gram)(const hl_model *model, uint32_t component, double *out, hl_error *error);
 } hl_model_api;
 
 #ifdef __cplusplus

@@ -8,7 +8,7 @@
  *
  *     kind        types it may have                         names that its section has taken
  *     compute     HL_BOOL to HL_STRINGS                     backend, threads
- *     model       HL_BOOL to HL_STRINGS                     path, plugin, name
+ *     model       HL_BOOL to HL_STRINGS                     path, plugin, name, random-weights
  *     extractor   all but HL_PROPERTIES                     name, plugin, extractor, from
  *     analysis    all                                       plugin, title
  *     report      HL_BOOL to HL_STRINGS                     plugin, name
@@ -71,8 +71,19 @@ enum {
  * The host refuses an experiment that lacks it before anything runs. */
 enum {
     HL_NEEDS_GALLERY = 1u << 0, /* it asks for images of a gallery: the experiment must name one */
-    HL_NEEDS_WEIGHTS = 1u << 1  /* it asks what only a loaded model can answer. An analysis always may; an
+    HL_NEEDS_WEIGHTS = 1u << 1, /* it asks what only a loaded model can answer. An analysis always may; an
                                    extractor that needs none is run by `headlight run --check` too */
+
+    /* Since ABI 2.1. With HL_NEEDS_GALLERY: columns that an atlas need not have; one that
+     * lacks them is brought up to date. */
+    HL_NEEDS_EMBEDDINGS = 1u << 2, /* hl_ask.gallery_embeddings */
+    HL_NEEDS_MLPS = 1u << 3,       /* hl_ask.gallery_codes of MLPs and of what enters the first layer */
+
+    /* An analysis of which this is true is kept on disk like an extractor's findings, and not run again while
+     * what it depends on is the same: model, backend, gallery, plugin, options and the files named in them,
+     * and what extractors found. For those that take long; so it reads no other files, and takes no clock and
+     * no chance into account. Grids and pictures make it one that is not kept. */
+    HL_KEEPS_RESULTS = 1u << 4
 };
 
 typedef struct hl_option {

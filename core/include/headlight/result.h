@@ -124,10 +124,34 @@ struct hl_result {
  *     neighbors       see `neighbor` above; there, and empty, also where none was found
  *     query_is_image (number, may be missing)                  1: show the query as a picture
  *
+ * Since ABI 2.1:
+ *
+ * HL_SCHEMA_CHART, a figure of numbers:
+ *     title (text)    what it shows             kind (text)    "line", "bar" or "scatter"
+ *     x, y (texts)    what the axes are         series (list)  of maps: name (text), points (table), and
+ *                                               `reference` (true, may be missing): drawn faint, what others
+ *                                               are compared with
+ *     A point: x (a number; of bars a text), y (number), and where there are any low, high (numbers, the ends
+ * of its interval) and label (text, beside the point).
+ *
+ * HL_SCHEMA_HEAD_MAP, the layers and heads of the model as a map:
+ *     title (text)    what it shows             heads (table)  rows: head (text), and value (number; a
+ * colour) or label (text; a colour for each), or both low, high (numbers, may be missing)       the ends of
+ * the colour scale; else the values' own signed (true, may be missing)             a scale of two colours
+ * around zero rest (table, may be missing)              rows: name (text), value (number): what is no head,
+ * in a line
+ *
+ * HL_SCHEMA_TABLE, numbers side by side:
+ *     title (text)    what it shows             rows (table)   shown as they are; a `low` and `high` beside
+ *                                               `value` become its interval
+ *
  * To an item of any schema with a text that the model read only in part (hl_model_api.count_tokens) the host
  * adds "truncated": true. */
 #define HL_SCHEMA_HEAT      "heat"
 #define HL_SCHEMA_NEIGHBORS "neighbors"
+#define HL_SCHEMA_CHART     "chart"
+#define HL_SCHEMA_HEAD_MAP  "head-map"
+#define HL_SCHEMA_TABLE     "table"
 
 #ifdef __cplusplus
 }
