@@ -8,6 +8,13 @@
 
 static char *folder;
 
+/* Under sanitizers no allocation is made to fail. */
+#ifdef TEST_SANITIZED
+enum { WITHOUT_MEMORY = 0 };
+#else
+enum { WITHOUT_MEMORY = 1 };
+#endif
+
 static int fill(void **state) {
     (void)state;
     folder = make_folder();
@@ -76,7 +83,8 @@ static char *install(const char *fixture) {
 /* `line` is in what it says, and no other check fails. */
 static void check_fails(const char *fixture, const char *line, size_t failures, const char *seconds) {
     char *file = install(fixture), *model = text("%s/model", folder);
-    bool is_model = strcmp(fixture, "bad_sum") == 0 || strcmp(fixture, "bad_batch") == 0;
+    bool is_model = strcmp(fixture, "bad_sum") == 0 || strcmp(fixture, "bad_batch") == 0 ||
+                    strcmp(fixture, "bad_gram") == 0;
     char *said = check(file, is_model ? model : NULL, seconds, 1);
     if (!strstr(said, line)) fail_msg("%s: no \"%s\" in\n%s", fixture, line, said);
     size_t found = 0;
@@ -111,6 +119,11 @@ static void a_model_that_differs_by_batch_fails(void **state) {
     check_fails("bad_batch", "FAILED       a batch equals one by one: ", 1, NULL);
 }
 
+static void a_model_with_impossible_value_maps_fails(void **state) {
+    (void)state;
+    check_fails("bad_gram", "FAILED       value maps: ", WITHOUT_MEMORY + 2, NULL);
+}
+
 static void an_analysis_that_leaks_fails(void **state) {
     (void)state;
     check_fails("bad_leak", "FAILED       leaks nothing: leaks memory: ", 1, NULL);
@@ -129,13 +142,6 @@ static void what_does_not_end_is_ended(void **state) {
     (void)state;
     check_fails("bad_hang", "FAILED       runs: does not end within 1 seconds", 4, "1");
 }
-
-/* Under sanitizers no allocation is made to fail. */
-#ifdef TEST_SANITIZED
-enum { WITHOUT_MEMORY = 0 };
-#else
-enum { WITHOUT_MEMORY = 1 };
-#endif
 
 static void plugins_are_silent(void **state) {
     (void)state;
@@ -171,6 +177,7 @@ int main(void) {
         cmocka_unit_test(a_backend_that_reads_a_stride_wrongly_fails),
         cmocka_unit_test(a_model_whose_parts_do_not_sum_fails),
         cmocka_unit_test(a_model_that_differs_by_batch_fails),
+        cmocka_unit_test(a_model_with_impossible_value_maps_fails),
         cmocka_unit_test(an_analysis_that_leaks_fails),
 #ifndef TEST_SANITIZED
         cmocka_unit_test(an_analysis_that_crashes_without_memory_fails),

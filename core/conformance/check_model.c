@@ -369,6 +369,66 @@ static hl_status check_edits(const void *user, hl_error *error) {
     return status;
 }
 
+/* ---- value maps ---- */
+
+static bool is_symmetric(const double *square, size_t n) {
+    for (size_t i = 0; i < n * n; ++i) {
+        if (!isfinite(square[i]) || square[i] != square[i % n * n + i / n]) return false;
+    }
+    return true;
+}
+
+/* Whether no eigenvalue is below 0, but for rounding. `square` is lost. */
+static hl_status is_semidefinite(const engine *model, double *square, double *room, size_t n, bool *is,
+                                 hl_error *error) {
+    const hl_compute *c = &model->compute;
+    hl_status status = c->api->symmetric_eigen_f64(c->backend, n, square, room, error);
+    *is = status == HL_OK && room[0] >= -1e-10 * fabs(room[n - 1]);
+    return status;
+}
+
+/* *is_there becomes true where the head has a value map. */
+static hl_status check_value_gram_of(const engine *model, uint32_t head, bool *is_there, hl_error *error) {
+    const hl_component *row = engine_component(model, head);
+    size_t n = row->width;
+    double *first = calloc(n * n + 1, sizeof *first), *second = calloc(n * n + 1, sizeof *second),
+           *values = calloc(n + 1, sizeof *values);
+    const char *wrong = NULL;
+    bool is = true;
+    hl_error said = {""};
+    hl_status status = first && second && values ? HL_OK : hl_no_memory(&said, "a Gram matrix");
+    if (status == HL_OK)
+        status = GUARD(model->model_plugin, &said, model->api.value_gram(model->model, head, first, &said));
+    bool has_none = status == HL_USAGE;
+    if (status == HL_OK)
+        status = GUARD(model->model_plugin, &said, model->api.value_gram(model->model, head, second, &said));
+    if (status == HL_OK && !is_symmetric(first, n)) wrong = "is not symmetric, or holds what is no number";
+    if (status == HL_OK && memcmp(first, second, n * n * sizeof *first) != 0)
+        wrong = "is another one the second time";
+    if (status == HL_OK && !wrong) status = is_semidefinite(model, first, values, n, &is, &said);
+    if (status == HL_OK && !is) wrong = "has an eigenvalue below 0, which V^T V cannot have";
+    free(first);
+    free(second);
+    free(values);
+    *is_there |= !has_none;
+    if (wrong) return hl_fail(error, HL_FAILED, "%s: the Gram matrix of its value map %s", row->name, wrong);
+    return status == HL_OK || has_none ? HL_OK : hl_fail(error, status, "%s", said.message);
+}
+
+static hl_status check_value_grams(const void *user, hl_error *error) {
+    loaded_model made;
+    bool is_there = false;
+    hl_status status = open_model(user, 1, &made, error);
+    for (uint32_t i = 0; status == HL_OK && made.model->api.value_gram && i < made.model->head_count; ++i) {
+        status = check_value_gram_of(made.model, made.model->heads[i], &is_there, error);
+    }
+    if (status == HL_OK && !is_there) {
+        status = hl_fail(error, HL_UNAVAILABLE, "the model hands out no value maps");
+    }
+    close_model(&made);
+    return status;
+}
+
 /* ---- texts ---- */
 
 static hl_status try_texts(const loaded_model *made, hl_error *error) {
@@ -415,6 +475,12 @@ typedef struct memory_job {
     opened_subject opened;
 } memory_job;
 
+static hl_status use_value_map(const engine *model, hl_error *error) {
+    bool is_there;
+    if (!model->api.value_gram || model->head_count == 0) return HL_OK;
+    return check_value_gram_of(model, first_head(model), &is_there, error);
+}
+
 static hl_status use_model(engine *model, hl_error *error) {
     hl_trace *trace;
     hl_status status = engine_load(model, error);
@@ -430,6 +496,7 @@ static hl_status use_model(engine *model, hl_error *error) {
         for (uint32_t i = 0; i < model->info->basis_count && status == HL_OK; ++i) {
             status = engine_basis(model, i, &basis, error);
         }
+        if (status == HL_OK) status = use_value_map(model, error);
         GUARD_VOID(model->model_plugin, model->api.release(trace));
     }
     free(pixels);
@@ -477,6 +544,7 @@ const named_check model_checks[] = {
     {"a batch equals one by one", check_batches},
     {"several threads equal one", check_threads},
     {"edits do what they say", check_edits},
+    {"value maps", check_value_grams},
     {"texts", check_texts},
     {"leaks nothing", check_leaks},
     {"copes without memory", check_failures},

@@ -89,6 +89,10 @@ static hl_status make_basis(const hl_model *model, uint32_t basis, float *out, h
     return image_tower_basis(&model->image, basis, out, error);
 }
 
+static hl_status make_value_gram(const hl_model *model, uint32_t component, double *out, hl_error *error) {
+    return image_tower_value_gram(&model->image, component, out, error);
+}
+
 static void close_session(hl_session *session) {
     if (!session) return;
     image_session_close(&session->image);
@@ -150,6 +154,7 @@ static const hl_model_api api = {
     .digest = digest_model,
     .hint = hint,
     .count_tokens = count_tokens,
+    .value_gram = make_value_gram,
 };
 
 HL_EXPORT const hl_plugin headlight_plugin = {

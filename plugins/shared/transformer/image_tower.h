@@ -80,6 +80,9 @@ void image_tower_free(image_tower *self);
 /* See hl_model_api.basis. [any thread] */
 hl_status image_tower_basis(const image_tower *self, uint32_t basis, float *out, hl_error *error);
 
+/* See hl_model_api.value_gram. [any thread] */
+hl_status image_tower_value_gram(const image_tower *self, uint32_t component, double *out, hl_error *error);
+
 /* Memory of one thread for passes of at most `batch` images. */
 typedef struct image_session {
     const image_tower *tower;
