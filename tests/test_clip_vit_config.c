@@ -373,9 +373,11 @@ static void info_says_what_the_configuration_says(void **state) {
     assert_int_equal(m.info->grid_rows * 10 + m.info->grid_cols, 44);
     assert_int_equal(m.info->component_count, 1 + 4 * 5);
     assert_int_equal(m.info->basis_count, 17);
-    assert_int_equal(m.info->fact_count, 1);
+    assert_int_equal(m.info->fact_count, 2);
     assert_string_equal(m.info->facts->name, "activation");
     assert_string_equal(m.info->facts->value, "gelu");
+    assert_string_equal(m.info->facts[1].name, "parameters");
+    assert_string_equal(m.info->facts[1].value, "494784"); /* numbers in the file's tensors visual... */
     assert_true(m.info->preprocess->mean[2] == 0.40821073F &&
                 m.info->preprocess->deviation[0] == 0.26862954F);
     static const char *const names[] = {"input", "L0.H0", "L0.H1", "L0.H2", "L0.H3", "L0.MLP", "L1.H0"};

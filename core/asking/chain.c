@@ -141,6 +141,13 @@ hl_status chain_run(chain *self, const hl_ask *ask, hl_error *error) {
     return run_all(self, ask, false, error);
 }
 
+bool chain_is_done(const chain *self) {
+    for (size_t i = 0; i < self->count; ++i) {
+        if (self->links[i].wanted && !self->links[i].found) return false;
+    }
+    return true;
+}
+
 /* ---- answering ---- */
 
 const findings *chain_at(const chain *self, size_t step) {

@@ -34,6 +34,9 @@ void chain_want(chain *self, size_t step);
 hl_status chain_run_light(chain *self, const hl_ask *ask, hl_error *error);
 hl_status chain_run(chain *self, const hl_ask *ask, hl_error *error);
 
+/* Whether all steps that are wanted have been run. */
+bool chain_is_done(const chain *self);
+
 /* What the step found; NULL: it was not run. */
 const findings *chain_at(const chain *self, size_t step);
 

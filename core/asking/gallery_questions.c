@@ -108,10 +108,29 @@ static hl_status find_head(asker *self, const hl_gallery *given, uint32_t compon
     return status == HL_OK ? nearest_head(*meant, engine_component(model, component), head, error) : status;
 }
 
+/* Whether it is a component that is no head, of which the atlas has contributions. */
+static bool is_other(const asker *self, uint32_t component) {
+    const engine *model = self->shared->model;
+    return component < model->info->component_count && engine_component(model, component)->kind != HL_HEAD;
+}
+
+static hl_status read_others(asker *self, const hl_gallery *given, uint32_t component, size_t first,
+                             size_t count, float *out, hl_error *error) {
+    nearest *meant;
+    size_t row;
+    hl_status status = prepare(self, given, ATLAS_MLPS, &meant, error);
+    if (status == HL_OK) status = nearest_other(meant, component, &row, error);
+    if (status == HL_OK) status = check_images(meant, first, count, error);
+    if (status != HL_OK) return status;
+    return atlas_read_others(nearest_atlas(meant), self->interface.host, row,
+                             nearest_images(meant, first, count), out, error);
+}
+
 hl_status asker_gallery_codes(asker *self, const hl_gallery *given, uint32_t component, size_t first,
                               size_t count, float *out, hl_error *error) {
     nearest *meant;
     size_t head;
+    if (is_other(self, component)) return read_others(self, given, component, first, count, out, error);
     hl_status status = find_head(self, given, component, &meant, &head, error);
     if (status == HL_OK) status = check_images(meant, first, count, error);
     if (status != HL_OK) return status;

@@ -39,12 +39,18 @@ atlas_images nearest_images(const nearest *self, size_t first, size_t count);
 /* A component as the atlas holds it. HL_USAGE when it does not. */
 hl_status nearest_head(const nearest *self, const hl_component *component, size_t *head, hl_error *error);
 
+/* A component that is no head: its row of the column `mlps`. HL_USAGE where the atlas lacks that column. */
+hl_status nearest_other(const nearest *self, uint32_t component, size_t *row, hl_error *error);
+
 /* Whether the gallery can be read, and whether the atlas that is there can answer for these selections; none
  * is no error. Needs no weights and writes nothing. */
 hl_status nearest_look(nearest *self, const hl_selection *const *selections, size_t count, hl_error *error);
 
 /* The columns of an atlas, ATLAS_..., that a search over this selection reads besides codes. */
 uint32_t nearest_columns(const hl_model_info *model, const hl_selection *selection);
+
+/* And those that a plugin says it needs: HL_NEEDS_EMBEDDINGS, HL_NEEDS_MLPS. */
+uint32_t nearest_columns_of_needs(uint32_t needs);
 
 /* See hl_ask.nearest. Asks `ask` for the contributions of a query image. */
 hl_status nearest_find(nearest *self, const hl_ask *ask, const hl_query *query, hl_neighbor *neighbors,

@@ -133,12 +133,17 @@ uint32_t nearest_columns(const hl_model_info *model, const hl_selection *selecti
     return columns;
 }
 
+uint32_t nearest_columns_of_needs(uint32_t needs) {
+    return (needs & HL_NEEDS_EMBEDDINGS ? (uint32_t)ATLAS_EMBEDDING : 0) |
+           (needs & HL_NEEDS_MLPS ? (uint32_t)ATLAS_MLPS : 0);
+}
+
 static hl_status check_column(const nearest *self, const atlas_layout *layout, uint32_t column,
                               const char *what, hl_error *error) {
     const char *name = column == ATLAS_MLPS ? "mlps" : "embedding";
     if (!(layout->columns & column)) {
         return hl_fail(error, HL_USAGE,
-                       "%s: lacks the column \"%s\", which a search over %s reads; add it with "
+                       "%s: lacks the column \"%s\", which a question about %s reads; add it with "
                        "`headlight index --columns %s` or name another `atlas`",
                        self->settings.atlas, name, what, name);
     }
@@ -184,16 +189,19 @@ hl_status nearest_check_heads(const nearest *self, const atlas_layout *layout, c
     return status;
 }
 
-/* A component that is no head: its row of the column. */
+hl_status nearest_other(const nearest *self, uint32_t component, size_t *row, hl_error *error) {
+    const engine *model = self->model;
+    for (*row = 0; *row < model->other_count; ++*row) {
+        if (model->others[*row] == component) break;
+    }
+    return check_column(self, atlas_layout_of(self->atlas), ATLAS_MLPS,
+                        engine_component(model, component)->name, error);
+}
+
 static hl_status make_other(const question *self, uint32_t index, search_part *part, hl_error *error) {
-    const engine *model = self->searched->model;
-    const char *name = engine_component(model, index)->name;
     part->column = SEARCH_OTHER;
     part->query = self->direction;
-    for (part->index = 0; part->index < model->other_count; ++part->index) {
-        if (model->others[part->index] == index) break;
-    }
-    return check_column(self->searched, atlas_layout_of(self->searched->atlas), ATLAS_MLPS, name, error);
+    return nearest_other(self->searched, index, &part->index, error);
 }
 
 static hl_status make_head(question *self, uint32_t index, float *query, search_part *part, hl_error *error) {

@@ -115,6 +115,14 @@ static hl_status fill_results(plugin_run *run, hl_error *error) {
 
 /* ---- all together ---- */
 
+/* An atlas that is brought up to date for the plugin gets the columns that it needs. */
+static hl_status prepare_gallery(const plugin_run *run, hl_error *error) {
+    const asker *self = run->self;
+    uint32_t columns = nearest_columns_of_needs(registry_needs(run->plugin));
+    nearest *searched = (nearest *)(uintptr_t)self->interface.gallery;
+    return columns && searched ? nearest_prepare(searched, columns, error) : HL_OK;
+}
+
 static hl_status run_all(plugin_run *run, const char *plugin, const char *options, hl_error *error) {
     hl_status status = find_plugin(run, plugin, error);
     if (status == HL_OK) status = check_needs(run, error);
@@ -124,6 +132,7 @@ static hl_status run_all(plugin_run *run, const char *plugin, const char *option
     if (status == HL_OK) status = join_images(run, error);
     if (status == HL_OK) status = asker_load(run->self, error);
     if (status == HL_OK) status = step_encode_directions(run->values, &run->self->interface, error);
+    if (status == HL_OK) status = prepare_gallery(run, error);
     return status == HL_OK ? fill_results(run, error) : status;
 }
 

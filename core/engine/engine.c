@@ -170,6 +170,8 @@ hl_status engine_open(host *host_, const registry *plugins, const engine_setting
     self->compute_plugin = settings->compute_plugin;
     self->compute_values = settings->compute_values;
     self->batch = settings->batch ? settings->batch : 1;
+    self->random_weights = settings->source.random_weights;
+    self->seed = settings->source.seed;
     hl_status status = self->counts ? open_model(self, settings, error) : hl_no_memory(error, "the engine");
     if (status != HL_OK) {
         engine_close(self);
@@ -202,6 +204,13 @@ static hl_status open_backend(engine *self, hl_error *error) {
 hl_status engine_try_backend(engine *self, hl_error *error) {
     hl_status status = open_backend(self, error);
     compute_close(&self->compute);
+    return status;
+}
+
+hl_status engine_open_backend(engine *self, hl_error *error) {
+    pthread_mutex_lock(&self->passing);
+    hl_status status = open_backend(self, error);
+    pthread_mutex_unlock(&self->passing);
     return status;
 }
 

@@ -35,6 +35,8 @@ typedef struct engine {
     hl_model *model;
     hl_model_info description;
     hl_preprocess preprocess;
+    bool random_weights; /* numbers that follow from `seed`, and nothing that was learned */
+    uint64_t seed;
     const hl_model_info *info; /* these: complete, however short the plugin's own are */
     engine_counts *counts;
     pthread_mutex_t passing; /* guards `loaded` and the session, during a pass too */
@@ -87,6 +89,9 @@ size_t engine_pixels(const engine *self);
 hl_status engine_no_texts(const engine *self, hl_error *error);
 /* Whether the backend can be opened here; it is closed again. Before `engine_load`. */
 hl_status engine_try_backend(engine *self, hl_error *error);
+
+/* Opens the backend, once, for whoever only wants to know what it is. */
+hl_status engine_open_backend(engine *self, hl_error *error);
 
 /* Opens the backend and prepares the weights, once. */
 hl_status engine_load(engine *self, hl_error *error);

@@ -26,6 +26,11 @@ static const char *const root_sections[] = {"model",    "compute", "gallery",  "
 static const hl_option model_options[] = {
     {.name = "path", .type = HL_PATH, .help = "the model's folder"},
     {.name = "plugin", .type = HL_STRING, .fallback = "~", .help = "the model plugin"},
+    {.name = "random-weights",
+     .type = HL_INT,
+     .fallback = "~",
+     .max = 9007199254740991, /* 2^53 - 1: results.json shows it, and every reader of JSON takes it whole */
+     .help = "a seed: random weights of this shape, in place of those in the folder"},
 };
 static const hl_plugin model_section = SECTION("model", model_options);
 
@@ -93,7 +98,7 @@ static hl_status check_model_folder(const section_reader *reader, const yaml_nod
 }
 
 static hl_status read_model(const section_reader *reader) {
-    static const char *const keys[] = {"path", "plugin", NULL};
+    static const char *const keys[] = {"path", "plugin", "random-weights", NULL};
     experiment *plan = reader->plan;
     const yaml_node *node = section_node(reader, "model");
     if (!node) return missing_section(reader, "model", "model: {path: FOLDER}");
@@ -101,6 +106,9 @@ static hl_status read_model(const section_reader *reader) {
     hl_status status = options_read(&model_section, node, NULL, &values, reader->error);
     if (status != HL_OK) return status;
     bool named = options_values(values)[1]->given;
+    const hl_value *seed = options_values(values)[2];
+    plan->random_weights = seed->given;
+    plan->seed = (uint64_t)seed->integer;
     plan->model_path = strdup(options_values(values)[0]->string);
     options_free(values);
     if (!plan->model_path) return hl_no_memory(reader->error, "an experiment");

@@ -31,10 +31,12 @@ typedef struct experiment_gallery {
 } experiment_gallery;
 
 typedef struct experiment {
-    yaml_file *file;         /* the source's */
-    const yaml_node *root;   /* the experiment as it is run */
-    const char *variant;     /* which one this is: its name; NULL: the experiment as it stands */
-    char *model_path;        /* resolved */
+    yaml_file *file;       /* the source's */
+    const yaml_node *root; /* the experiment as it is run */
+    const char *variant;   /* which one this is: its name; NULL: the experiment as it stands */
+    char *model_path;      /* resolved */
+    bool random_weights;   /* numbers that follow from `seed` in place of those in the folder */
+    uint64_t seed;
     experiment_step model;   /* plugin NULL: whichever recognises the folder, with its defaults */
     experiment_step compute; /* plugin NULL: auto */
     unsigned threads;        /* 0: all cores */

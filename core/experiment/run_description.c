@@ -4,12 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Keys of the host that a model need not have. */
+static bool is_taken(const char *name) {
+    return strcmp(name, "digest") == 0 || strcmp(name, "random_weights") == 0;
+}
+
 /* What the plugin says about its model, under keys that the host has not taken. */
 static void add_facts(hl_item *model, const hl_model_info *info) {
     for (uint32_t i = 0; i < info->fact_count; ++i) {
         const hl_fact *fact = &info->facts[i];
-        if (!fact->name || !fact->value || strcmp(fact->name, "digest") == 0 ||
-            hl_get(item_node(model), fact->name))
+        if (!fact->name || !fact->value || is_taken(fact->name) || hl_get(item_node(model), fact->name))
             continue;
         item_text(model, fact->name, fact->value);
     }
@@ -26,11 +30,20 @@ static void add_image_size(hl_item *model, const hl_preprocess *preprocess) {
     }
 }
 
+/* Nobody should take what such a model says for a model's word. */
+static void add_summary(hl_item *model, const engine *self) {
+    char summary[512];
+    hl_format(summary, sizeof summary, "%s%s", self->info->summary,
+              self->random_weights ? "; RANDOM WEIGHTS, which have learned nothing" : "");
+    item_text(model, "summary", summary);
+}
+
 static void describe_model(hl_item *model, const engine *self, const char *digest) {
     const hl_model_info *info = self->info;
     item_text(model, "name", info->name);
     item_text(model, "plugin", self->model_plugin->name);
-    item_text(model, "summary", info->summary);
+    add_summary(model, self);
+    if (self->random_weights) item_whole(model, "random_weights", (int64_t)self->seed);
     item_whole(model, "embed_dim", info->embed_dim);
     add_image_size(model, info->preprocess);
     add_facts(model, info);

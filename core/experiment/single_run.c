@@ -50,7 +50,10 @@ static hl_status open_model(single_run *self, hl_error *error) {
     engine_settings settings = {
         .model_plugin = plan->model.plugin,
         .model_values = values_of(&plan->model),
-        .source = {.size = sizeof(hl_model_source), .path = plan->model_path},
+        .source = {.size = sizeof(hl_model_source),
+                   .path = plan->model_path,
+                   .random_weights = plan->random_weights,
+                   .seed = plan->seed},
         .compute_plugin = plan->compute.plugin,
         .compute_values = values_of(&plan->compute),
         .batch = IMAGES_PER_PASS,
@@ -112,11 +115,12 @@ static const char *output_folder(const single_run *self) {
     return self->request->output ? self->request->output : self->plan->output;
 }
 
-/* What the steps will search besides codes of heads. */
+/* What the steps will ask of the gallery besides codes of heads. */
 static uint32_t columns_of(const hl_model_info *info, const experiment_step *steps, size_t count) {
     uint32_t columns = 0;
     const hl_selection *selection;
     for (size_t i = 0; i < count; ++i) {
+        columns |= nearest_columns_of_needs(registry_needs(steps[i].plugin));
         for (size_t k = 0; (selection = options_selection(steps[i].values, k)); ++k) {
             columns |= nearest_columns(info, selection);
         }
@@ -260,10 +264,14 @@ static hl_status bind_directions(const single_run *self, const experiment_step *
     return status;
 }
 
-/* Extractors first, for they may say which heads carry what analyses ask for. */
+/* Extractors first, for they may say which heads carry what analyses ask for. Where there is nothing left to
+ * ask, no weight is read or made. */
 static hl_status load(single_run *self, hl_error *error) {
     const experiment *plan = self->plan;
     bool pending = !knows_properties(self);
+    if (plan->analysis_count == 0 && chain_is_done(self->chain)) {
+        return engine_open_backend(self->model, error);
+    }
     hl_status status = engine_load(self->model, error);
     if (status == HL_OK) status = bind_directions(self, plan->extractors, plan->extractor_count, error);
     if (status == HL_OK) status = chain_run(self->chain, asker_interface(self->asker), error);

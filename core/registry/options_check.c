@@ -21,7 +21,7 @@ static const kind_rules *rules_of(uint32_t kind) {
     static const kind_rules rules[] = {
         {ASKING | TYPE(PROPERTIES), {NULL}},
         [HL_COMPUTE] = {PLAIN, {"backend", "threads"}},
-        [HL_MODEL] = {PLAIN, {"path", "plugin", "name"}},
+        [HL_MODEL] = {PLAIN, {"path", "plugin", "name", "random-weights"}},
         [HL_EXTRACTOR] = {ASKING, {"name", "plugin", "extractor", "from"}},
         [HL_ANALYSIS] = {ASKING | TYPE(PROPERTIES), {"plugin", "title"}},
         [HL_REPORT] = {PLAIN, {"plugin", "name"}},

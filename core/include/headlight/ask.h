@@ -176,7 +176,9 @@ struct hl_ask {
     hl_status (*gallery_count)(const hl_ask *ask, const hl_gallery *gallery, size_t *count, hl_error *error);
     hl_status (*gallery_image)(const hl_ask *ask, const hl_gallery *gallery, size_t index,
                                hl_gallery_image *out, hl_error *error);
-    /* Codes of images [first, first + count): count x (width + scalar_count). */
+    /* Codes of images [first, first + count): count x (width + scalar_count). Of a component that is no head
+     * an atlas keeps what it wrote, its contributions, which are given then: count x embed_dim (since
+     * ABI 2.1; needs the column `mlps`). */
     hl_status (*gallery_codes)(const hl_ask *ask, const hl_gallery *gallery, uint32_t component, size_t first,
                                size_t count, float *out, hl_error *error);
     /* Their embeddings, not normalised: count x embed_dim. Needs the atlas's column `embedding`. */

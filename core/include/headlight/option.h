@@ -77,7 +77,8 @@ enum {
     /* Since ABI 2.1. With HL_NEEDS_GALLERY: columns that an atlas need not have; one that
      * lacks them is brought up to date. */
     HL_NEEDS_EMBEDDINGS = 1u << 2, /* hl_ask.gallery_embeddings */
-    HL_NEEDS_MLPS = 1u << 3,       /* hl_ask.gallery_codes of MLPs and of what enters the first layer */
+    HL_NEEDS_MLPS =
+        1u << 3, /* hl_ask.gallery_codes of MLPs and of what enters the first layer: contributions */
 
     /* An analysis of which this is true is kept on disk like an extractor's findings, and not run again while
      * what it depends on is the same: model, backend, gallery, plugin, options and the files named in them,

@@ -17,6 +17,8 @@ struct hl_model {
     hl_model_info info;
     hl_preprocess preprocess;
     char *name, *summary;
+    hl_fact facts[2];
+    char parameters[24];
 };
 
 struct hl_session {

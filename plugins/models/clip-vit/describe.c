@@ -20,11 +20,18 @@ static hl_status make_texts(hl_model *model, const char *path, hl_error *error) 
     return HL_OK;
 }
 
-/* The one setting that weights do not show and that is most often wrong. */
-static void state_facts(hl_model *model) {
-    static const hl_fact gelu = {"activation", "gelu"}, quick_gelu = {"activation", "quick_gelu"};
-    model->info.facts = model->config.image.layers.activation == HL_QUICK_GELU ? &quick_gelu : &gelu;
-    model->info.fact_count = 1;
+/* The one setting that weights do not show and that is most often wrong; and the image tower's size, by which
+ * models are compared. */
+static hl_status state_facts(hl_model *model, hl_error *error) {
+    bool quick = model->config.image.layers.activation == HL_QUICK_GELU;
+    size_t parameters;
+    TRY(tensors_count_image(&model->config, &parameters, error));
+    snprintf(model->parameters, sizeof model->parameters, "%zu", parameters);
+    model->facts[0] = (hl_fact){"activation", quick ? "quick_gelu" : "gelu"};
+    model->facts[1] = (hl_fact){"parameters", model->parameters};
+    model->info.facts = model->facts;
+    model->info.fact_count = sizeof model->facts / sizeof *model->facts;
+    return HL_OK;
 }
 
 /* CLIP's files hold the logarithm of the scale, and no bias but where it was trained with a sigmoid. */
@@ -73,7 +80,7 @@ hl_status describe_model(hl_model *model, const char *path, hl_error *error) {
         .basis_count = components->basis_count,
     };
     state_preprocess(model);
-    state_facts(model);
+    TRY(state_facts(model, error));
     TRY(state_score(model, error));
     return make_texts(model, path, error);
 }

@@ -5,12 +5,21 @@
 #include <inttypes.h>
 #include <xxhash.h>
 
+/* Stored weights have the shapes of both towers; what a seed makes of the text tower depends on its own. */
+static void add_text_tower(const text_shape *text, char *out, size_t room) {
+    const tower_shape *layers = &text->layers;
+    size_t used = strlen(out);
+    snprintf(out + used, room - used, " text %zu %zu %zu %zu context %zu vocabulary %zu", layers->layers,
+             layers->width, layers->heads, layers->hidden, text->context, text->vocab_size);
+}
+
 hl_status digest_model(const hl_model *model, char out[33], hl_error *error) {
     const clip_config *config = &model->config;
     const tower_shape *image = &config->image.layers;
-    char weights[33], text[512];
+    char weights[128], text[640];
     hl_status status = checkpoint_digest(&model->weights, weights, error);
     if (status) return status;
+    if (!model->weights.file) add_text_tower(&config->text, weights, sizeof weights);
     int length =
         snprintf(text, sizeof text,
                  "%s embed %zu image %zu patch %zu layers %zu width %zu heads %zu hidden %zu activation "

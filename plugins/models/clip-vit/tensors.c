@@ -42,6 +42,17 @@ void tensors_name(clip_config *config) {
     config->text.names = text_names;
 }
 
+hl_status tensors_count_image(const clip_config *config, size_t *out, hl_error *error) {
+    tensor_spec *all = calloc(IMAGE_SLOTS + config->image.layers.layers * LAYER_SLOTS, sizeof *all);
+    if (!all) return hl_no_memory(error, "the names of tensors");
+    size_t count = image_tensors(&config->image, all);
+    count += layer_tensors(&config->image.layers, all + count);
+    *out = 0;
+    for (size_t i = 0; i < count; ++i) *out += tensor_elements(&all[i]);
+    free(all);
+    return HL_OK;
+}
+
 hl_status tensors_open(const hl_host *host, const hl_model_source *source, const clip_config *config,
                        checkpoint *out, hl_error *error) {
     const tower_shape *image = &config->image.layers, *text = &config->text.layers;

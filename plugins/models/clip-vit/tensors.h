@@ -13,4 +13,7 @@ void tensors_name(clip_config *config);
 hl_status tensors_open(const hl_host *host, const hl_model_source *source, const clip_config *config,
                        checkpoint *out, hl_error *error);
 
+/* How many numbers the image tower has. */
+hl_status tensors_count_image(const clip_config *config, size_t *out, hl_error *error);
+
 #endif
