@@ -239,7 +239,7 @@ static void check_writes_nothing(void **state) {
     free(printed);
     free(errors);
     char *place =
-        text("headlight run: --set analyses.0.heads=L9: topic-segmentation: the model has no heads L9; ");
+        text("headlight run: --set analyses.0.heads: topic-segmentation: the model has no heads L9; ");
     free(expect_failure(2, place, WORDS("run", path, "--check", "--set", "analyses.0.heads=L9")));
     assert_int_equal(count_files(folder), 1);
     free(place);

@@ -214,8 +214,8 @@ static void sets_change_an_experiment(void **state) {
     close_plan(*state, plan);
     const char *bad[] = {"analyses.0.conut=3"};
     assert_int_equal(open_file(made, path, bad, 1, NULL, &plan, &error), HL_USAGE);
-    assert_string_equal(
-        error.message, "--set analyses.0.conut=3: sample: unknown option \"conut\"; did you mean \"count\"?");
+    assert_string_equal(error.message,
+                        "--set analyses.0.conut: sample: unknown option \"conut\"; did you mean \"count\"?");
     free(path);
     free(image);
 }

@@ -227,7 +227,7 @@ static void sets_change_the_document(void **state) {
     assert_string_equal(resolved, "other");
     assert_string_equal(beside, expected);
     yaml_fail(path, &error, "wrong");
-    assert_string_equal(error.message, "--set model.path=other: wrong");
+    assert_string_equal(error.message, "--set model.path: wrong");
     free(resolved);
     free(beside);
     free(expected);
@@ -242,11 +242,11 @@ static void wrong_sets_are_refused(void **state) {
     } cases[] = {
         {"model.path", "--set model.path: expected PATH=VALUE"},
         {"=3", "--set =3: expected PATH=VALUE"},
-        {"model.path=", "--set model.path=: empty; expected YAML"},
-        {"model.path=[a", "--set model.path=[a: not YAML: "},
-        {"list.3=1", "--set list.3=1: \"3\" is no item of the list; it has 2, counted from 0"},
-        {"list.x.count=1", "--set list.x.count=1: \"x\" is no item of the list"},
-        {"model.path.deeper=1", "--set model.path.deeper=1: there is no \"deeper\" here"},
+        {"model.path=", "--set model.path: empty; expected YAML"},
+        {"model.path=[a", "--set model.path: not YAML: "},
+        {"list.3=1", "--set list.3: \"3\" is no item of the list; it has 2, counted from 0"},
+        {"list.x.count=1", "--set list.x.count: \"x\" is no item of the list"},
+        {"model.path.deeper=1", "--set model.path.deeper: there is no \"deeper\" here"},
         {"a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a=1",
          "nested deeper than 32 levels"},
     };

@@ -63,6 +63,7 @@ static hl_status add_option(void *user, const hl_option *option, const hl_value 
                             const char *const *written, size_t written_count, hl_error *error) {
     key_maker *self = user;
     hl_status status = HL_OK;
+    if (option->flags & HL_OPTION_SECRET) return HL_OK; /* who asks changes no answer */
     add_text(self, option->name);
     for (size_t i = 0; i < written_count; ++i) add_text(self, written[i]);
     if (option->type == HL_PATH) status = add_file(self, value->string, error);

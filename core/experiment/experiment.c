@@ -4,6 +4,7 @@
 
 #include "core/engine/engine.h"
 #include "core/experiment/query_images.h"
+#include "core/experiment/secrets.h"
 #include "core/experiment/section.h"
 #include "headlight/analysis.h"
 #include <stdlib.h>
@@ -251,6 +252,7 @@ hl_status experiment_open(const registry *plugins, const experiment_source *sour
     plan->file = source->file;
     plan->root = source->root;
     plan->variant = variant ? variant->name : NULL;
+    secrets_hide(plugins, yaml_root(source->file));
     hl_status status = HL_OK;
     if (variant) status = variant_apply(variant, source->file, &plan->root, error);
     if (status == HL_OK) status = read_sections(&(section_reader){plugins, plan, error});

@@ -151,22 +151,6 @@ hl_status describe_options(const option_values *values, hl_item *analysis, hl_er
     return options_visit(values, add_option, &self, error);
 }
 
-/* The experiment as it was written, for the page, and what the command line changed. free() it. */
-static hl_status copy_experiment(const hl_run_request *request, const experiment_source *source, char **text,
-                                 hl_error *error) {
-    *text = NULL;
-    size_t size = 0;
-    FILE *copy = open_memstream(text, &size);
-    size_t count;
-    const char *written = yaml_source(source->file, &count);
-    bool ok = copy && fwrite(written, 1, count, copy) == count;
-    for (size_t i = 0; ok && i < request->set_count; ++i) {
-        ok = fprintf(copy, "# --set %s\n", request->sets[i]) > 0;
-    }
-    if (copy) ok = fclose(copy) == 0 && ok && *text; /* without memory the text may be missing */
-    return ok ? HL_OK : hl_no_memory(error, "the page's experiment");
-}
-
 /* The YAML file's name without what every such file ends in. */
 static char *experiment_title(const char *path) {
     if (strcmp(path, "-") == 0) return strdup("experiment");
@@ -186,6 +170,6 @@ hl_status page_words_make(const hl_run_request *request, const experiment_source
     *words = (page_words){NULL, NULL, NULL};
     words->title = experiment_title(request->experiment);
     if (!words->title) return hl_no_memory(error, "the page's title");
-    hl_status status = copy_experiment(request, source, &words->experiment, error);
+    hl_status status = yaml_print_source(source->file, &words->experiment, error);
     return status == HL_OK ? experiment_sections(plan, &words->sections, error) : status;
 }

@@ -56,7 +56,9 @@ static hl_status start(const char *name, bool in_folder, yaml_file **out, yaml_o
     yaml_file *file = *out = calloc(1, sizeof *file);
     *origin = file ? arena_array(&file->memory, 1, sizeof **origin) : NULL;
     if (*origin) {
-        **origin = (yaml_origin){arena_copy_text(&file->memory, name, strlen(name)), false, in_folder};
+        **origin =
+            (yaml_origin){.name = arena_copy_text(&file->memory, name, strlen(name)), .in_folder = in_folder};
+        file->origins = *origin;
         if ((*origin)->name) return HL_OK;
     }
     yaml_close(file);
@@ -77,10 +79,13 @@ hl_status yaml_read(const char *path, yaml_file **out, hl_error *error) {
     hl_status status = start(standard ? "standard input" : path, false, out, &origin, error);
     if (status != HL_OK) return status;
     yaml_file *file = *out;
-    status = input_read_piped(standard ? "/dev/stdin" : path, YAML_LARGEST_FILE, &file->bytes, &file->count,
-                              &piped, error);
+    size_t count = 0;
+    status = input_read_piped(standard ? "/dev/stdin" : path, YAML_LARGEST_FILE, &file->bytes, &count, &piped,
+                              error);
+    origin->bytes = file->bytes;
+    origin->count = count;
     origin->in_folder = !standard && !piped && !is_stream(path);
-    if (status == HL_OK) status = yaml_build(file, origin, file->bytes, file->count, &file->root, error);
+    if (status == HL_OK) status = yaml_build(file, origin, file->bytes, count, &file->root, error);
     return finish(out, status);
 }
 
@@ -93,11 +98,6 @@ hl_status yaml_parse(const char *name, const uint8_t *bytes, size_t count, yaml_
 
 const yaml_node *yaml_root(const yaml_file *file) {
     return file->root;
-}
-
-const char *yaml_source(const yaml_file *file, size_t *count) {
-    *count = file->count;
-    return (const char *)file->bytes;
 }
 
 /* ---- questions ---- */

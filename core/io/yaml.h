@@ -32,6 +32,9 @@ struct yaml_node {
     const yaml_node **keys;           /* of a map: texts, each there once */
     size_t nodes, depth;              /* this one and all below; levels of lists and maps */
     int style;                        /* how it was written, for yaml_write */
+    size_t first, past;               /* a text's characters in what was read, from 0 */
+    bool hidden;                      /* see yaml_hide */
+    const yaml_node *hidden_before;
 };
 
 /* `path` may be a file, `-` for standard input, or what a shell puts for `<(command)`;
@@ -44,8 +47,13 @@ void yaml_close(yaml_file *file); /* accepts NULL */
 
 const yaml_node *yaml_root(const yaml_file *file);
 
-/* What was read, as it was written. */
-const char *yaml_source(const yaml_file *file, size_t *count);
+/* From now on this text is shown as YAML_HIDDEN by yaml_print_source and yaml_write: a password or the like.
+ */
+#define YAML_HIDDEN "***"
+void yaml_hide(const yaml_node *text);
+
+/* What was read, as it was written, and then each argument that was set, as a comment. free() it. */
+hl_status yaml_print_source(const yaml_file *file, char **out, hl_error *error);
 
 /* ---- questions; `node` may be NULL ---- */
 
@@ -68,7 +76,8 @@ bool yaml_real(const yaml_node *node, double *out); /* finite */
 hl_status yaml_fail(const yaml_node *at, hl_error *error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Writes "FILE:LINE:COLUMN", or the argument of the set that the node came from. */
+/* Writes "FILE:LINE:COLUMN", or the argument of the set that the node came from, without its value, which may
+ * be secret. */
 void yaml_place(const yaml_node *at, char *out, size_t size);
 
 /* A path, resolved against the folder of the file that it stands in; one in an argument, or in what came

@@ -163,6 +163,8 @@ static hl_status take_scalar(builder *self, const yaml_node **out) {
     if (!node || !node->text) return yaml_no_memory(self->error);
     node->style = (int)self->event.data.scalar.style;
     node->plain = node->style == YAML_PLAIN_SCALAR_STYLE;
+    node->first = self->event.start_mark.index;
+    node->past = self->event.end_mark.index;
     anchor *name;
     hl_status status = remember(self, self->event.data.scalar.anchor, &name);
     if (status != HL_OK) return status;

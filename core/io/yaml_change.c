@@ -94,23 +94,38 @@ hl_status yaml_put(yaml_file *file, const yaml_node *root, const char *path, con
                      YAML_MOST_NODES);
 }
 
-hl_status yaml_set(yaml_file *file, const yaml_node *root, const char *name, const char *argument,
-                   const yaml_node **out, hl_error *error) {
+/* "--set", "compute.backend=reference" */
+static hl_status add_origin(yaml_file *file, const char *name, const char *argument, const char *equals,
+                            const yaml_origin **out, hl_error *error) {
     yaml_origin *origin = arena_array(&file->memory, 1, sizeof *origin);
     char *words;
-    if (!origin || asprintf(&words, "%s %s", name, argument) < 0) return yaml_no_memory(error);
-    *origin =
-        (yaml_origin){.name = arena_copy_text(&file->memory, words, strlen(words)), .is_argument = true};
+    if (!origin || asprintf(&words, "%s %.*s", name, (int)(equals - argument), argument) < 0) {
+        return yaml_no_memory(error);
+    }
+    const char *value = equals + 1;
+    *origin = (yaml_origin){.name = arena_copy_text(&file->memory, words, strlen(words)),
+                            .is_argument = true,
+                            .bytes = (uint8_t *)arena_copy_text(&file->memory, value, strlen(value)),
+                            .count = strlen(value),
+                            .before = file->origins};
     free(words);
-    if (!origin->name) return yaml_no_memory(error);
+    if (!origin->name || !origin->bytes) return yaml_no_memory(error);
+    *out = file->origins = origin;
+    return HL_OK;
+}
+
+hl_status yaml_set(yaml_file *file, const yaml_node *root, const char *name, const char *argument,
+                   const yaml_node **out, hl_error *error) {
     const char *equals = strchr(argument, '=');
     if (!equals || equals == argument) {
-        return hl_fail(error, HL_USAGE, "%s: expected PATH=VALUE, such as compute.backend=reference",
-                       origin->name);
+        return hl_fail(error, HL_USAGE, "%s %s: expected PATH=VALUE, such as compute.backend=reference", name,
+                       argument);
     }
+    const yaml_origin *origin = NULL;
     const yaml_node *value;
-    hl_status status =
-        yaml_build(file, origin, (const uint8_t *)equals + 1, strlen(equals + 1), &value, error);
+    hl_status status = add_origin(file, name, argument, equals, &origin, error);
+    if (status == HL_OK && origin)
+        status = yaml_build(file, origin, origin->bytes, origin->count, &value, error);
     if (status != HL_OK) return status;
     char *path = strndup(argument, (size_t)(equals - argument));
     if (!path) return yaml_no_memory(error);

@@ -1,6 +1,8 @@
-/* Nodes -> YAML text, by libyaml's emitter. */
+/* Nodes -> YAML text, by libyaml's emitter; and what was read, as it was written. In neither is anything that
+ * is hidden. */
 #include "core/io/yaml_nodes.h"
 
+#include "core/io/utf8.h"
 #include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
@@ -16,8 +18,9 @@ static int write_bytes(void *user, unsigned char *bytes, size_t count) {
 
 static bool emit_text(yaml_emitter_t *emitter, const yaml_node *node) {
     yaml_event_t event;
-    int made = yaml_scalar_event_initialize(&event, NULL, NULL, (const yaml_char_t *)node->text,
-                                            (int)strlen(node->text), 1, 1, (yaml_scalar_style_t)node->style);
+    const char *text = node->hidden ? YAML_HIDDEN : node->text;
+    int made = yaml_scalar_event_initialize(&event, NULL, NULL, (const yaml_char_t *)text, (int)strlen(text),
+                                            1, 1, (yaml_scalar_style_t)node->style);
     return emit(emitter, &event, made);
 }
 
@@ -75,6 +78,64 @@ hl_status yaml_write(const yaml_node *root, char **out, hl_error *error) {
         yaml_emitter_delete(&emitter);
     }
     if (text) ok = fclose(text) == 0 && ok && *out;
+    if (ok) return HL_OK;
+    free(*out);
+    *out = NULL;
+    return yaml_no_memory(error);
+}
+
+/* ---- as it was written ---- */
+
+void yaml_hide(const yaml_node *text) {
+    if (text->hidden) return;
+    /* Nodes and origins are the file's own; to all others they are constant. */
+    yaml_node *node = (yaml_node *)(uintptr_t)text;
+    yaml_origin *origin = (yaml_origin *)(uintptr_t)text->origin;
+    node->hidden = true;
+    node->hidden_before = origin->hidden;
+    origin->hidden = node;
+}
+
+/* The hidden text that begins at a character; NULL: none does. */
+static const yaml_node *hidden_at(const yaml_origin *origin, size_t character) {
+    const yaml_node *node = origin->hidden;
+    while (node && node->first != character) node = node->hidden_before;
+    return node;
+}
+
+static void print_origin(const yaml_origin *origin, FILE *out) {
+    const uint8_t *at = origin->bytes, *end = at + origin->count;
+    size_t character = 0, past = 0; /* of the text that is left out */
+    fwrite(at, 1, utf8_mark(at, origin->count), out);
+    at += utf8_mark(at, origin->count);
+    for (; at < end; ++at) {
+        bool begins = (*at & 0xC0) != 0x80;
+        const yaml_node *hidden = begins ? hidden_at(origin, character) : NULL;
+        if (hidden) {
+            fputs("\"" YAML_HIDDEN "\"", out);
+            past = hidden->past;
+        }
+        character += begins;
+        bool ends_line = *at == '\n' && character == past; /* a block of lines takes its last one with it */
+        if (character > past || ends_line) fputc(*at, out);
+    }
+}
+
+static void print_origins(const yaml_origin *origin, FILE *out) {
+    if (!origin) return;
+    print_origins(origin->before, out);
+    if (origin->is_argument) fprintf(out, "# %s=", origin->name);
+    if (origin->bytes) print_origin(origin, out);
+    if (origin->is_argument) fputc('\n', out);
+}
+
+hl_status yaml_print_source(const yaml_file *file, char **out, hl_error *error) {
+    *out = NULL;
+    size_t size = 0;
+    FILE *text = open_memstream(out, &size);
+    if (text) print_origins(file->origins, text);
+    bool ok = text && !ferror(text);
+    if (text) ok = fclose(text) == 0 && ok && *out; /* without memory the text may be missing */
     if (ok) return HL_OK;
     free(*out);
     *out = NULL;

@@ -65,5 +65,6 @@ bool option_may_be_left_out(const hl_option *option);
 const char *option_type_name(hl_type type); /* as in option.h */
 bool option_is_list(const hl_option *option);
 bool option_is_bounded(const hl_option *option);
+bool option_is_secret(const hl_option *option);
 
 #endif

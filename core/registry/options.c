@@ -96,7 +96,7 @@ static hl_status read_scalar(const option_reader *reader, const yaml_node *node)
             if (!(value->string = option_resolve(reader, node))) return options_no_memory(reader->error);
             break;
         default:
-            value->string = row->written[0];
+            value->string = text;
             break;
         }
     return right ? HL_OK : option_fail_expected(reader, node);
@@ -123,7 +123,8 @@ static hl_status read_value(const option_reader *reader, const yaml_node *node) 
     row->written = arena_array(&reader->values->memory, 1, sizeof *row->written);
     if (!row->nodes || !row->written) return options_no_memory(reader->error);
     row->nodes[0] = node;
-    row->written[0] = node->text;
+    row->written[0] = option_is_secret(row->option) ? YAML_HIDDEN : node->text;
+    if (option_is_secret(row->option)) yaml_hide(node);
     return read_scalar(reader, node);
 }
 
@@ -174,6 +175,11 @@ static hl_status check_keys(option_values *values, const char *const *ignored, h
     for (size_t i = 0; i < values->section->count; ++i) {
         const yaml_node *key = values->section->keys[i];
         if (is_listed(key->text, names, count + own_keys)) continue;
+        size_t length = strcspn(key->text, ":"); /* what follows may be the value of a secret */
+        if (key->text[length]) {
+            return yaml_fail(key, error, "%s: \"%.*s:\" needs a blank behind it", values->plugin->name,
+                             (int)length, key->text);
+        }
         char ending[512];
         suggest(ending, sizeof ending, key->text, names, count + own_keys);
         return yaml_fail(key, error, "%s: unknown option \"%s\"%s", values->plugin->name, key->text, ending);

@@ -42,6 +42,7 @@ static bool is_name(const char *name) {
 }
 
 static uint32_t flags_of(const hl_option *option) {
+    if (option->type == HL_STRING) return HL_OPTION_SECRET;
     uint32_t flags = option_is_list(option) ? HL_OPTION_MAY_BE_EMPTY : 0;
     if (option->type != HL_HEADS) return flags;
     return flags | HL_OPTION_AGGREGATE | HL_OPTION_SETS | HL_OPTION_ALL_COMPONENTS;

@@ -15,6 +15,10 @@ bool option_is_list(const hl_option *option) {
     return option->type >= HL_STRINGS;
 }
 
+bool option_is_secret(const hl_option *option) {
+    return option->flags & HL_OPTION_SECRET;
+}
+
 static const char *type_words(const hl_option *option) {
     switch (option->type) {
     case HL_BOOL:

@@ -63,8 +63,12 @@ enum {
     HL_OPTION_AGGREGATE = 1u << 0,      /* HL_HEADS: `aggregate`, the sum over all heads, makes sense here */
     HL_OPTION_SETS = 1u << 1,           /* HL_HEADS: weighted sets, "0.7*L3.H5 + L2", make sense here */
     HL_OPTION_ALL_COMPONENTS = 1u << 2, /* HL_HEADS: so do MLPs, `input` and `embedding` */
-    HL_OPTION_MAY_BE_EMPTY = 1u << 3    /* lists: an empty one is right, whatever the bounds; else, without
+    HL_OPTION_MAY_BE_EMPTY = 1u << 3,   /* lists: an empty one is right, whatever the bounds; else, without
                                            bounds, there must be an entry */
+
+    /* Since ABI 2.1. HL_STRING: a password or the like. Results, pages and the experiment's text on them show
+     * "***" in its place, and what is kept on disk does not depend on it. */
+    HL_OPTION_SECRET = 1u << 4
 };
 
 /* What an analysis or an extractor cannot do without: in hl_analysis_api.needs and hl_extractor_api.needs.
