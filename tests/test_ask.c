@@ -712,6 +712,32 @@ static void products_and_eigenproblems_are_the_backends(void **state) {
     hl_ask_close(ask);
 }
 
+/* The numbers themselves are held against numpy's in test_value_grams.c. */
+static void value_maps_are_those_of_heads(void **state) {
+    (void)state;
+    hl_error error;
+    const hl_ask *ask = open_model(MINI, "reference", NULL);
+    const hl_model_info *model = ask->model;
+    for (uint32_t i = 0; i < model->component_count; ++i) {
+        const hl_component *row = hl_component_at(model, i);
+        double *gram = calloc((size_t)row->width * row->width + 1, sizeof *gram);
+        hl_status status = ask->value_gram(ask, i, gram, &error);
+        if (row->kind == HL_HEAD) {
+            assert_ok(status, error);
+            assert_true(gram[0] > 0 && gram[1] == gram[row->width]);
+        } else {
+            char *said = text("%s is no head", row->name);
+            need_usage(status, &error, said);
+            free(said);
+        }
+        assert_true(gram[(size_t)row->width * row->width] == 0);
+        free(gram);
+    }
+    double none;
+    need_usage(ask->value_gram(ask, model->component_count, &none, &error), &error, "asked about component");
+    ask->release(ask);
+}
+
 static void what_is_remembered_is_of_this_model_with_these_edits(void **state) {
     (void)state;
     hl_error error;
@@ -938,6 +964,7 @@ int main(void) {
         cmocka_unit_test(a_gallery_tells_its_codes_and_moments),
         cmocka_unit_test(galleries_of_edited_models_stay_apart),
         cmocka_unit_test(products_and_eigenproblems_are_the_backends),
+        cmocka_unit_test(value_maps_are_those_of_heads),
         cmocka_unit_test(what_is_remembered_is_of_this_model_with_these_edits),
         cmocka_unit_test(a_plugin_that_is_run_answers_as_questions_do),
         cmocka_unit_test(what_cannot_be_run_is_named),

@@ -617,8 +617,9 @@ static void extractors_are_a_chain(void **state) {
     assert_int_equal(plan->analysis_count, 0);
     assert_int_equal(plan->extractor_count, 2);
     assert_string_equal(plan->extractors[0].name, "spans");
-    assert_null(plan->extractors[0].from);
-    assert_ptr_equal(plan->extractors[1].from, &plan->extractors[0]);
+    assert_int_equal(plan->extractors[0].from_count, 0);
+    assert_int_equal(plan->extractors[1].from_count, 1);
+    assert_ptr_equal(plan->extractors[1].from[0], &plan->extractors[0]);
     assert_ptr_equal(plan->properties, &plan->extractors[1]);
     /* its options are bound like an analysis's */
     assert_ok(options_bind_heads(plan->extractors[0].values, small_model(), &error), error);
@@ -635,7 +636,8 @@ static void extractors_are_a_chain(void **state) {
               error);
     assert_int_equal(plan->extractor_count, 2);
     assert_null(plan->extractors[1].name);
-    assert_ptr_equal(plan->properties->from, &plan->extractors[0]);
+    assert_int_equal(plan->properties->from_count, 1);
+    assert_ptr_equal(plan->properties->from[0], &plan->extractors[0]);
     close_plan(*state, plan);
 }
 

@@ -38,6 +38,8 @@ static int open_setting(void **state) {
     install(plugins, "sample_naming");
     install(plugins, "sample_scores");
     install(plugins, "sample_untold");
+    install(plugins, "sample_judge");
+    install(plugins, "sample_sight");
     setenv("HEADLIGHT_PLUGIN_PATH", plugins, 1);
     setenv("XDG_CACHE_HOME", caches, 1);
     free(caches);
@@ -147,13 +149,293 @@ static void analyses_ask_for_what_a_chain_named(void **state) {
     end(&got);
 }
 
-/* ---- when a step runs ---- */
+/* ---- steps that build on several ---- */
 
 static size_t count_words(const char *in, const char *words) {
     size_t count = 0;
     for (; (in = strstr(in, words)); ++in) ++count;
     return count;
 }
+
+/* JSON without the space between its parts. */
+static char *squeeze(const char *json) {
+    cJSON *root = cJSON_Parse(json);
+    assert_non_null(root);
+    char *squeezed = text("%s", json), *to = squeezed;
+    bool quoted = false;
+    for (const char *from = json; *from; ++from) {
+        if (*from == '"' && (from == json || from[-1] != '\\')) quoted = !quoted;
+        if (quoted || !strchr(" \n\t", *from)) *to++ = *from;
+    }
+    *to = '\0';
+    cJSON_Delete(root);
+    return squeezed;
+}
+
+#define TWO_LABELS                                                                                           \
+    "  - {name: a, plugin: labels-file, path: a.json}\n"                                                     \
+    "  - {name: b, plugin: labels-file, path: b.json}\n"
+#define JUDGED "  - {name: judged, plugin: sample-judge, from: [b, a]}\n"
+
+/* A folder with a small gallery and two files of labels. */
+static char *make_labelled_place(void) {
+    char *folder = make_place(), *a = text("%s/a.json", folder), *b = text("%s/b.json", folder);
+    write_text(a, "{\"properties\": {\"colors\": {\"L3.H5\": 1, \"L3.H6\": 0.5}}}");
+    write_text(b, "{\"properties\": {\"shapes\": [\"L2.H1\"]}}");
+    free(a);
+    free(b);
+    return folder;
+}
+
+/* Verdicts of heads, facts of heads and items come as they were handed over, from the plugin and from what
+ * was kept of it. */
+static void what_a_step_shows_comes_whole(void **state) {
+    (void)state;
+    char *caches = text("%s/shown", plugins), *folder = make_labelled_place();
+    char *results = text("%s/out/results.json", folder), *first = NULL;
+    setenv("XDG_CACHE_HOME", caches, 1);
+    for (size_t run = 0; run < 2; ++run) {
+        outcome got = run_in(folder, MODEL GALLERY_YAML "extractors:\n" TWO_LABELS JUDGED, "");
+        need_success(&got);
+        assert_int_equal(count_words(got.errors, "sample-judge runs"), run == 0);
+        char *content = read_file(results, NULL);
+        if (first) assert_string_equal(first, content);
+        free(first);
+        first = content;
+        const cJSON *from = cJSON_GetObjectItem(step_of(&got, 2), "from");
+        assert_string_equal(cJSON_GetArrayItem(from, 0)->valuestring, "b");
+        assert_string_equal(cJSON_GetArrayItem(from, 1)->valuestring, "a");
+        const char *const parts[] = {
+            "{\"score\":\"b\",\"head\":\"L2.H1\",\"value\":1}",
+            "{\"score\":\"a\",\"head\":\"L3.H5\",\"value\":1}",
+            "{\"score\":\"a\",\"head\":\"L3.H6\",\"rank\":1,\"value\":0}",
+            "{\"head\":\"L3.H5\",\"third\":0.3333333333333333,\"tenth\":0.1,\"many\":9223372036854775807,"
+            "\"rows\":[{\"row\":0},{\"row\":1}],\"mixed\":[\"snow\",true,[]],\"neighbors\":[",
+            "{\"schema\":\"chart\",\"title\":\"labels\",\"kind\":\"bar\",\"x\":\"step\",\"y\":\"labels\","
+            "\"series\":[{\"name\":\"all\",\"points\":[{\"x\":\"b\",\"y\":1},{\"x\":\"a\",\"y\":2}]}]}",
+            "{\"schema\":\"neighbors\",\"query\":\"snow\",\"neighbors\":[]}",
+        };
+        assert_int_equal(cJSON_GetArraySize(found_by(&got, 2)), COUNT(parts));
+        for (size_t i = 0; i < COUNT(parts); ++i) {
+            char *written = squeeze(content);
+            if (!strstr(written, parts[i])) fail_msg("%s is not in %s", parts[i], written);
+            free(written);
+        }
+        const cJSON *facts = cJSON_GetArrayItem(found_by(&got, 2), 3);
+        const cJSON *neighbor = cJSON_GetObjectItem(facts, "neighbors")->child;
+        assert_string_equal(field(neighbor, "path"), "scene-003.jpg");
+        assert_true(number_of(neighbor, "score") == 0.25);
+        forget(&got);
+    }
+    free(first);
+    free(results);
+    free(caches);
+    remove_folder(folder);
+}
+
+/* A neighbour in a step's facts has what the gallery says of the image. */
+static void neighbors_of_a_step_have_captions(void **state) {
+    (void)state;
+    char *folder = make_labelled_place(), *list = text("%s/gallery.json", folder);
+    write_text(list, "[{\"path\": \"gallery/scene-000.jpg\"}, {\"path\": \"gallery/scene-001.jpg\"},"
+                     "{\"path\": \"gallery/scene-002.jpg\"},"
+                     "{\"path\": \"gallery/scene-003.jpg\", \"caption\": \"the fourth\", \"size\": 1.50}]");
+    for (size_t run = 0; run < 2; ++run) {
+        outcome got =
+            run_in(folder, MODEL "gallery: {images: gallery.json}\nextractors:\n" TWO_LABELS JUDGED, "");
+        need_success(&got);
+        const cJSON *facts = cJSON_GetArrayItem(found_by(&got, 2), 3);
+        const cJSON *neighbor = cJSON_GetObjectItem(facts, "neighbors")->child;
+        assert_string_equal(field(neighbor, "caption"), "the fourth");
+        char *results = text("%s/out/results.json", folder), *content = read_file(results, NULL);
+        assert_non_null(strstr(content, "1.50"));
+        free(content);
+        free(results);
+        forget(&got);
+    }
+    free(list);
+    remove_folder(folder);
+}
+
+/* Beside the head's descriptions, beside the first of its labels, or in a map of its own. */
+static void facts_of_a_head_are_where_its_findings_are(void **state) {
+    (void)state;
+    outcome got =
+        run_in(make_place(),
+               MODEL GALLERY_YAML
+               "extractors: [{name: spans, plugin: sample-spans, heads: [L3.H5, L2.H1], texts: "
+               "[snow], facts: true}, {name: names, plugin: sample-naming, from: spans, facts: true}]\n",
+               "");
+    need_success(&got);
+    assert_int_equal(cJSON_GetArraySize(found_by(&got, 0)), HEADS_ASKED);
+    for (int i = 0; i < HEADS_ASKED; ++i) {
+        const cJSON *described = cJSON_GetArrayItem(found_by(&got, 0), i);
+        assert_non_null(cJSON_GetObjectItem(described, "texts"));
+        assert_true(number_of(described, "images") == GALLERY);
+    }
+    const cJSON *label = cJSON_GetArrayItem(found_by(&got, 1), 0);
+    assert_string_equal(field(label, "property"), "snow");
+    assert_string_equal(field(label, "remark"), "looked at twice");
+    assert_true(cJSON_IsTrue(cJSON_GetObjectItem(label, "sure")));
+    assert_null(cJSON_GetObjectItem(label->next, "remark"));
+    const cJSON *alone = label->next->next;
+    assert_string_equal(field(alone, "head"), "L0.H7");
+    assert_string_equal(field(alone, "remark"), "looked at twice");
+    assert_null(cJSON_GetObjectItem(alone, "property"));
+    assert_null(alone->next);
+    end(&got);
+}
+
+static double seen(const outcome *got, int step, const char *what) {
+    const cJSON *verdict;
+    cJSON_ArrayForEach(verdict, found_by(got, step)) {
+        const cJSON *score = cJSON_GetObjectItem(verdict, "score");
+        if (score && strcmp(score->valuestring, what) == 0) return number_of(verdict, "value");
+    }
+    fail_msg("no %s", what);
+    return 0;
+}
+
+/* Without a name the nearest step is asked, on whatever path. */
+static void a_step_sees_all_that_it_builds_on(void **state) {
+    (void)state;
+    static const char chain[] = "extractors:\n" TWO_LABELS "  - " SPANS "\n"
+                                "  - " NAMING "\n"
+                                "  - {name: first, plugin: sample-judge, from: [names, a]}\n"
+                                "  - {name: second, plugin: sample-judge, from: b}\n"
+                                "  - {name: near, plugin: sample-sight, from: [second, first]}\n"
+                                "  - {name: far, plugin: sample-sight, from: [near]}\n"
+                                "  - {name: apart, plugin: sample-sight, from: second}\n";
+    char *head = text(MODEL GALLERY_YAML "%s", chain);
+    outcome got = run_in(make_labelled_place(), head, "");
+    need_success(&got);
+    enum { NEAR = 6, FAR, APART };
+    const cJSON *from = cJSON_GetObjectItem(step_of(&got, FAR), "from");
+    assert_string_equal(from->valuestring, "near"); /* one is no list */
+    for (int step = NEAR; step <= FAR; ++step) {
+        assert_true(seen(&got, step, "descriptions") == TEXTS * HEADS_ASKED);
+        assert_true(seen(&got, step, "labels") == 1); /* of b, through the first that is named */
+        const cJSON *item = cJSON_GetArrayItem(found_by(&got, step), 3);
+        assert_string_equal(field(item, "label"), "shapes");
+        assert_true(cJSON_IsTrue(cJSON_GetObjectItem(item, "a")));
+    }
+    assert_true(seen(&got, NEAR, "verdicts") == 1);
+    assert_true(seen(&got, FAR, "verdicts") == 3); /* those of near itself */
+    assert_true(seen(&got, APART, "descriptions") == 0);
+    assert_true(cJSON_IsFalse(cJSON_GetObjectItem(cJSON_GetArrayItem(found_by(&got, APART), 3), "a")));
+    free(head);
+    end(&got);
+}
+
+/* What is kept depends on every step that it builds on, and on their names. */
+static void what_is_kept_depends_on_every_source(void **state) {
+    (void)state;
+    char *folder = make_labelled_place(), *b = text("%s/b.json", folder);
+    char *caches = text("%s/sources", plugins);
+    setenv("XDG_CACHE_HOME", caches, 1);
+    static const struct {
+        const char *name, *labels;
+        size_t runs;
+    } cases[] = {
+        {"a", "{\"L2.H1\": 1}", 1},   {"a", "{\"L2.H1\": 1}", 0}, {"a", "{\"L2.H1\": 0.5}", 1},
+        {"c", "{\"L2.H1\": 0.5}", 1}, {"a", "{\"L2.H1\": 1}", 0},
+    };
+    for (size_t i = 0; i < COUNT(cases); ++i) {
+        char *labels = text("{\"properties\": {\"shapes\": %s}}", cases[i].labels);
+        char *head = text(MODEL GALLERY_YAML "extractors:\n"
+                                             "  - {name: %s, plugin: labels-file, path: a.json}\n"
+                                             "  - {name: b, plugin: labels-file, path: b.json}\n"
+                                             "  - {name: judged, plugin: sample-judge, from: [%s, b]}\n",
+                          cases[i].name, cases[i].name);
+        write_text(b, labels);
+        outcome got = run_in(folder, head, "");
+        need_success(&got);
+        assert_int_equal(count_words(got.errors, "sample-judge runs"), cases[i].runs);
+        free(labels);
+        free(head);
+        forget(&got);
+    }
+    free(b);
+    free(caches);
+    remove_folder(folder);
+}
+
+static void sources_that_make_no_sense_are_refused(void **state) {
+    (void)state;
+    static const struct {
+        const char *from, *place, *words;
+    } cases[] = {
+        {"[a, a]", "experiment.yaml:9:52", "sample-judge builds on the step \"a\" already: name it once"},
+        {"[a, spans]", "experiment.yaml:9:52",
+         "sample-judge builds on labels, and the step \"spans\" gives descriptions"},
+        {"[a, c]", "experiment.yaml:9:52", "unknown step \"c\""},
+        {"[a, judged]", "experiment.yaml:9:52", "unknown step \"judged\""},
+        {"[]", "experiment.yaml:9:48", "option \"from\": expected"},
+        {"{a: b}", "experiment.yaml:9:48", "option \"from\": expected"},
+        {"[a, [b]]", "experiment.yaml:9:52", "option \"from\": expected"},
+        {"[a, b, names, b2]", "experiment.yaml:9:62",
+         "sample-judge builds on 3 steps at most, and `from` names 4"},
+        {"~", "experiment.yaml:9:5", "sample-judge builds on labels of an earlier step: add from: NAME"},
+    };
+    for (size_t i = 0; i < COUNT(cases); ++i) {
+        char *folder = make_labelled_place(), *path = text("%s/experiment.yaml", folder), *errors;
+        char *yaml = text("headlight: 1\noutput: out\n"
+                          "model: {path: " MINI "}\n"
+                          "gallery: {images: gallery}\n"
+                          "extractors:\n"
+                          "  - {name: a, plugin: labels-file, path: a.json}\n"
+                          "  - {name: b, plugin: labels-file, path: b.json}\n"
+                          "  - " SPANS "\n"
+                          "  - {name: judged, plugin: sample-judge, from: %s}\n",
+                          cases[i].from);
+        write_text(path, yaml);
+        assert_int_equal(run_command(NULL, &errors, "run", "--check", path, NULL), 2);
+        if (!strstr(errors, cases[i].place) || !strstr(errors, cases[i].words))
+            fail_msg("%s%s", yaml, errors);
+        free(errors);
+        free(yaml);
+        free(path);
+        remove_folder(folder);
+    }
+    outcome got = run_in(
+        make_labelled_place(),
+        MODEL "extractors:\n" TWO_LABELS "  - {name: scores, plugin: sample-scores, from: [a, b]}\n", "");
+    need_failure(&got, 2, "sample-scores builds on 1 step at most, and `from` names 2");
+    end(&got);
+}
+
+static void what_makes_no_sense_to_show_is_refused(void **state) {
+    (void)state;
+    static const struct {
+        const char *wrong, *words;
+        int status;
+    } cases[] = {
+        {"fact-head", "sample-judge speaks of the head L99.H0, which the model", 2},
+        {"reserved", "sample-judge says \"texts\" about L0.H1, which findings themselves say", 1},
+        {"twice", "sample-judge, about L0.H1, 'once': a field of this name is already there", 1},
+        {"grid", "sample-judge, result 1, 'grid': an extractor hands over no grid", 1},
+        {"picture", "sample-judge, about L0.H1, 'face': an extractor hands over no picture", 1},
+        {"copy", "sample-judge, about L0.H1, 'copied': an extractor hands over no grid or picture", 1},
+        {"head", "sample-judge speaks of the head L0.MLP", 2},
+        {"rank", "sample-judge hands over a verdict \"a\" on rank 1 of no head", 1},
+        {"layer", "sample-judge hands over a verdict on L0.H1 with layer 1", 1},
+        {"nan", "sample-judge, about L0.H1, 'none': the number is", 1},
+        {"table", "sample-judge, about L0.H1, 'rows': row 1 (from 0) of the table has other fields", 1},
+        {"no-schema", "sample-judge hands over an item without a schema", 1},
+    };
+    for (size_t i = 0; i < COUNT(cases); ++i) {
+        char *head = text(MODEL GALLERY_YAML "extractors:\n" TWO_LABELS
+                                             "  - {name: judged, plugin: sample-judge, from: a, wrong: %s}\n",
+                          cases[i].wrong);
+        outcome got = run_in(make_labelled_place(), head, "");
+        need_failure(&got, cases[i].status, cases[i].words);
+        assert_non_null(strstr(got.errors, "step \"judged\""));
+        free(head);
+        end(&got);
+    }
+}
+
+/* ---- when a step runs ---- */
 
 static void expect_runs(const outcome *got, size_t spans, size_t names) {
     assert_int_equal(count_words(got->errors, "sample-spans runs"), spans);
@@ -517,6 +799,13 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(steps_build_on_each_other),
         cmocka_unit_test(analyses_ask_for_what_a_chain_named),
+        cmocka_unit_test(what_a_step_shows_comes_whole),
+        cmocka_unit_test(neighbors_of_a_step_have_captions),
+        cmocka_unit_test(facts_of_a_head_are_where_its_findings_are),
+        cmocka_unit_test(a_step_sees_all_that_it_builds_on),
+        cmocka_unit_test(what_is_kept_depends_on_every_source),
+        cmocka_unit_test(sources_that_make_no_sense_are_refused),
+        cmocka_unit_test(what_makes_no_sense_to_show_is_refused),
         cmocka_unit_test(a_step_runs_when_somebody_needs_it),
         cmocka_unit_test(what_was_found_is_kept),
         cmocka_unit_test(what_is_kept_depends_on_all_that_it_rests_on),

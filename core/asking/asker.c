@@ -198,10 +198,24 @@ static const hl_label *label(const hl_ask *ask, const char *step, size_t index) 
     return found->label ? found->label(found->user, step, index) : NULL;
 }
 
+static const hl_verdict *verdict(const hl_ask *ask, const char *step, size_t index) {
+    const asker_findings *found = &asker_behind(ask)->findings;
+    return found->verdict ? found->verdict(found->user, step, index) : NULL;
+}
+
+static const char *source(const hl_ask *ask, size_t index) {
+    const asker_findings *found = &asker_behind(ask)->findings;
+    return found->source ? found->source(found->user, index) : NULL;
+}
+
 static hl_status property(const hl_ask *ask, const char *name, const hl_selection **selection,
                           hl_error *error) {
     *selection = NULL;
     ANSWER(ask, asker_property(self, name, selection, error));
+}
+
+static hl_status value_gram(const hl_ask *ask, uint32_t component, double *out, hl_error *error) {
+    ANSWER(ask, asker_value_gram(self, component, out, error));
 }
 
 static hl_status edited(const hl_ask *ask, const hl_edit *const *edits, size_t count, const hl_ask **out,
@@ -271,6 +285,9 @@ static const hl_ask functions = {
     .release_results = release_results,
     .recall = recall,
     .remember = remember,
+    .verdict = verdict,
+    .source = source,
+    .value_gram = value_gram,
 };
 
 hl_status asker_open(asked_model *model, nearest *own, const asker_findings *findings, asker **out,

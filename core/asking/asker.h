@@ -17,6 +17,8 @@ typedef struct asker_findings {
     void *user;
     const hl_description *(*description)(void *user, const char *step, size_t index);
     const hl_label *(*label)(void *user, const char *step, size_t index);
+    const hl_verdict *(*verdict)(void *user, const char *step, size_t index);
+    const char *(*source)(void *user, size_t index);
     hl_status (*property)(void *user, const char *name, const hl_selection **selection, hl_error *error);
 } asker_findings;
 

@@ -48,6 +48,7 @@ hl_status asker_load(const asker *self, hl_error *error);
 hl_status asker_encode_texts(asker *self, const char *const *texts, size_t count, float *out,
                              hl_error *error);
 hl_status asker_basis(asker *self, uint32_t component, float *out, hl_error *error);
+hl_status asker_value_gram(asker *self, uint32_t component, double *out, hl_error *error);
 /* sizes: m, n, k */
 hl_status asker_product(asker *self, bool transpose_a, bool transpose_b, const size_t sizes[3],
                         const double *a, size_t lda, const double *b, size_t ldb, double *c, size_t ldc,

@@ -2,20 +2,32 @@
 #include "core/asking/chain.h"
 
 #include "core/asking/chain_key.h"
+#include "core/io/arena.h"
 #include "core/registry/registry.h"
 #include <stdlib.h>
 #include <string.h>
+
+enum { KINDS = HL_STEP_VERDICTS + 1 };
+
+/* The step that a question without a name is about: of those below, one that gives such findings, as few
+ * links away as there is one. */
+typedef struct nearest_step {
+    size_t step, links; /* CHAIN_NONE: there is none */
+} nearest_step;
 
 typedef struct link {
     chain_step step;
     hl_extractor_api api;
     bool light; /* neither it nor what it builds on needs weights */
     bool wanted;
+    bool *below; /* by step: whether it builds on it, near or far */
+    nearest_step nearest[KINDS];
     findings *found;            /* NULL: not run yet */
     char digest[CHECKSUM_ROOM]; /* of what it found, and of what that builds on */
 } link;
 
 struct chain {
+    arena memory;
     link *links;
     size_t count, properties;
     const link *running; /* NULL: none is */
@@ -23,29 +35,56 @@ struct chain {
 
 /* ---- opening and closing ---- */
 
-hl_status chain_open(const chain_step *steps, size_t count, size_t properties, chain **out, hl_error *error) {
-    chain *self = *out = calloc(1, sizeof *self);
-    link *links = calloc(count + 1, sizeof *links);
-    if (!self || !links) {
-        free(self);
-        free(links);
-        *out = NULL;
-        return hl_no_memory(error, "the chain of extractors");
+/* The first of `from` comes before others that are as near. */
+static void look_through(chain *self, link *of, size_t from) {
+    const link *other = &self->links[from];
+    of->light = of->light && other->light;
+    of->below[from] = true;
+    for (size_t i = 0; i < from; ++i) of->below[i] = of->below[i] || other->below[i];
+    for (uint32_t kind = 0; kind < KINDS; ++kind) {
+        nearest_step there = other->nearest[kind];
+        if (other->api.step == kind) there = (nearest_step){from, 0};
+        if (there.step == CHAIN_NONE || there.links + 1 >= of->nearest[kind].links) continue;
+        of->nearest[kind] = (nearest_step){there.step, there.links + 1};
     }
-    *self = (chain){.links = links, .count = count, .properties = properties};
-    for (size_t i = 0; i < count; ++i) {
-        links[i].step = steps[i];
-        registry_table(steps[i].plugin, &links[i].api, sizeof links[i].api);
-        bool after_light = steps[i].from == CHAIN_NONE || links[steps[i].from].light;
-        links[i].light = after_light && !(links[i].api.needs & (HL_NEEDS_WEIGHTS | HL_NEEDS_GALLERY));
+}
+
+static hl_status add_link(chain *self, size_t number, const chain_step *step, hl_error *error) {
+    link *of = &self->links[number];
+    size_t *from = arena_array(&self->memory, step->from_count + 1, sizeof *from);
+    of->below = arena_array(&self->memory, number + 1, sizeof *of->below);
+    if (!from || !of->below) return hl_no_memory(error, "the chain of extractors");
+    registry_table(step->plugin, &of->api, sizeof of->api);
+    of->step = *step;
+    of->step.from = from;
+    of->light = !(of->api.needs & (HL_NEEDS_WEIGHTS | HL_NEEDS_GALLERY));
+    for (uint32_t kind = 0; kind < KINDS; ++kind) of->nearest[kind] = (nearest_step){CHAIN_NONE, SIZE_MAX};
+    for (size_t i = 0; i < step->from_count; ++i) {
+        from[i] = step->from[i];
+        look_through(self, of, from[i]);
     }
     return HL_OK;
+}
+
+hl_status chain_open(const chain_step *steps, size_t count, size_t properties, chain **out, hl_error *error) {
+    chain *self = *out = calloc(1, sizeof *self);
+    if (!self) return hl_no_memory(error, "the chain of extractors");
+    self->links = arena_array(&self->memory, count + 1, sizeof *self->links);
+    self->properties = properties;
+    hl_status status = self->links ? HL_OK : hl_no_memory(error, "the chain of extractors");
+    for (; self->count < count && status == HL_OK; ++self->count) {
+        status = add_link(self, self->count, &steps[self->count], error);
+    }
+    if (status == HL_OK) return HL_OK;
+    chain_close(self);
+    *out = NULL;
+    return status;
 }
 
 void chain_close(chain *self) {
     if (!self) return;
     for (size_t i = 0; i < self->count; ++i) findings_close(self->links[i].found);
-    free(self->links);
+    arena_free(&self->memory);
     free(self);
 }
 
@@ -54,7 +93,9 @@ bool chain_is_light(const chain *self, size_t step) {
 }
 
 void chain_want(chain *self, size_t step) {
-    for (; step != CHAIN_NONE; step = self->links[step].step.from) self->links[step].wanted = true;
+    link *of = &self->links[step];
+    of->wanted = true;
+    for (size_t i = 0; i < step; ++i) self->links[i].wanted = self->links[i].wanted || of->below[i];
 }
 
 /* ---- running ---- */
@@ -107,12 +148,27 @@ static hl_status ask_step(chain *self, link *of, const hl_ask *ask, hl_error *er
     return status;
 }
 
+/* What it builds on, and by which names it may ask for it; empty: nothing. */
+static hl_status sum_before(const chain *self, const link *of, char out[CHECKSUM_ROOM], hl_error *error) {
+    out[0] = '\0';
+    if (of->step.from_count == 0) return HL_OK;
+    checksum *sum = checksum_begin();
+    if (!sum) return hl_no_memory(error, "what an extractor builds on");
+    for (size_t i = 0; i < of->step.from_count; ++i) {
+        const link *other = &self->links[of->step.from[i]];
+        const char *name = other->step.name ? other->step.name : "";
+        checksum_add(sum, name, strlen(name) + 1);
+        checksum_add(sum, other->digest, strlen(other->digest) + 1);
+    }
+    checksum_end(sum, out);
+    return HL_OK;
+}
+
 static hl_status run_step(chain *self, link *of, const hl_ask *ask, hl_error *error) {
     const chain_step *step = &of->step;
-    const char *before = step->from == CHAIN_NONE ? "" : self->links[step->from].digest;
-    char key[CHAIN_KEY_ROOM] = "";
-    hl_status status = HL_OK;
-    if (!of->light) status = chain_key_make(step, &of->api, before, ask, key, error);
+    char before[CHECKSUM_ROOM], key[CHAIN_KEY_ROOM] = "";
+    hl_status status = sum_before(self, of, before, error);
+    if (status == HL_OK && !of->light) status = chain_key_make(step, &of->api, before, ask, key, error);
     if (status == HL_OK) recall(of, key, ask);
     if (of->found) key[0] = '\0'; /* it is kept already */
     if (status == HL_OK && !of->found) status = ask_step(self, of, ask, error);
@@ -158,43 +214,65 @@ static bool is_called(const link *of, const char *name) {
     return of->step.name && strcmp(of->step.name, name) == 0;
 }
 
-/* By name; NULL stands for what the step that runs builds on, else for the one that answers for properties.
- * A step that runs sees what it builds on, near and far, and nothing else: its findings are kept by that. */
-static const findings *find_step(const chain *self, const char *name) {
-    size_t first = self->running ? self->running->step.from : self->properties;
-    if (!name) return chain_at(self, first);
-    if (self->running) {
-        while (first != CHAIN_NONE && !is_called(&self->links[first], name))
-            first = self->links[first].step.from;
-        return chain_at(self, first);
-    }
-    for (size_t i = 0; i < self->count; ++i) {
-        if (is_called(&self->links[i], name)) return self->links[i].found;
+/* A step that runs sees what it builds on, near and far, and nothing else: its findings are kept by that. */
+static const findings *find_named(const chain *self, const char *name) {
+    const link *running = self->running;
+    size_t count = running ? (size_t)(running - self->links) : self->count;
+    for (size_t i = 0; i < count; ++i) {
+        bool seen = !running || running->below[i];
+        if (seen && is_called(&self->links[i], name)) return self->links[i].found;
     }
     return NULL;
 }
 
+/* By name; NULL: whichever gives findings of this kind, as hl_ask says. */
+static const findings *find_step(const chain *self, const char *name, uint32_t kind) {
+    if (name) return find_named(self, name);
+    if (self->running) return chain_at(self, self->running->nearest[kind].step);
+    if (self->properties == CHAIN_NONE) return NULL;
+    const link *answering = &self->links[self->properties];
+    return answering->api.step == kind ? answering->found : chain_at(self, answering->nearest[kind].step);
+}
+
 static const hl_description *description(void *user, const char *step, size_t index) {
-    const findings *found = find_step(user, step);
+    const findings *found = find_step(user, step, HL_STEP_DESCRIPTIONS);
     return found ? findings_description(found, index) : NULL;
 }
 
 static const hl_label *label(void *user, const char *step, size_t index) {
-    const findings *found = find_step(user, step);
+    const findings *found = find_step(user, step, HL_STEP_LABELS);
     return found ? findings_label(found, index) : NULL;
+}
+
+static const hl_verdict *verdict(void *user, const char *step, size_t index) {
+    const findings *found = find_step(user, step, HL_STEP_VERDICTS);
+    return found ? findings_verdict(found, index) : NULL;
+}
+
+/* Only the last step of a chain, which `properties` alone names, has no name. */
+static const char *source(void *user, size_t index) {
+    const chain *self = user;
+    const link *running = self->running;
+    if (!running) return index < self->count ? self->links[index].step.name : NULL;
+    return index < running->step.from_count ? self->links[running->step.from[index]].step.name : NULL;
 }
 
 static hl_status property(void *user, const char *name, const hl_selection **selection, hl_error *error) {
     const chain *self = user;
     if (!self->running) return chain_property(self, name, selection, error);
-    const findings *from = find_step(self, NULL);
+    const findings *from = find_step(self, NULL, HL_STEP_LABELS);
     if (from) return findings_property(from, name, selection, error);
     return hl_fail(error, HL_USAGE, "asks which heads carry \"%.200s\" and builds on no step of labels",
                    name);
 }
 
 asker_findings chain_findings(chain *self) {
-    return (asker_findings){.user = self, .description = description, .label = label, .property = property};
+    return (asker_findings){.user = self,
+                            .description = description,
+                            .label = label,
+                            .verdict = verdict,
+                            .source = source,
+                            .property = property};
 }
 
 hl_status chain_property(const chain *self, const char *name, const hl_selection **out, hl_error *error) {

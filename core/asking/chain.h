@@ -1,4 +1,4 @@
-/* The chain of extractors: steps by name, each of which may build on an earlier one, run once when somebody
+/* The chain of extractors: steps by name, each of which may build on earlier ones, run once when somebody
  * needs its answer. Knows steps and what they need, not what they look for. */
 #ifndef CHAIN_H
 #define CHAIN_H
@@ -11,7 +11,8 @@ typedef struct chain_step {
     const char *name; /* NULL: one that only `properties` asks for */
     const hl_plugin *plugin;
     const option_values *values; /* bound to the model as far as may be when it is run */
-    size_t from;                 /* the earlier step that it builds on; CHAIN_NONE: none */
+    const size_t *from;          /* the earlier steps that it builds on, each once */
+    size_t from_count;
 } chain_step;
 
 #define CHAIN_NONE SIZE_MAX

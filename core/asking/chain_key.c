@@ -128,6 +128,6 @@ hl_status chain_key_make(const chain_step *step, const hl_extractor_api *api, co
     if (status == HL_OK && (api->needs & HL_NEEDS_GALLERY)) status = add_gallery(&self, error);
     add_backend(&self);
     checksum_end(self.sum, sum);
-    if (status == HL_OK && !self.none) snprintf(out, CHAIN_KEY_ROOM, "findings 4 %s", sum);
+    if (status == HL_OK && !self.none) snprintf(out, CHAIN_KEY_ROOM, "findings 5 %s", sum);
     return status;
 }

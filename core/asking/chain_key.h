@@ -1,5 +1,5 @@
 /* What a step's findings depend on, besides the model: backend, plugin (its version and its file), options,
- * the content of files that these name, the gallery where it is needed, and what the step that it builds on
+ * the content of files that these name, the gallery where it is needed, and what the steps that it builds on
  * found. As a checksum, so that findings can be kept on disk. */
 #ifndef CHAIN_KEY_H
 #define CHAIN_KEY_H

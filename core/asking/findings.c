@@ -1,6 +1,7 @@
 /* See findings.h. */
 #include "core/asking/findings_inside.h"
 
+#include "core/asking/nearest.h"
 #include "core/io/call.h"
 #include "core/registry/guard.h"
 #include "core/registry/registry.h"
@@ -35,8 +36,7 @@ static hl_status check_step(const findings *self, uint32_t step, const char *wha
                    self->plugin->name, what);
 }
 
-/* The component that a finding is about. */
-static hl_status find_head(const findings *self, const char *name, uint32_t *out, hl_error *error) {
+hl_status findings_find_head(const findings *self, const char *name, uint32_t *out, hl_error *error) {
     for (*out = 0; name && *out < self->model->component_count; ++*out) {
         const hl_component *component = hl_component_at(self->model, *out);
         if (component->kind == HL_HEAD && strcmp(component->name, name) == 0) return HL_OK;
@@ -56,7 +56,7 @@ static uint32_t next_rank(const findings *self, const char *head) {
 static hl_status check_description(const findings *self, const hl_description *given, hl_error *error) {
     uint32_t component;
     hl_status status = check_step(self, HL_STEP_DESCRIPTIONS, "a description", error);
-    if (status == HL_OK) status = find_head(self, given->head, &component, error);
+    if (status == HL_OK) status = findings_find_head(self, given->head, &component, error);
     if (status != HL_OK) return status;
     const char *plugin = self->plugin->name;
     if (!given->text && !given->direction) {
@@ -85,8 +85,8 @@ static hl_status keep_direction(findings *self, const float **direction, hl_erro
     return HL_OK;
 }
 
-static hl_status describe(hl_finding *sink, const hl_description *given, hl_error *error) {
-    findings *self = (findings *)sink;
+static hl_status describe(hl_finding *finding, const hl_description *given, hl_error *error) {
+    findings *self = (findings *)finding;
     hl_description taken;
     hl_status status = call_take(&taken, sizeof taken, given, "hl_description", error);
     if (status == HL_OK) status = check_description(self, &taken, error);
@@ -106,7 +106,7 @@ static hl_status describe(hl_finding *sink, const hl_description *given, hl_erro
 static hl_status check_label(const findings *self, const hl_label *given, uint32_t *component,
                              hl_error *error) {
     hl_status status = check_step(self, HL_STEP_LABELS, "a label", error);
-    if (status == HL_OK) status = find_head(self, given->head, component, error);
+    if (status == HL_OK) status = findings_find_head(self, given->head, component, error);
     if (status != HL_OK) return status;
     if (!given->property || !*given->property) {
         return hl_fail(error, HL_FAILED, "extractor/%s gives %s a property without a name",
@@ -117,8 +117,8 @@ static hl_status check_label(const findings *self, const hl_label *given, uint32
                    self->plugin->name, given->head, given->property, given->weight);
 }
 
-static hl_status label(hl_finding *sink, const hl_label *given, hl_error *error) {
-    findings *self = (findings *)sink;
+static hl_status label(hl_finding *finding, const hl_label *given, hl_error *error) {
+    findings *self = (findings *)finding;
     uint32_t component;
     hl_label taken;
     hl_status status = call_take(&taken, sizeof taken, given, "hl_label", error);
@@ -137,8 +137,8 @@ static hl_status label(hl_finding *sink, const hl_label *given, hl_error *error)
     return HL_OK;
 }
 
-static hl_status alias(hl_finding *sink, const char *text, const char *property, hl_error *error) {
-    findings *self = (findings *)sink;
+static hl_status alias(hl_finding *finding, const char *text, const char *property, hl_error *error) {
+    findings *self = (findings *)finding;
     hl_status status = check_step(self, HL_STEP_LABELS, "a spelling of a property", error);
     if (status != HL_OK) return status;
     if (!text || !property) {
@@ -165,20 +165,41 @@ static bool has_layer(const hl_model_info *model, int32_t layer) {
     return found;
 }
 
-static hl_status judge(hl_finding *sink, const hl_verdict *given, hl_error *error) {
-    findings *self = (findings *)sink;
-    hl_verdict taken;
-    hl_status status = call_take(&taken, sizeof taken, given, "hl_verdict", error);
-    if (status == HL_OK) status = check_step(self, HL_STEP_VERDICTS, "a verdict", error);
+/* A verdict on a head may name its layer, and no other. */
+static bool fits_head(const findings *self, const hl_verdict *given, uint32_t component) {
+    return given->layer == -1 || given->layer == hl_component_at(self->model, component)->layer;
+}
+
+static hl_status check_verdict(const findings *self, const hl_verdict *given, hl_error *error) {
+    uint32_t component = 0;
+    hl_status status = check_step(self, HL_STEP_VERDICTS, "a verdict", error);
+    if (status == HL_OK && given->head) status = findings_find_head(self, given->head, &component, error);
     if (status != HL_OK) return status;
-    bool whole = taken.score && *taken.score && has_layer(self->model, taken.layer);
-    if (!whole || !isfinite(taken.value) || !isfinite(taken.low) || !isfinite(taken.high)) {
+    const char *plugin = self->plugin->name;
+    bool whole = given->score && *given->score && has_layer(self->model, given->layer);
+    if (!whole || !isfinite(given->value) || !isfinite(given->low) || !isfinite(given->high)) {
         return hl_fail(
             error, HL_FAILED,
             "extractor/%s hands over a verdict without a name, a layer of the model or finite numbers",
-            self->plugin->name);
+            plugin);
     }
-    status = keep(self, &taken.score, error);
+    if (!given->head && given->rank > 0) {
+        return hl_fail(error, HL_FAILED,
+                       "extractor/%s hands over a verdict \"%s\" on rank %u of no head: name the head",
+                       plugin, given->score, given->rank);
+    }
+    if (!given->head || fits_head(self, given, component)) return HL_OK;
+    return hl_fail(error, HL_FAILED, "extractor/%s hands over a verdict on %s with layer %d", plugin,
+                   given->head, given->layer);
+}
+
+static hl_status judge(hl_finding *finding, const hl_verdict *given, hl_error *error) {
+    findings *self = (findings *)finding;
+    hl_verdict taken;
+    hl_status status = call_take(&taken, sizeof taken, given, "hl_verdict", error);
+    if (status == HL_OK) status = check_verdict(self, &taken, error);
+    if (status == HL_OK) status = keep(self, &taken.score, error);
+    if (status == HL_OK) status = keep(self, &taken.head, error);
     if (status != HL_OK) return status;
     hl_verdict *added = grow((void **)&self->verdicts, self->verdict_count, sizeof *self->verdicts);
     if (!added) return no_memory(error);
@@ -194,16 +215,19 @@ hl_status findings_open(const hl_plugin *extractor, const hl_model_info *model, 
                         hl_error *error) {
     findings *self = *out = calloc(1, sizeof *self);
     if (!self) return no_memory(error);
-    self->sink = (hl_finding){
-        .size = sizeof self->sink, .describe = describe, .label = label, .alias = alias, .judge = judge};
+    self->functions = (hl_finding){
+        .size = sizeof self->functions, .describe = describe, .label = label, .alias = alias, .judge = judge};
     self->plugin = extractor;
     self->model = model;
     registry_table(extractor, &self->api, sizeof self->api);
-    return self->api.step == HL_STEP_LABELS ? properties_open(model, &self->properties, error) : HL_OK;
+    hl_status status = told_open(self, error);
+    if (status != HL_OK || self->api.step != HL_STEP_LABELS) return status;
+    return properties_open(model, &self->properties, error);
 }
 
 hl_status findings_settle(hl_status status, findings **out, hl_error *error) {
     if (status == HL_OK && (*out)->properties) status = properties_finish((*out)->properties, error);
+    if (status == HL_OK) status = told_check(*out, error);
     if (status == HL_OK) return HL_OK;
     findings_close(*out);
     *out = NULL;
@@ -216,7 +240,10 @@ hl_status findings_ask(const hl_plugin *extractor, const hl_ask *ask, const hl_v
     if (status == HL_OK && !(*out)->api.run) {
         status = hl_fail(error, HL_USAGE, "extractor/%s lacks the function `run`", extractor->name);
     } else if (status == HL_OK) {
-        status = GUARD(extractor, error, (*out)->api.run(ask, values, &(*out)->sink, error));
+        if ((*out)->api.needs & HL_NEEDS_GALLERY) {
+            tree_set_facts((*out)->told, nearest_facts, (void *)(uintptr_t)ask->gallery);
+        }
+        status = GUARD(extractor, error, (*out)->api.run(ask, values, &(*out)->functions, error));
     }
     return findings_settle(status, out, error);
 }
@@ -225,6 +252,7 @@ void findings_close(findings *self) {
     if (!self) return;
     properties_close(self->properties);
     cut_texts_free(&self->cut);
+    tree_close(self->told);
     free(self->descriptions);
     free(self->labels);
     free(self->spellings);
@@ -241,6 +269,10 @@ const hl_description *findings_description(const findings *self, size_t index) {
 
 const hl_label *findings_label(const findings *self, size_t index) {
     return index < self->label_count ? &self->labels[index] : NULL;
+}
+
+const hl_verdict *findings_verdict(const findings *self, size_t index) {
+    return index < self->verdict_count ? &self->verdicts[index] : NULL;
 }
 
 void findings_take_cut(findings *self, cut_texts *cut) {
@@ -282,24 +314,41 @@ static void write_head(const findings *self, size_t first, hl_item *list) {
     for (size_t i = first; i < self->description_count; ++i) {
         if (strcmp(self->descriptions[i].head, head) == 0) write_text(texts, &self->descriptions[i]);
     }
+    told_add(self, head, item);
 }
 
-static void write_label(const hl_label *of, hl_item *list) {
+static bool is_first_of_head(const findings *self, size_t label) {
+    size_t first = 0;
+    while (strcmp(self->labels[first].head, self->labels[label].head) != 0) ++first;
+    return first == label;
+}
+
+static void write_label(const findings *self, size_t index, hl_item *list) {
+    const hl_label *of = &self->labels[index];
     hl_item *item = item_map(list, NULL);
     item_text(item, "head", of->head);
     item_text(item, "property", of->property);
     item_double(item, "weight", of->weight);
     if (of->evidence) item_text(item, "evidence", of->evidence);
+    if (is_first_of_head(self, index)) told_add(self, of->head, item);
+}
+
+/* What it is a verdict on. */
+static void write_subject(const hl_verdict *of, hl_item *item) {
+    if (of->head) {
+        item_text(item, "head", of->head);
+        if (of->rank > 0) item_whole(item, "rank", of->rank);
+    } else if (of->layer < 0) {
+        item_text(item, "layer", "all");
+    } else {
+        item_whole(item, "layer", of->layer);
+    }
 }
 
 static void write_verdict(const hl_verdict *of, hl_item *list) {
     hl_item *item = item_map(list, NULL);
     item_text(item, "score", of->score);
-    if (of->layer < 0) {
-        item_text(item, "layer", "all");
-    } else {
-        item_whole(item, "layer", of->layer);
-    }
+    write_subject(of, item);
     item_double(item, "value", of->value);
     if (of->low > of->high) return;
     item_double(item, "low", of->low);
@@ -310,6 +359,7 @@ void findings_write(const findings *self, hl_item *list) {
     for (size_t i = 0; i < self->description_count; ++i) {
         if (self->descriptions[i].rank == 1) write_head(self, i, list);
     }
-    for (size_t i = 0; i < self->label_count; ++i) write_label(&self->labels[i], list);
+    for (size_t i = 0; i < self->label_count; ++i) write_label(self, i, list);
     for (size_t i = 0; i < self->verdict_count; ++i) write_verdict(&self->verdicts[i], list);
+    told_write(self, list);
 }

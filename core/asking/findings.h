@@ -17,6 +17,7 @@ void findings_close(findings *self); /* accepts NULL */
 /* NULL past the end. */
 const hl_description *findings_description(const findings *self, size_t index);
 const hl_label *findings_label(const findings *self, size_t index);
+const hl_verdict *findings_verdict(const findings *self, size_t index);
 
 /* The texts that were encoded for it and cut: whoever asks it notes them, and gives them here, emptied. */
 void findings_take_cut(findings *self, cut_texts *cut);
@@ -28,7 +29,9 @@ hl_status findings_property(const findings *self, const char *name, const hl_sel
 hl_status findings_describe_heads(const findings *self, hl_item *heads, hl_error *error);
 
 /* The step's "results": {"head", "texts": [{"text", "variance", "total"}]}, {"head", "property", "weight",
- * "evidence"}, {"score", "layer", "value", "low", "high"}. */
+ * "evidence"}, {"score", "layer" or "head" and "rank", "value", "low", "high"}; each head's further facts in
+ * its first map, or in one of its own behind all findings; then items with a schema. The list's tree has said
+ * by then which texts are cut. */
 void findings_write(const findings *self, hl_item *list);
 
 /* All of it as bytes, for the cache and to tell findings apart; *bytes is to be freed. */

@@ -1,6 +1,7 @@
 /* Questions about texts and the model itself. */
 #include "core/asking/asker_inside.h"
 
+#include "core/registry/guard.h"
 #include <pthread.h>
 #include <string.h>
 
@@ -33,19 +34,42 @@ hl_status asker_encode_texts(asker *self, const char *const *texts, size_t count
                            : status;
 }
 
+static hl_status check_component(const engine *model, uint32_t component, hl_error *error) {
+    uint32_t count = model->info->component_count;
+    if (component < count) return HL_OK;
+    return hl_fail(error, HL_USAGE, "asked about component %u of %u", component, count);
+}
+
 hl_status asker_basis(asker *self, uint32_t component, float *out, hl_error *error) {
     engine *model = self->shared->model;
-    if (component >= model->info->component_count) {
-        return hl_fail(error, HL_USAGE, "asked about component %u of %u", component,
-                       model->info->component_count);
-    }
+    hl_status status = check_component(model, component, error);
+    if (status != HL_OK) return status;
     const hl_component *row = engine_component(model, component);
     const float *basis;
-    hl_status status = asker_load(self, error);
+    status = asker_load(self, error);
     if (status == HL_OK) status = engine_basis(model, row->basis, &basis, error);
     if (status != HL_OK) return status;
     memcpy(out, basis, engine_code_width(row) * model->info->embed_dim * sizeof *out);
     return HL_OK;
+}
+
+hl_status asker_value_gram(asker *self, uint32_t component, double *out, hl_error *error) {
+    const engine *model = self->shared->model;
+    hl_status status = check_component(model, component, error);
+    if (status != HL_OK) return status;
+    const hl_component *row = engine_component(model, component);
+    if (row->kind != HL_HEAD) {
+        return hl_fail(error, HL_USAGE, "%s is no head, and so has no value map", row->name);
+    }
+    if (!model->api.value_gram) {
+        return hl_fail(
+            error, HL_USAGE,
+            "model/%s hands out no value maps (hl_model_api.value_gram), which say what %s can read",
+            model->model_plugin->name, row->name);
+    }
+    status = asker_load(self, error);
+    if (status != HL_OK) return status;
+    return GUARD(model->model_plugin, error, model->api.value_gram(model->model, component, out, error));
 }
 
 hl_status asker_product(asker *self, bool transpose_a, bool transpose_b, const size_t sizes[3],

@@ -42,40 +42,49 @@ static uint32_t step_of(const hl_plugin *plugin, bool from) {
     return from ? api.from : api.step;
 }
 
-/* An extractor that gives what the plugin builds on; NULL: there is none. */
-static const hl_plugin *find_giver(const opened_subject *opened) {
-    const hl_plugin *plugin;
-    uint32_t wanted = step_of(opened->plugin, true);
-    for (size_t i = 0; (plugin = hl_plugin_at(opened->library, i)); ++i) {
-        bool gives = plugin->kind == HL_EXTRACTOR && plugin != opened->plugin;
-        if (gives && step_of(plugin, false) == wanted && step_of(plugin, true) == HL_STEP_NONE) return plugin;
+/* An extractor that gives what a plugin builds on: best one that builds on nothing itself, else one that can
+ * be given that too. NULL: there is none. */
+static const hl_plugin *find_giver(const opened_subject *opened, uint32_t wanted, int depth) {
+    const hl_plugin *plugin, *found = NULL;
+    for (size_t i = 0; depth > 0 && (plugin = hl_plugin_at(opened->library, i)); ++i) {
+        if (plugin->kind != HL_EXTRACTOR || plugin == opened->plugin) continue;
+        if (step_of(plugin, false) != wanted) continue;
+        uint32_t from = step_of(plugin, true);
+        if (from == HL_STEP_NONE) return plugin;
+        if (!found && find_giver(opened, from, depth - 1)) found = plugin;
     }
-    return NULL;
+    return found;
 }
 
 static void write_entry(FILE *out, const char *key, const char *name, const char *options) {
     fprintf(out, "%s: %s%s%s", key, name, *options ? ", " : "", options);
 }
 
-static hl_status write_chain(FILE *out, const subject *self, const opened_subject *opened,
-                             const char *options, hl_error *error) {
-    const hl_plugin *giver = NULL;
-    fputs("extractors:\n", out);
-    if (step_of(opened->plugin, true) != HL_STEP_NONE) {
-        char *others;
-        giver = find_giver(opened);
+/* A step, and before it those that it builds on, each named after the next. */
+static hl_status write_step(FILE *out, const subject *self, const opened_subject *opened,
+                            const hl_plugin *plugin, const char *name, hl_error *error) {
+    enum { DEEPEST = HL_STEP_VERDICTS + 1 };
+    char before[64] = "", *options;
+    uint32_t from = step_of(plugin, true);
+    hl_status status = HL_OK;
+    if (from != HL_STEP_NONE) {
+        const hl_plugin *giver = find_giver(opened, from, DEEPEST);
         if (!giver) return hl_fail(error, HL_UNAVAILABLE, "no extractor gives what it builds on");
-        hl_status status = subject_options(self, giver, &others, error);
-        if (status != HL_OK) return status;
-        fputs("  - {name: given, ", out);
-        write_entry(out, "plugin", giver->name, others);
-        fputs("}\n", out);
-        free(others);
+        snprintf(before, sizeof before, "%s-from", name);
+        status = write_step(out, self, opened, giver, before, error);
     }
-    fputs("  - {name: checked, ", out);
-    write_entry(out, "plugin", self->name, options);
-    fprintf(out, "%s}\n", giver ? ", from: given" : "");
+    if (status == HL_OK) status = subject_options(self, plugin, &options, error);
+    if (status != HL_OK) return status;
+    fprintf(out, "  - {name: %s, ", name);
+    write_entry(out, "plugin", plugin->name, options);
+    fprintf(out, "%s%s}\n", *before ? ", from: " : "", before);
+    free(options);
     return HL_OK;
+}
+
+static hl_status write_chain(FILE *out, const subject *self, const opened_subject *opened, hl_error *error) {
+    fputs("extractors:\n", out);
+    return write_step(out, self, opened, opened->plugin, "checked", error);
 }
 
 static bool asks_for_properties(const hl_plugin *plugin) {
@@ -123,7 +132,7 @@ static hl_status write_sections(FILE *out, const subject *self, const opened_sub
             self->model);
     write_reports(out, self, opened->plugin, options);
     write_analyses(out, self, opened->plugin, options);
-    return opened->plugin->kind == HL_EXTRACTOR ? write_chain(out, self, opened, options, error) : HL_OK;
+    return opened->plugin->kind == HL_EXTRACTOR ? write_chain(out, self, opened, error) : HL_OK;
 }
 
 static hl_status write_experiment(const subject *self, trial *made, hl_error *error) {

@@ -268,7 +268,10 @@ hl_status experiment_open(const registry *plugins, const experiment_source *sour
 void experiment_close(experiment *plan) {
     if (!plan) return;
     for (size_t i = 0; i < plan->analysis_count; ++i) options_free(plan->analyses[i].values);
-    for (size_t i = 0; i < plan->extractor_count; ++i) options_free(plan->extractors[i].values);
+    for (size_t i = 0; i < plan->extractor_count; ++i) {
+        options_free(plan->extractors[i].values);
+        free(plan->extractors[i].from);
+    }
     for (size_t i = 0; i < plan->report_count; ++i) options_free(plan->reports[i].values);
     for (size_t i = 0; i < plan->skipped_count; ++i) {
         free(plan->skipped[i].name);

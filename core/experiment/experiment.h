@@ -14,7 +14,8 @@ typedef struct experiment_step {
     const yaml_node *place; /* the mapping that says so */
     const char *title;      /* of an analysis, for people; NULL: none */
     const char *name;       /* of an extractor's step; NULL: one that only `properties` asks for */
-    const struct experiment_step *from; /* the earlier step that an extractor builds on; NULL: none */
+    const struct experiment_step **from; /* the earlier steps that an extractor builds on */
+    size_t from_count;
 } experiment_step;
 
 /* An image that was left out. */

@@ -1,5 +1,5 @@
-/* The chain of extractors as an experiment names it: a list of steps, each of which may build on an earlier
- * one, and which of them answers for properties. */
+/* The chain of extractors as an experiment names it: a list of steps, each of which may build on earlier
+ * ones, and which of them answers for properties. */
 #include "core/experiment/section.h"
 
 #include "core/registry/suggest.h"
@@ -10,13 +10,13 @@
 static const hl_option step_options[] = {
     {.name = "plugin", .type = HL_STRING, .help = "the extractor plugin"},
     {.name = "name", .type = HL_STRING, .help = "what `from` and `properties` call the step"},
-    {.name = "from", .type = HL_STRING, .fallback = "~", .help = "the step that it builds on"},
+    {.name = "from", .type = HL_STRINGS, .fallback = "~", .help = "the step, or steps, that it builds on"},
 };
 static const hl_plugin step_section = SECTION("extractor", step_options);
 
 static const hl_option properties_options[] = {
     {.name = "extractor", .type = HL_STRING, .help = "the extractor plugin"},
-    {.name = "from", .type = HL_STRING, .fallback = "~", .help = "the step that it builds on"},
+    {.name = "from", .type = HL_STRINGS, .fallback = "~", .help = "the step, or steps, that it builds on"},
 };
 static const hl_plugin properties_section = SECTION("properties", properties_options);
 
@@ -52,6 +52,40 @@ static hl_status find_step(const experiment *plan, const yaml_node *name, const 
                            : "; no extractor is named before it: add extractors: [{name: NAME, ...}]");
 }
 
+/* How many steps it may build on. */
+static size_t most_of(const hl_extractor_api *api) {
+    return api->from_most > 0 ? api->from_most : 1;
+}
+
+static bool builds_on(const experiment_step *step, const experiment_step *other) {
+    size_t i = 0;
+    while (i < step->from_count && step->from[i] != other) ++i;
+    return i < step->from_count;
+}
+
+/* One more step to build on, of the right kind. */
+static hl_status connect_to(const experiment *plan, experiment_step *step, const yaml_node *name,
+                            hl_error *error) {
+    const experiment_step *other;
+    const char *plugin = step->plugin->name;
+    hl_status status = find_step(plan, name, &other, error);
+    if (status != HL_OK) return status;
+    uint32_t wanted = api_of(step).from, found = api_of(other).step;
+    if (wanted == HL_STEP_NONE) {
+        return yaml_fail(name, error, "%s builds on no other step: take `from` away", plugin);
+    }
+    if (found != wanted) {
+        return yaml_fail(name, error, "%s builds on %s, and the step \"%s\" gives %s", plugin,
+                         finding_of(wanted), other->name, finding_of(found));
+    }
+    if (builds_on(step, other)) {
+        return yaml_fail(name, error, "%s builds on the step \"%s\" already: name it once", plugin,
+                         other->name);
+    }
+    step->from[step->from_count++] = other;
+    return HL_OK;
+}
+
 /* Whether the step gets what it builds on. */
 static hl_status connect(const experiment *plan, experiment_step *step, hl_error *error) {
     const yaml_node *from = yaml_get(step->place, "from");
@@ -62,15 +96,16 @@ static hl_status connect(const experiment *plan, experiment_step *step, hl_error
         return yaml_fail(step->place, error, "%s builds on %s of an earlier step: add from: NAME", plugin,
                          finding_of(api.from));
     }
-    hl_status status = find_step(plan, from, &step->from, error);
-    if (status != HL_OK) return status;
-    if (api.from == HL_STEP_NONE) {
-        return yaml_fail(from, error, "%s builds on no other step: take `from` away", plugin);
+    const yaml_node *const *names = from->type == YAML_LIST ? (const yaml_node *const *)from->items : &from;
+    size_t count = from->type == YAML_LIST ? from->count : 1, most = most_of(&api);
+    if (api.from != HL_STEP_NONE && count > most) {
+        return yaml_fail(names[most], error, "%s builds on %zu step%s at most, and `from` names %zu", plugin,
+                         most, most == 1 ? "" : "s", count);
     }
-    uint32_t found = api_of(step->from).step;
-    if (found == api.from) return HL_OK;
-    return yaml_fail(from, error, "%s builds on %s, and the step \"%s\" gives %s", plugin,
-                     finding_of(api.from), step->from->name, finding_of(found));
+    step->from = calloc(count, sizeof *step->from);
+    hl_status status = step->from ? HL_OK : hl_no_memory(error, "an experiment");
+    for (size_t i = 0; i < count && status == HL_OK; ++i) status = connect_to(plan, step, names[i], error);
+    return status;
 }
 
 static hl_status check_needs(const experiment *plan, const experiment_step *step, hl_error *error) {
@@ -98,6 +133,7 @@ static hl_status add_step(const registry *plugins, experiment *plan, const yaml_
     if (status == HL_OK) status = check_needs(plan, step, error);
     if (status != HL_OK) {
         options_free(step->values);
+        free(step->from);
         return status;
     }
     step->name = name ? name->text : NULL;

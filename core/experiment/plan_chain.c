@@ -38,17 +38,35 @@ static void want(const experiment *plan, chain *made) {
     if (chain_is_light(made, answering) || asks_for_properties(plan)) chain_want(made, answering);
 }
 
+/* Numbers of the steps that each step builds on, one after the other. */
+static size_t *number_sources(const experiment *plan) {
+    size_t count = 0, used = 0;
+    for (size_t i = 0; i < plan->extractor_count; ++i) count += plan->extractors[i].from_count;
+    size_t *numbers = calloc(count + 1, sizeof *numbers);
+    for (size_t i = 0; i < plan->extractor_count && numbers; ++i) {
+        const experiment_step *step = &plan->extractors[i];
+        for (size_t k = 0; k < step->from_count; ++k) numbers[used++] = number_of(plan, step->from[k]);
+    }
+    return numbers;
+}
+
 hl_status plan_chain(const experiment *plan, chain **out, hl_error *error) {
     *out = NULL;
+    size_t *sources = number_sources(plan);
     chain_step *steps = calloc(plan->extractor_count + 1, sizeof *steps);
-    if (!steps) return hl_no_memory(error, "the chain of extractors");
-    for (size_t i = 0; i < plan->extractor_count; ++i) {
+    hl_status status = sources && steps ? HL_OK : hl_no_memory(error, "the chain of extractors");
+    const size_t *from = sources;
+    for (size_t i = 0; i < plan->extractor_count && status == HL_OK; ++i) {
         const experiment_step *step = &plan->extractors[i];
-        steps[i] = (chain_step){step->name, step->plugin, step->values, number_of(plan, step->from)};
+        steps[i] = (chain_step){step->name, step->plugin, step->values, from, step->from_count};
+        from += step->from_count;
     }
-    hl_status status = chain_open(steps, plan->extractor_count, plan_chain_properties(plan), out, error);
+    if (status == HL_OK) {
+        status = chain_open(steps, plan->extractor_count, plan_chain_properties(plan), out, error);
+    }
     if (status == HL_OK) want(plan, *out);
     free(steps);
+    free(sources);
     return status;
 }
 
@@ -59,13 +77,21 @@ static const char *name_of(const experiment_step *step) {
     return step->name ? step->name : step->plugin->name;
 }
 
+/* A text; of several, a list. */
+static void describe_sources(const experiment_step *step, hl_item *item) {
+    if (step->from_count == 1) item_text(item, "from", step->from[0]->name);
+    if (step->from_count < 2) return;
+    hl_item *list = item_list(item, "from", HL_LIST);
+    for (size_t i = 0; i < step->from_count; ++i) item_text(list, NULL, step->from[i]->name);
+}
+
 static hl_status describe_step(const experiment_step *step, const findings *found, hl_item *list,
                                hl_error *error) {
     hl_item *item = item_map(list, NULL);
     item_text(item, "name", name_of(step));
     item_text(item, "plugin", step->plugin->name);
     item_text(item, "summary", step->plugin->summary);
-    if (step->from) item_text(item, "from", step->from->name);
+    describe_sources(step, item);
     hl_status status = describe_options(step->values, item, error);
     if (status == HL_OK) findings_write(found, item_list(item, "results", HL_LIST));
     return status;

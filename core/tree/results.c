@@ -82,9 +82,14 @@ static void complete(hl_item *item, const hl_node *root) {
     if (!said && shows_cut_text(root, node)) item_truth(item, "truncated", true);
 }
 
-hl_status sink_finish(sink *self, tree *results, hl_error *error) {
-    for (hl_item *item = item_first(self->list); item; item = item_next(item)) {
-        complete(item, tree_node(results));
+void results_complete(hl_item *list) {
+    const hl_node *root = list ? tree_node(tree_owner(item_node(list))) : NULL;
+    for (hl_item *item = item_first(list); item; item = item_next(item)) {
+        if (hl_get(item_node(item), "schema")) complete(item, root);
     }
+}
+
+hl_status sink_finish(sink *self, tree *results, hl_error *error) {
+    results_complete(self->list);
     return tree_check(results, error);
 }

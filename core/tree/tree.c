@@ -443,8 +443,8 @@ void tree_close(tree *self) {
     free(self);
 }
 
-tree *tree_owner(const hl_node *root) {
-    return ((const hl_item *)(const void *)root)->owner;
+tree *tree_owner(const hl_node *node) {
+    return ((const hl_item *)(const void *)node)->owner;
 }
 
 const hl_node *tree_node(const tree *self) {

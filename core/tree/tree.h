@@ -18,7 +18,7 @@ void tree_close(tree *self); /* accepts NULL */
 
 hl_item *tree_root(tree *self);             /* NULL when the root is neither a map nor a list */
 const hl_node *tree_node(const tree *self); /* the root */
-tree *tree_owner(const hl_node *root);      /* whose it is, of a root that is a map or a list */
+tree *tree_owner(const hl_node *node);      /* whose it is, of a map or a list */
 
 /* Whether all went well: memory, names, numbers, the numbers of its grids, the rows of its tables. */
 hl_status tree_check(tree *self, hl_error *error);

@@ -139,18 +139,30 @@ static const hl_node *show(page *self, const hl_node *item) {
     return end;
 }
 
+/* The steps that it builds on: a text, or a list of them. */
+static void sources(page *self, const hl_node *from, bool begins) {
+    html *out = &self->html;
+    if (!from) return;
+    html_raw(out, begins ? "from " : ", from ");
+    if (from->type == HL_TEXT) html_text(out, from->text);
+    for (const hl_node *name = from->first; name; name = name->next) {
+        html_text(out, name->type == HL_TEXT ? name->text : "");
+        if (name->next) html_raw(out, ", ");
+    }
+}
+
 void page_extractor(page *self, const hl_node *step, size_t number) {
     html *out = &self->html;
     const char *plugin = hl_get_text(step, "plugin"), *name = hl_get_text(step, "name");
-    const char *summary = hl_get_text(step, "summary"), *from = hl_get_text(step, "from");
+    const char *summary = hl_get_text(step, "summary");
+    const hl_node *from = hl_get(step, "from");
     html_format(out, "<section id=\"extractor-%zu\">\n<h2><a href=\"#extractor-%zu\">", number, number);
     html_text(out, *name ? name : plugin);
     html_raw(out, "</a></h2>\n<p>");
     bool by_plugin = !*name || strcmp(name, plugin) == 0;
     if (!by_plugin) html_text(out, plugin);
-    if (*from) html_raw(out, by_plugin ? "from " : ", from ");
-    html_text(out, from);
-    if (*summary && (*from || !by_plugin)) html_raw(out, ": ");
+    sources(self, from, by_plugin);
+    if (*summary && (from || !by_plugin)) html_raw(out, ": ");
     html_text(out, summary);
     html_raw(out, "</p>\n");
     page_options(self, hl_get(step, "options"));
