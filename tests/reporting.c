@@ -82,9 +82,25 @@ static hl_status encode_picture(const hl_report *report, const hl_picture *from,
     return (encoding == HL_PNG ? picture_encode_png : picture_encode_jpeg)(&image, bytes, count, error);
 }
 
+/* A figure's file is open while the page's is. */
+static hl_status start_figure(reporting *self, const char *name, hl_file **out) {
+    assert_non_null(self->file);
+    assert_null(self->figure_file);
+    assert_string_not_equal(name, self->figure_name);
+    assert_true(strlen(name) < sizeof self->figure_name);
+    strcpy(self->figure_name, name);
+    free(self->figure);
+    self->figure_file = open_memstream(&self->figure, &self->figure_bytes);
+    assert_non_null(self->figure_file);
+    self->figures++;
+    *out = (hl_file *)self->figure_file;
+    return HL_OK;
+}
+
 static hl_status start_file(const hl_report *report, const char *name, hl_file **out, hl_error *error) {
     (void)error;
     reporting *self = owner_of(report);
+    if (strncmp(name, "figures/", 8) == 0) return start_figure(self, name, out);
     assert_string_equal(name, "report.html");
     assert_null(self->file);
     self->file = open_memstream(&self->page, &self->bytes);
@@ -97,17 +113,19 @@ static hl_status write_bytes(const hl_report *report, hl_file *file, const void 
                              hl_error *error) {
     (void)error;
     reporting *self = owner_of(report);
-    assert_ptr_equal(file, self->file);
-    assert_int_equal(fwrite(bytes, 1, count, self->file), count);
+    assert_true(file == (hl_file *)self->file || file == (hl_file *)self->figure_file);
+    assert_int_equal(fwrite(bytes, 1, count, (FILE *)file), count);
     return HL_OK;
 }
 
 static hl_status finish_file(const hl_report *report, hl_file *file, hl_error *error) {
     (void)error;
     reporting *self = owner_of(report);
-    assert_ptr_equal(file, self->file);
-    assert_int_equal(fclose(self->file), 0);
-    self->file = NULL;
+    bool is_page = file == (hl_file *)self->file;
+    assert_true(is_page || file == (hl_file *)self->figure_file);
+    assert_int_equal(fclose((FILE *)file), 0);
+    if (is_page) self->file = NULL;
+    if (!is_page) self->figure_file = NULL;
     return HL_OK;
 }
 
@@ -146,7 +164,9 @@ void open_reporting(reporting *self, const hl_node *root) {
 
 void close_reporting(reporting *self) {
     if (self->file) fclose(self->file);
+    if (self->figure_file) fclose(self->figure_file);
     free(self->page);
+    free(self->figure);
     *self = (reporting){0};
 }
 

@@ -15,10 +15,13 @@ typedef struct reporting {
     hl_model_info model;
     char *page; /* what was written, with a NUL after it */
     size_t bytes;
+    char *figure; /* the last file but the page, and how it is called */
+    size_t figure_bytes, figures;
+    char figure_name[128];
     size_t images, neighbors; /* so many were asked for */
     size_t stop_after;        /* pictures; 0: it is never cancelled */
     uint32_t largest;         /* side of a picture that was encoded */
-    FILE *file;
+    FILE *file, *figure_file;
 } reporting;
 
 void open_reporting(reporting *self, const hl_node *root);

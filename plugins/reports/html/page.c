@@ -134,10 +134,15 @@ static void contents(page *self, const hl_node *analyses, const hl_node *extract
 
 /* ---- the analyses ---- */
 
-static const hl_node *show(page *self, const hl_node *of, const hl_node *item) {
+static bool is(const hl_node *item, const char *schema) {
+    return strcmp(hl_get_text(item, "schema"), schema) == 0;
+}
+
+const hl_node *page_item(page *self, const hl_node *of, const hl_node *item) {
     if (canvas_draws(&self->pictures, item)) return page_heats(self, of, item);
-    bool neighbors = strcmp(hl_get_text(item, "schema"), HL_SCHEMA_NEIGHBORS) == 0;
-    if (neighbors) return page_neighbors(self, of, item);
+    if (is(item, HL_SCHEMA_NEIGHBORS)) return page_neighbors(self, of, item);
+    if (page_draws_figure(item)) return page_figures(self, item);
+    if (is(item, HL_SCHEMA_TABLE)) return page_tables(self, item);
     const hl_node *end = item;
     while (end && page_same(end, item, "schema")) end = end->next;
     page_items(self, item, end);
@@ -159,7 +164,7 @@ static void analysis(page *self, const hl_node *of, size_t number) {
     html_raw(out, "</p>\n");
     page_options(self, hl_get(of, "options"));
     const hl_node *item = page_first(hl_get(of, "results"));
-    while (item && out->status == HL_OK) item = show(self, of, item);
+    while (item && out->status == HL_OK) item = page_item(self, of, item);
     html_raw(out, "</section>\n");
 }
 
@@ -196,6 +201,20 @@ static size_t choose_side(const page *self, const page_limits *limits) {
     return (size_t)fmin(share, (double)limits->side);
 }
 
+/* ---- figures ---- */
+
+static bool any_figure(const hl_node *list) {
+    for (const hl_node *of = page_first(list); of; of = of->next) {
+        if (page_draws_figure(of) || any_figure(hl_get(of, "results"))) return true;
+    }
+    return false;
+}
+
+static bool has_figures(const hl_node *root) {
+    return any_figure(hl_get(root, "analyses")) || any_figure(hl_get(root, "extractors")) ||
+           any_figure(hl_get(root, "comparison"));
+}
+
 /* ---- the page ---- */
 
 static void body(page *self) {
@@ -226,7 +245,8 @@ hl_status page_write(const hl_report *report, const page_limits *limits, hl_erro
     page self = {.html = {.report = report, .error = error}, .report = report, .root = report->results};
     canvas_open(&self.pictures, report, limits->side, grow);
     self.pictures.side = choose_side(&self, limits);
-    self.html.status = palette_open(&self.palette, hl_get(self.root, "properties"), error);
+    self.has_figures = has_figures(self.root);
+    self.html.status = palette_open(&self.palette, self.root, error);
     write_file(&self);
     page_forget_thumbnails(&self);
     palette_close(&self.palette);

@@ -19,6 +19,9 @@ typedef struct page {
     palette palette; /* the properties and their colours */
     void *gallery;   /* a tree of tsearch: the gallery's images that are in the page already */
     size_t gallery_count;
+    size_t figures; /* so many have been drawn */
+    bool has_figures;
+    bool has_cards; /* every head that results name has a card */
 } page;
 
 /* Writes report.html. */
@@ -43,6 +46,10 @@ void page_end_fact(page *self);
 /* Maps, from `row` up to `end`, as a table with a column for each key; their schema has none. Files go by
  * their short names; the whole path can be opened. */
 void page_rows(page *self, const hl_node *row, const hl_node *end);
+
+/* The same of numbers: to the right, and `low` and `high` beside `value`, or `X_low` and `X_high` beside X,
+ * are its interval. */
+void page_number_rows(page *self, const hl_node *row, const hl_node *end);
 
 /* Items that no other part can draw: rows of a table, or, where they hold tables and pictures, one after the
  * other. */
@@ -85,6 +92,16 @@ void page_introduction(page *self);
 /* Each shows the items from `item` on that belong together and returns the first that does not. */
 const hl_node *page_heats(page *self, const hl_node *analysis, const hl_node *item);
 const hl_node *page_neighbors(page *self, const hl_node *analysis, const hl_node *item);
+
+/* Charts and maps of heads, one after the other. */
+bool page_draws_figure(const hl_node *item);
+const hl_node *page_figures(page *self, const hl_node *item);
+
+/* Tables of numbers (HL_SCHEMA_TABLE). */
+const hl_node *page_tables(page *self, const hl_node *item);
+
+/* Items of whatever schema; `of`: whose they are. */
+const hl_node *page_item(page *self, const hl_node *of, const hl_node *item);
 
 /* The map of all heads with their properties. */
 void page_properties(page *self);

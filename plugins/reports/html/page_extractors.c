@@ -127,8 +127,11 @@ static void heads(page *self, found kind, const hl_node *item, const hl_node *en
     html_raw(out, "</div></details>\n");
 }
 
-static const hl_node *show(page *self, const hl_node *item) {
+static const hl_node *show(page *self, const hl_node *step, const hl_node *item) {
     found kind = kind_of(item);
+    if (page_draws_figure(item) || strcmp(hl_get_text(item, "schema"), HL_SCHEMA_TABLE) == 0) {
+        return page_item(self, step, item);
+    }
     const hl_node *end = item;
     while (end && kind_of(end) == kind && page_same(end, item, "schema")) end = end->next;
     if (kind == OTHER) {
@@ -168,6 +171,6 @@ void page_extractor(page *self, const hl_node *step, size_t number) {
     page_options(self, hl_get(step, "options"));
     const hl_node *item = page_first(hl_get(step, "results"));
     if (!item) html_raw(out, "<p>It found nothing.</p>\n");
-    while (item && out->status == HL_OK) item = show(self, item);
+    while (item && out->status == HL_OK) item = show(self, step, item);
     html_raw(out, "</section>\n");
 }

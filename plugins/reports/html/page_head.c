@@ -1,5 +1,6 @@
 /* The page's beginning: its styles, and what the run was: the experiment, model, backend, gallery, and
  * whatever of it was left out or done in another way than asked. */
+#include "figure_style.h"
 #include "page.h"
 #include "style.h"
 
@@ -23,6 +24,8 @@ static void property_colors(page *self, double lightness, double chroma) {
         uint8_t rgb[3];
         colormap_category(i, count, lightness, chroma, rgb);
         html_format(&self->html, ".p%zu{--color:#%02x%02x%02x}", i, rgb[0], rgb[1], rgb[2]);
+        if (self->has_figures)
+            html_format(&self->html, ".fig .k%zu{fill:#%02x%02x%02x}", i, rgb[0], rgb[1], rgb[2]);
     }
 }
 
@@ -37,6 +40,7 @@ void page_document_head(page *self) {
     html_raw(out, page_style);
     gradient(out, "heat", &self->pictures.map);
     gradient(out, "difference", &self->pictures.difference);
+    if (self->has_figures) figure_style_of_page(out);
     property_colors(self, 0.85, 0.08);
     html_raw(out, "\n@media(prefers-color-scheme:dark){");
     property_colors(self, 0.42, 0.075);
@@ -220,9 +224,39 @@ static void reports(page *self) {
     html_raw(&self->html, "</section>\n");
 }
 
+/* Variants whose weights are not there, and where they would go. */
+static void skipped_variants(page *self) {
+    const hl_node *list = hl_get(self->root, "skipped_variants");
+    if (!list || !list->count) return;
+    html_format(&self->html, "<section id=\"skipped\">\n<h2>Left out</h2>\n<p>%u variant%s not run.</p>\n",
+                list->count, list->count == 1 ? " was" : "s were");
+    page_rows(self, list->first, NULL);
+    html_raw(&self->html, "</section>\n");
+}
+
+/* What all variants found, side by side. */
+static void comparison(page *self) {
+    const hl_node *scores = page_first(hl_get(self->root, "scores"));
+    const hl_node *item = page_first(hl_get(self->root, "comparison"));
+    html *out = &self->html;
+    if (!scores && !item) return;
+    html_raw(out,
+             "<section id=\"comparison\">\n<h2>Comparison</h2>\n<p>What was found of each variant, side by "
+             "side.</p>\n");
+    while (item && out->status == HL_OK) item = page_item(self, self->root, item);
+    if (scores) {
+        html_raw(out, "<div class=\"titled\"><h4>Scores</h4>\n");
+        page_number_rows(self, scores, NULL);
+        html_raw(out, "</div>\n");
+    }
+    html_raw(out, "</section>\n");
+}
+
 void page_variants(page *self) {
     const hl_node *differences = hl_get(self->root, "variants");
     reports(self);
+    skipped_variants(self);
+    comparison(self);
     if (!differences || !differences->count) return;
     html_raw(&self->html, "<section id=\"variants\">\n<h2>Variants</h2>\n"
                           "<p>How far each variant's results lie from those of the first.</p>\n");

@@ -101,7 +101,7 @@ static void map(page *self, const hl_node *step, extent of) {
 static void legend(page *self) {
     html *out = &self->html;
     html_raw(out, "<p class=\"legend\">");
-    for (size_t i = 0; i < self->palette.count; i++) {
+    for (size_t i = 0; i < self->palette.count && self->palette.shares[i]; i++) {
         page_property(self, self->palette.names[i]);
         html_format(out, "<span> %zu</span>\n", self->palette.shares[i]);
     }

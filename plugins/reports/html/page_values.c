@@ -187,12 +187,54 @@ static void cell(page *self, const hl_node *entry) {
     }
 }
 
+/* ---- intervals ---- */
+
+enum { KEY = 80 };
+
+/* "value" with "low" and "high", "accuracy" with "accuracy_low" and "accuracy_high". */
+static const hl_node *end_of_interval(const hl_node *row, const char *key, const char *end) {
+    char name[KEY];
+    bool plain = strcmp(key, "value") == 0;
+    if (plain) return hl_get(row, end);
+    int length = snprintf(name, sizeof name, "%s_%s", key, end);
+    return length < KEY ? hl_get(row, name) : NULL;
+}
+
+static bool has_interval(const hl_node *row, const char *key) {
+    return hl_is_number(hl_get(row, key)) && hl_is_number(end_of_interval(row, key, "low")) &&
+           hl_is_number(end_of_interval(row, key, "high"));
+}
+
+/* Whether a field is the end of another one's interval. */
+static bool is_end(const hl_node *row, const char *key) {
+    char name[KEY] = "value";
+    size_t length = strlen(key);
+    if (strcmp(key, "low") == 0 || strcmp(key, "high") == 0) return has_interval(row, name);
+    size_t end = length > 4 && strcmp(key + length - 4, "_low") == 0    ? 4
+                 : length > 5 && strcmp(key + length - 5, "_high") == 0 ? 5
+                                                                        : 0;
+    if (!end || length - end >= KEY) return false;
+    memcpy(name, key, length - end);
+    name[length - end] = '\0';
+    return has_interval(row, name);
+}
+
+static void interval(page *self, const hl_node *row, const char *key) {
+    if (!has_interval(row, key)) return;
+    html_raw(&self->html, " <span class=\"quiet\">[");
+    page_value(self, end_of_interval(row, key, "low"));
+    html_raw(&self->html, ", ");
+    page_value(self, end_of_interval(row, key, "high"));
+    html_raw(&self->html, "]</span>");
+}
+
 /* ---- tables ---- */
 
 /* The keys of rows, in the order in which they come up. */
 typedef struct columns {
     const char **keys;
     size_t count, room;
+    bool of_numbers; /* with their intervals */
 } columns;
 
 static bool has_column(const columns *self, const char *key) {
@@ -216,17 +258,27 @@ static bool add_column(columns *self, const char *key) {
 static bool find_columns(columns *self, const hl_node *row, const hl_node *end) {
     for (; row && row != end; row = row->next) {
         for (const hl_node *field = page_first(row); field; field = field->next) {
-            bool shown = strcmp(field->key, "schema") != 0;
+            bool shown = strcmp(field->key, "schema") != 0 && !(self->of_numbers && is_end(row, field->key));
             if (shown && !has_column(self, field->key) && !add_column(self, field->key)) return false;
         }
     }
     return true;
 }
 
-static void headings(page *self, const columns *of) {
+/* Whether all that a column has are numbers, which stand below each other. */
+static bool is_numeric(const char *key, const hl_node *row, const hl_node *end) {
+    for (; row && row != end; row = row->next) {
+        const hl_node *field = hl_get(row, key);
+        if (field && !hl_is_number(field)) return false;
+    }
+    return true;
+}
+
+static void headings(page *self, const columns *of, const hl_node *row, const hl_node *end) {
     html_raw(&self->html, "<tr>");
     for (size_t i = 0; i < of->count; i++) {
-        html_raw(&self->html, "<th>");
+        bool right = of->of_numbers && is_numeric(of->keys[i], row, end);
+        html_raw(&self->html, right ? "<th class=\"n\">" : "<th>");
         html_text(&self->html, of->keys[i]);
         html_raw(&self->html, "</th>");
     }
@@ -237,22 +289,30 @@ static void cells(page *self, const columns *of, const hl_node *row) {
     html_raw(&self->html, "<tr>");
     for (size_t i = 0; i < of->count; i++) {
         const hl_node *field = hl_get(row, of->keys[i]);
-        html_raw(&self->html, "<td>");
+        html_raw(&self->html, of->of_numbers && hl_is_number(field) ? "<td class=\"n\">" : "<td>");
         if (field) cell(self, field);
+        if (of->of_numbers) interval(self, row, of->keys[i]);
         html_raw(&self->html, "</td>");
     }
     html_raw(&self->html, "</tr>\n");
 }
 
-void page_rows(page *self, const hl_node *row, const hl_node *end) {
+static void rows(page *self, columns of, const hl_node *row, const hl_node *end) {
     html *out = &self->html;
-    columns of = {0};
     if (!find_columns(&of, row, end)) html_no_memory(out);
     html_raw(out, "<div class=\"table\"><table>\n");
-    headings(self, &of);
+    headings(self, &of, row, end);
     for (; row && row != end && out->status == HL_OK; row = row->next) cells(self, &of, row);
     html_raw(out, "</table></div>\n");
     free(of.keys);
+}
+
+void page_rows(page *self, const hl_node *row, const hl_node *end) {
+    rows(self, (columns){0}, row, end);
+}
+
+void page_number_rows(page *self, const hl_node *row, const hl_node *end) {
+    rows(self, (columns){.of_numbers = true}, row, end);
 }
 
 /* ---- items of schemas that are not drawn ---- */
@@ -289,6 +349,39 @@ static void block(page *self, const hl_node *item) {
         html_raw(out, "</div>\n");
     }
     html_raw(out, "</div>\n");
+}
+
+static bool is_table(const hl_node *item) {
+    return item && strcmp(hl_get_text(item, "schema"), HL_SCHEMA_TABLE) == 0;
+}
+
+/* What a table says besides its title and its rows. */
+static void beside_rows(page *self, const hl_node *item) {
+    html *out = &self->html;
+    html_raw(out, "<dl class=\"facts\">");
+    for (const hl_node *field = page_first(item); field; field = field->next) {
+        bool said = strcmp(field->key, "schema") == 0 || strcmp(field->key, "title") == 0;
+        if (said || strcmp(field->key, "rows") == 0) continue;
+        page_fact(self, field->key);
+        page_value(self, field);
+        page_end_fact(self);
+    }
+    html_raw(out, "</dl>\n");
+}
+
+const hl_node *page_tables(page *self, const hl_node *item) {
+    html *out = &self->html;
+    for (; is_table(item) && out->status == HL_OK; item = item->next) {
+        const hl_node *found = page_first(hl_get(item, "rows"));
+        html_raw(out, "<div class=\"titled\"><h4>");
+        html_text(out, hl_get_text(item, "title"));
+        html_raw(out, "</h4>\n");
+        if (found) page_number_rows(self, found, NULL);
+        if (!found) html_raw(out, "<p>It has no rows.</p>\n");
+        beside_rows(self, item);
+        html_raw(out, "</div>\n");
+    }
+    return item;
 }
 
 void page_items(page *self, const hl_node *item, const hl_node *end) {

@@ -6,15 +6,17 @@
 
 enum { PALETTE_COLORS = 12 }; /* more cannot be told apart */
 
+/* Properties that the results as a whole name come first, then labels that only maps of heads have. */
 typedef struct palette {
     const hl_node *heads; /* {"L0.H0": "weather", ...}; NULL: nothing is known */
     const char **names;   /* the properties, those of most heads first; equally many in the order of names */
-    size_t *shares;       /* how many heads have each */
-    size_t count;
+    size_t *shares;       /* how many heads have each: as the results say, 0 for labels of maps */
+    size_t *uses;         /* how often maps of heads label with each */
+    size_t count, room;
 } palette;
 
-/* `properties`: the results' map, or NULL. */
-hl_status palette_open(palette *self, const hl_node *properties, hl_error *error);
+/* `root` of the results. */
+hl_status palette_open(palette *self, const hl_node *root, hl_error *error);
 void palette_close(palette *self);
 
 /* The head's property, or NULL. */
