@@ -1,5 +1,5 @@
 /* Head effects from YAML to results.json: they sum to the cosine on every golden model and backend, over an
- * image, and say when it is none. */
+ * image and over a gallery, and say when it is none. */
 #include "tests/contributions.h"
 #include "tests/experiment.h"
 #include "tests/mini.h"
@@ -124,7 +124,45 @@ static void the_strongest_come_first(void **state) {
     end(&got);
 }
 
-/* ---- what cannot be asked ---- */
+/* ---- over a gallery ---- */
+
+enum { GALLERY = 20 };
+
+#define MODEL        "model: {path: " MINI "}\ncompute: {backend: reference}\n"
+#define GALLERY_YAML "gallery: {images: gallery, dtype: f32}\n"
+
+/* The mean of what each image says by itself. */
+static void a_gallery_has_the_mean_of_its_images(void **state) {
+    (void)state;
+    char *folder = make_folder(), *gallery = text("%s/gallery", folder);
+    put_scenes(gallery, 0, GALLERY);
+    free(gallery);
+    outcome got = run_in(folder, MODEL GALLERY_YAML,
+                         "  - {plugin: head-effects, images: [gallery], texts: [snow, a red star], gallery: "
+                         "true}\n");
+    need_success(&got);
+    const cJSON *results = results_of(&got, 0);
+    assert_int_equal(cJSON_GetArraySize(results), 2 * (GALLERY + 1));
+    for (int word = 0; word < 2; ++word) {
+        const cJSON *mean = cJSON_GetArrayItem(results, 2 * GALLERY + word);
+        static const char *const names[] = {"L0.H0", "L2.H1", "L3.H7", "L0.MLP", "L3.MLP", "input"};
+        double cosine = 0;
+        assert_true(number_of(mean, "images") == GALLERY);
+        for (int i = 0; i < GALLERY; ++i) {
+            cosine += number_of(cJSON_GetArrayItem(results, 2 * i + word), "cosine") / GALLERY;
+        }
+        assert_true(fabs(number_of(mean, "cosine") - cosine) < 1e-5);
+        assert_true(fabs(number_of(mean, "sum") - cosine) < 1e-5);
+        for (size_t k = 0; k < COUNT(names); ++k) {
+            double effect = 0;
+            for (int i = 0; i < GALLERY; ++i) {
+                effect += effect_of(cJSON_GetArrayItem(results, 2 * i + word), names[k]) / GALLERY;
+            }
+            assert_true(fabs(effect_of(mean, names[k]) - effect) < 1e-5);
+        }
+    }
+    end(&got);
+}
 
 static void what_is_missing_is_said(void **state) {
     (void)state;
@@ -158,6 +196,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(they_sum_to_the_cosine),
         cmocka_unit_test(the_strongest_come_first),
+        cmocka_unit_test(a_gallery_has_the_mean_of_its_images),
         cmocka_unit_test(what_is_missing_is_said),
         cmocka_unit_test(of_other_lengths_it_is_no_cosine),
     };

@@ -2,6 +2,8 @@
  * and every picture is in a file of its own, whatever the numbers and the names are. */
 #include "drawing/axis.h"
 #include "drawing/series.h"
+#include "tests/experiment.h"
+#include "tests/mini.h"
 #include "tests/reporting.h"
 
 #include <float.h>
@@ -461,6 +463,35 @@ static void cells_become_stronger_with_their_amount(void **state) {
     assert_int_equal(level_at(7), LEVELS - 1);
 }
 
+/* ---- from a plugin to the files ---- */
+
+static void figures_are_files_beside_the_page(void **state) {
+    (void)state;
+    char *folder = make_folder(), *so = text("%s/sample_figures.so", folder);
+    copy_file(TEST_FIXTURES "/sample_figures.fixture", so);
+    setenv("HEADLIGHT_PLUGIN_PATH", folder, 1);
+    outcome got = run_well(MINI, "reference", "  - {plugin: sample-figures}\n");
+    unsetenv("HEADLIGHT_PLUGIN_PATH");
+    char *page_path = text("%s/out/report.html", got.folder), *page = read_file(page_path, NULL);
+    assert_int_equal(count_words(page, "<svg class=\"fig\""), 8);
+    assert_int_equal(cJSON_GetArraySize(results_of(&got, 0)), 9);
+    const char *at = page;
+    for (int i = 0; i < 8; i++) {
+        at = strstr(at, "<a href=\"figures/") + 9;
+        char *name = strndup(at, strcspn(at, "\"")), *path = text("%s/out/%s", got.folder, name);
+        char *drawing = read_file(path, NULL);
+        need(drawing, "</svg>\n");
+        free(drawing);
+        free(path);
+        free(name);
+    }
+    free(page);
+    free(page_path);
+    end(&got);
+    free(so);
+    remove_folder(folder);
+}
+
 static int open_all(void **state) {
     (void)state;
     open_plugins(1, NULL);
@@ -489,6 +520,7 @@ int main(void) {
         cmocka_unit_test(the_scale_is_even),
         cmocka_unit_test(labels_have_colors_and_a_legend),
         cmocka_unit_test(intervals_stand_beside_their_values),
+        cmocka_unit_test(figures_are_files_beside_the_page),
         cmocka_unit_test(axes_hold_what_they_are_made_for),
         cmocka_unit_test(series_can_be_told_apart_by_every_eye),
         cmocka_unit_test(cells_become_stronger_with_their_amount),
