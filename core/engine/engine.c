@@ -8,6 +8,7 @@
 #include "core/io/picture.h"
 #include "core/io/sized.h"
 #include "core/registry/guard.h"
+#include <dirent.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -39,8 +40,10 @@ hl_status engine_check_folder(const char *path, hl_error *error) {
     bool there = stat(path, &about) == 0;
     if (there && S_ISDIR(about.st_mode)) return HL_OK;
     if (there || errno == ENOENT || errno == ENOTDIR) {
-        return hl_fail(error, HL_USAGE, "the model's folder %s %s; name the one that holds the model's files",
-                       path, there ? "is no folder" : "does not exist");
+        bool missing = !there && errno == ENOENT;
+        return hl_fail(error, missing ? HL_UNAVAILABLE : HL_USAGE,
+                       "the model's folder %s %s; name the one that holds the model's files", path,
+                       there ? "is no folder" : "does not exist");
     }
     bool refused = errno == EACCES || errno == ELOOP || errno == ENAMETOOLONG;
     return hl_fail(error, refused ? HL_USAGE : HL_FAILED, "the model's folder %s cannot be opened: %s", path,
@@ -56,6 +59,18 @@ static void add_hint(const engine *self, const hl_plugin *plugin, const hl_model
     if (hint[0]) snprintf(hints + used, room - used, "; %s: %s", plugin->name, hint);
 }
 
+/* Nothing in it but what is hidden: somebody made it for a model that is to come. */
+static bool is_empty(const char *path) {
+    DIR *folder = opendir(path);
+    const struct dirent *entry = NULL;
+    if (!folder) return false;
+    do {
+        entry = readdir(folder);
+    } while (entry && entry->d_name[0] == '.');
+    closedir(folder);
+    return !entry;
+}
+
 static hl_status not_recognised(const engine *self, const char *path, hl_error *error) {
     const hl_plugin *plugin;
     char asked[256] = "", hints[768] = "";
@@ -67,7 +82,8 @@ static hl_status not_recognised(const engine *self, const char *path, hl_error *
         snprintf(asked + used, sizeof asked - used, "%s%s", used ? ", " : "", plugin->name);
         add_hint(self, plugin, &api, path, hints, sizeof hints);
     }
-    return hl_fail(error, HL_USAGE, "%s: no model plugin recognises this folder (asked: %s)%s", path,
+    return hl_fail(error, is_empty(path) ? HL_UNAVAILABLE : HL_USAGE,
+                   "%s: no model plugin recognises this folder (asked: %s)%s", path,
                    asked[0] ? asked : "none is installed", hints);
 }
 

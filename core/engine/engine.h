@@ -61,11 +61,12 @@ typedef struct engine_settings {
     size_t batch;                          /* images or texts in one pass */
 } engine_settings;
 
-/* HL_USAGE, saying why, where no model can be: the folder does not exist or is none; HL_FAILED when the
- * system cannot say. */
+/* HL_UNAVAILABLE where the folder does not exist; HL_USAGE where it is none; HL_FAILED when the system cannot
+ * say. */
 hl_status engine_check_folder(const char *path, hl_error *error);
 
-/* Opens the model; checks all that can be checked without reading weights or opening a backend. */
+/* Opens the model; checks all that can be checked without reading weights or opening a backend.
+ * HL_UNAVAILABLE where the weights are not there. */
 hl_status engine_open(host *host, const registry *plugins, const engine_settings *settings, engine **out,
                       hl_error *error);
 /* `auto` settled, before the backend is opened; its name is then known. */

@@ -29,6 +29,7 @@ hl_status engine_start(hl_library *library, const engine_choice *choice, engine_
     }
     if (status == HL_OK) status = host_open(&library->settings, choice->threads, made, error);
     if (status == HL_OK) status = engine_open(*made, library->plugins, settings, out, error);
+    if (status == HL_UNAVAILABLE) status = HL_USAGE; /* nobody here can do without */
     if (status != HL_OK || choice->compute_count == 0) return status;
     status = engine_choose_backend(*out, error);
     return status == HL_OK ? read_words(*out, choice, error) : status;

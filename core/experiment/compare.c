@@ -117,7 +117,8 @@ static void add_row(hl_item *rows, const char *variant, int number, const hl_nod
 }
 
 static void add_variant(hl_item *rows, const compare_variant *first, const compare_variant *variant) {
-    const hl_node *analysis = first_of(variant->analyses), *other = first_of(first->analyses);
+    const hl_node *analysis = first_of(hl_get(variant->results, "analyses"));
+    const hl_node *other = first_of(hl_get(first->results, "analyses"));
     for (int number = 1; analysis; analysis = analysis->next, ++number) {
         add_row(rows, variant->name, number, other, analysis);
         other = other ? other->next : NULL;

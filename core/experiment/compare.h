@@ -6,7 +6,7 @@
 
 typedef struct compare_variant {
     const char *name;
-    const hl_node *analyses; /* the list of a results' tree */
+    const hl_node *results; /* the root of its tree */
 } compare_variant;
 
 /* Fills a list with a map for each analysis of each variant after the first, in that order, beside the same

@@ -90,12 +90,23 @@ static hl_status missing_section(const section_reader *reader, const char *name,
                      example);
 }
 
-static hl_status check_model_folder(const section_reader *reader, const yaml_node *node) {
+/* An experiment that has variants is never run as it stands. */
+static bool is_run(const experiment *plan) {
+    return plan->variant || !yaml_get(plan->root, "variants");
+}
+
+static hl_status check_model_folder(const section_reader *reader) {
     hl_error why;
-    hl_status status = engine_check_folder(reader->plan->model_path, &why);
+    hl_status status = is_run(reader->plan) ? engine_check_folder(reader->plan->model_path, &why) : HL_OK;
     if (status == HL_OK) return HL_OK;
     if (status == HL_FAILED) return hl_fail(reader->error, HL_FAILED, "%s", why.message);
-    return yaml_fail(yaml_get(node, "path"), reader->error, "%s", why.message);
+    yaml_fail(yaml_get(section_node(reader, "model"), "path"), reader->error, "%s", why.message);
+    return reader->plan->optional ? status : HL_USAGE;
+}
+
+/* An optional variant may do without its folder, but not without being right: that is looked at first. */
+static hl_status check_optional_folder(const section_reader *reader) {
+    return reader->plan->optional ? check_model_folder(reader) : HL_OK;
 }
 
 static hl_status read_model(const section_reader *reader) {
@@ -119,7 +130,7 @@ static hl_status read_model(const section_reader *reader) {
         status = options_read(&model_section, node, no_keys, &values, reader->error);
         if (status == HL_OK) options_free(values);
     }
-    return status == HL_OK ? check_model_folder(reader, node) : status;
+    return status == HL_OK && !plan->optional ? check_model_folder(reader) : status;
 }
 
 static hl_status read_compute(const section_reader *reader) {
@@ -216,12 +227,20 @@ static hl_status read_variants(const section_reader *reader) {
 
 static hl_status read_sections(const section_reader *reader) {
     static hl_status (*const sections[])(const section_reader *) = {
-        read_root,       read_model,    read_compute, read_gallery,
-        read_extractors, read_analyses, read_reports, read_variants,
+        read_root,     read_model,   read_compute,  read_gallery,          read_extractors,
+        read_analyses, read_reports, read_variants, check_optional_folder,
     };
     hl_status status = HL_OK;
     for (size_t i = 0; i < sizeof sections / sizeof *sections && status == HL_OK; ++i)
         status = sections[i](reader);
+    return status;
+}
+
+hl_status variant_model_path(const experiment_variant *variant, const experiment_source *source,
+                             const yaml_node **path, hl_error *error) {
+    const yaml_node *root = source->root;
+    hl_status status = variant_apply(variant, source->file, &root, error);
+    *path = status == HL_OK ? yaml_get(yaml_get(root, "model"), "path") : NULL;
     return status;
 }
 
@@ -253,6 +272,7 @@ hl_status experiment_open(const registry *plugins, const experiment_source *sour
     plan->root = source->root;
     plan->variant = variant ? variant->name : NULL;
     secrets_hide(plugins, yaml_root(source->file));
+    plan->optional = variant && variant->optional;
     hl_status status = HL_OK;
     if (variant) status = variant_apply(variant, source->file, &plan->root, error);
     if (status == HL_OK) status = read_sections(&(section_reader){plugins, plan, error});

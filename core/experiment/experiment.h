@@ -35,6 +35,7 @@ typedef struct experiment {
     yaml_file *file;       /* the source's */
     const yaml_node *root; /* the experiment as it is run */
     const char *variant;   /* which one this is: its name; NULL: the experiment as it stands */
+    bool optional;         /* it may be skipped */
     char *model_path;      /* resolved */
     bool random_weights;   /* numbers that follow from `seed` in place of those in the folder */
     uint64_t seed;
@@ -69,8 +70,12 @@ hl_status experiment_read(const char *path, const char *const *sets, size_t set_
                           hl_error *error);
 void experiment_forget(experiment_source *source); /* accepts a zeroed one */
 
-/* Status 2 for whatever the experiment gets wrong. `variant`: one of those that it names; NULL: as it stands.
- * Both outlive *out. */
+/* Where a variant's model lies, as it is written. */
+hl_status variant_model_path(const experiment_variant *variant, const experiment_source *source,
+                             const yaml_node **path, hl_error *error);
+
+/* Status 2 for whatever the experiment gets wrong, HL_UNAVAILABLE where an optional variant's folder is not
+ * there. `variant`: one of those that it names; NULL: as it stands. Both outlive *out. */
 hl_status experiment_open(const registry *plugins, const experiment_source *source,
                           const experiment_variant *variant, experiment **out, hl_error *error);
 void experiment_close(experiment *experiment); /* accepts NULL */

@@ -1,7 +1,7 @@
 /* `headlight run`: an experiment from its YAML file to its report; one with variants once for each of them,
  * each into a folder of its own, and then a page that compares them. Everything is checked before anything is
  * run. */
-#include "core/experiment/compare.h"
+#include "core/experiment/overview.h"
 #include "core/experiment/reporting.h"
 #include "core/experiment/run_description.h"
 #include "core/experiment/single_run.h"
@@ -16,59 +16,24 @@ typedef struct runs {
     const hl_run_request *request;
     experiment_source source;
     const experiment *plan; /* as it stands: for its variants and its output */
-    single_run **each;
-    tree **found; /* of each */
+    single_run **each;      /* NULL: a variant that is skipped */
+    char **folders;         /* where the weights of one that is skipped go, as it is written */
+    tree **found;           /* of each */
     size_t count;
 } runs;
 
 /* ---- the page that compares variants ---- */
 
-static void add_report(hl_item *reports, const char *name, const hl_node *root) {
-    hl_item *report = item_map(reports, NULL);
-    item_text(report, "variant", name);
-    item_copy(report, "model", hl_get(root, "model"));
-    item_copy(report, "compute", hl_get(root, "compute"));
-}
-
-/* Of numbers and texts, which is all that these sections have. */
-static bool is_same(const hl_node *a, const hl_node *b) {
-    if (!a || !b || a->type != b->type) return false;
-    return a->type == HL_TEXT ? strcmp(a->text, b->text) == 0
-                              : a->number == b->number && a->truth == b->truth;
-}
-
-static bool all_say(const hl_node *reports, const char *section, const hl_node *fact) {
-    for (const hl_node *report = reports->first; report; report = report->next) {
-        if (!is_same(fact, hl_get(hl_get(report, section), fact->key))) return false;
-    }
-    return true;
-}
-
-/* What is the same in all reports is true of the whole. */
-static void add_shared(hl_item *root, const hl_node *reports, const char *section) {
-    hl_item *shared = item_inner(root, section);
-    const hl_node *said = hl_get(reports->first, section);
-    for (const hl_node *fact = said ? said->first : NULL; fact; fact = fact->next) {
-        if (all_say(reports, section, fact)) item_copy(shared, fact->key, fact);
-    }
-}
-
-/* The tree of the page that compares: "reports", one for each variant, and "variants", the differences. */
 static hl_status compare_all(const runs *self, tree *overview, hl_error *error) {
-    const experiment *plan = self->plan;
-    hl_item *root = tree_root(overview), *reports = item_list(root, "reports", HL_LIST);
-    compare_variant *compared = calloc(plan->variant_count, sizeof *compared);
-    if (!compared) return hl_no_memory(error, "the comparison");
-    for (size_t i = 0; i < plan->variant_count; ++i) {
-        const hl_node *found = tree_node(self->found[i]);
-        compared[i] = (compare_variant){plan->variants[i].name, hl_get(found, "analyses")};
-        add_report(reports, plan->variants[i].name, found);
+    overview_variant *variants = calloc(self->count + 1, sizeof *variants);
+    if (!variants) return hl_no_memory(error, "the comparison");
+    for (size_t i = 0; i < self->count; ++i) {
+        const hl_node *results = self->found[i] ? tree_node(self->found[i]) : NULL;
+        variants[i] = (overview_variant){self->plan->variants[i].name, results, self->folders[i]};
     }
-    if (reports) add_shared(root, item_node(reports), "model");
-    if (reports) add_shared(root, item_node(reports), "compute");
-    compare_variants(compared, plan->variant_count, item_list(root, "variants", HL_LIST));
-    free(compared);
-    return tree_check(overview, error);
+    hl_status status = overview_fill(variants, self->count, overview, error);
+    free(variants);
+    return status;
 }
 
 static hl_status report_comparison(const runs *self, const hl_node *overview, const hl_host *interface,
@@ -99,36 +64,91 @@ static hl_status write_comparison(const runs *self, output *files, hl_error *err
     return status;
 }
 
+/* ---- variants that are skipped ---- */
+
+/* A line that nobody can overlook: such a study says less than it could. */
+static void warn(const runs *self, const char *line) {
+    const hl_library_settings *settings = &self->library->settings;
+    if (!call_log(HL_LOG_WARNING, line) && settings->log) settings->log(settings->user, HL_LOG_WARNING, line);
+}
+
+static const experiment_variant *variant_at(const runs *self, size_t index) {
+    return self->plan->variant_count ? &self->plan->variants[index] : NULL;
+}
+
+/* `why`: what is missing where the folder is there. */
+static hl_status skip(runs *self, size_t index, const char *why, hl_error *error) {
+    const experiment_variant *variant = variant_at(self, index);
+    const yaml_node *path;
+    hl_error line;
+    hl_status status = variant_model_path(variant, &self->source, &path, error);
+    if (status != HL_OK) return status;
+    char *folder = yaml_resolve(path, path->text);
+    self->folders[index] = strdup(path->text);
+    if (!folder || !self->folders[index]) {
+        free(folder);
+        return hl_no_memory(error, "a variant");
+    }
+    bool there = engine_check_folder(folder, NULL) == HL_OK;
+    hl_format(line.message, sizeof line.message,
+              "variant \"%s\" is skipped, for its weights are not there: %s%s", variant->name,
+              there ? why : folder, there ? "" : " is where they go");
+    free(folder);
+    warn(self, line.message);
+    return HL_OK;
+}
+
+static hl_status check_some(const runs *self, hl_error *error) {
+    size_t skipped = 0;
+    for (size_t i = 0; i < self->count; ++i) skipped += !self->each[i];
+    if (skipped < self->count) return HL_OK;
+    return hl_fail(
+        error, HL_FAILED,
+        "%s: the weights of none of its %zu variants are there, so that there is nothing to run; the "
+        "lines above say where they go",
+        self->request->experiment, self->count);
+}
+
 /* ---- all runs ---- */
+
+static hl_status open_run(runs *self, hl_library *library, size_t index, hl_error *error) {
+    hl_error why;
+    hl_status status = single_run_open(library, self->request, &self->source, variant_at(self, index),
+                                       &self->each[index], &why);
+    if (status == HL_OK) return HL_OK;
+    if (status == HL_UNAVAILABLE) return skip(self, index, why.message, error);
+    return hl_fail(error, status, "%s", why.message);
+}
 
 static hl_status open_runs(runs *self, hl_library *library, hl_error *error) {
     size_t count = self->plan->variant_count ? self->plan->variant_count : 1;
     self->each = calloc(count, sizeof *self->each);
+    self->folders = calloc(count, sizeof *self->folders);
     self->found = calloc(count, sizeof(tree *));
-    if (!self->each || !self->found) return hl_no_memory(error, "the runs of an experiment");
+    if (!self->each || !self->folders || !self->found)
+        return hl_no_memory(error, "the runs of an experiment");
     hl_status status = HL_OK;
     for (; self->count < count && status == HL_OK; ++self->count) {
-        const experiment_variant *variant =
-            self->plan->variant_count ? &self->plan->variants[self->count] : NULL;
-        status =
-            single_run_open(library, self->request, &self->source, variant, &self->each[self->count], error);
+        status = open_run(self, library, self->count, error);
     }
-    return status;
+    return status == HL_OK ? check_some(self, error) : status;
 }
 
 static void close_runs(runs *self) {
     for (size_t i = 0; i < self->count; ++i) {
         tree_close(self->found[i]);
         single_run_close(self->each[i]);
+        free(self->folders[i]);
     }
     free(self->each);
+    free(self->folders);
     free(self->found);
 }
 
 static hl_status execute_runs(const runs *self, output *files, hl_error *error) {
     hl_status status = HL_OK;
     for (size_t i = 0; i < self->count && status == HL_OK; ++i) {
-        status = single_run_execute(self->each[i], files, &self->found[i], error);
+        if (self->each[i]) status = single_run_execute(self->each[i], files, &self->found[i], error);
     }
     bool compared = self->plan->variant_count > 0;
     return status == HL_OK && compared ? write_comparison(self, files, error) : status;
@@ -147,7 +167,7 @@ static hl_status find_output(const runs *self, const char **folder, hl_error *er
 static hl_status check_places(const runs *self, output *files, hl_error *error) {
     hl_status status = reporting_check_places(self->plan, files, error);
     for (size_t i = 0; i < self->count && status == HL_OK; ++i) {
-        status = single_run_check_places(self->each[i], files, error);
+        if (self->each[i]) status = single_run_check_places(self->each[i], files, error);
     }
     return status;
 }

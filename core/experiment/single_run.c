@@ -58,7 +58,8 @@ static hl_status open_model(single_run *self, hl_error *error) {
         .compute_values = values_of(&plan->compute),
         .batch = IMAGES_PER_PASS,
     };
-    return engine_open(self->host, self->library->plugins, &settings, &self->model, error);
+    status = engine_open(self->host, self->library->plugins, &settings, &self->model, error);
+    return status == HL_UNAVAILABLE && !plan->optional ? HL_USAGE : status;
 }
 
 /* Adds the images that a step names; `images` NULL: only counts them. */
@@ -221,10 +222,8 @@ static hl_status check_the_rest(single_run *self, hl_error *error) {
     return status == HL_OK ? engine_try_backend(self->model, error) : status;
 }
 
-/* Everything that can be wrong with the experiment and is known without the weights. */
-static hl_status check(single_run *self, hl_error *error) {
-    hl_status status = open_model(self, error);
-    if (status == HL_OK) status = check_images(self, error);
+static hl_status check_with_model(single_run *self, hl_error *error) {
+    hl_status status = check_images(self, error);
     if (status == HL_OK) status = check_gallery(self, error);
     if (status == HL_OK) status = bind_steps(self, error);
     if (status == HL_OK) status = collect_images(self, error);
@@ -235,6 +234,15 @@ static hl_status check(single_run *self, hl_error *error) {
     if (status == HL_OK) status = check_files(self, error);
     if (status == HL_OK && knows_properties(self)) status = bind_properties(self, error);
     return status == HL_OK ? check_the_rest(self, error) : status;
+}
+
+/* Everything that can be wrong with the experiment and is known without the weights. That something is not
+ * there is no reason to skip a variant, unless it is the weights. */
+static hl_status check(single_run *self, hl_error *error) {
+    hl_status status = open_model(self, error);
+    if (status != HL_OK) return status;
+    status = check_with_model(self, error);
+    return status == HL_UNAVAILABLE ? HL_FAILED : status;
 }
 
 hl_status single_run_open(hl_library *library, const hl_run_request *request, const experiment_source *source,

@@ -10,7 +10,8 @@
 typedef struct single_run single_run;
 
 /* Opens the experiment and the model, and finds everything that can be wrong with them and is known without
- * the weights. `variant` may be NULL. What it is given outlives it. */
+ * the weights. `variant` may be NULL. What it is given outlives it. HL_UNAVAILABLE where an optional
+ * variant's weights are not there. */
 hl_status single_run_open(hl_library *library, const hl_run_request *request, const experiment_source *source,
                           const experiment_variant *variant, single_run **out, hl_error *error);
 

@@ -7,6 +7,10 @@
 
 static const hl_option variant_options[] = {
     {.name = "name", .type = HL_STRING, .help = "what reports call it: letters, digits, '-', '_' and '.'"},
+    {.name = "optional",
+     .type = HL_BOOL,
+     .fallback = "false",
+     .help = "skip it, and say so, where its model's weights are not there"},
 };
 static const hl_plugin variant_section = SECTION("variant", variant_options);
 
@@ -37,6 +41,7 @@ static hl_status read_variant(const yaml_node *node, experiment_variant *earlier
     option_values *values;
     hl_status status = options_read(&variant_section, node, keys, &values, error);
     if (status != HL_OK) return status;
+    bool optional = options_values(values)[1]->boolean;
     options_free(values);
     const yaml_node *name = yaml_get(node, "name"), *sets = yaml_get(node, "set");
     status = check_name(name, earlier, count, error);
@@ -44,7 +49,7 @@ static hl_status read_variant(const yaml_node *node, experiment_variant *earlier
     if (sets && sets->type != YAML_MAP) {
         return yaml_fail(sets, error, "expected a mapping, such as {compute.backend: reference}");
     }
-    earlier[count] = (experiment_variant){name->text, sets};
+    earlier[count] = (experiment_variant){name->text, sets, optional};
     return HL_OK;
 }
 

@@ -191,7 +191,8 @@ typedef struct hl_model_api {
     int (*recognises)(const hl_host *host, const char *path);
 
     /* Reads the configuration and the weights' headers and checks that they agree, but no weight; cheap.
-     * *model is the caller's until `close`. */
+     * *model is the caller's until `close`. HL_UNAVAILABLE, saying what is missing, where the weights are not
+     * there: an experiment may do without such a model. */
     hl_status (*open)(const hl_host *host, const hl_model_source *source, const hl_value *const *values,
                       hl_model **model, hl_error *error);
     void (*close)(hl_model *model); /* accepts NULL; after all its sessions and traces are gone */

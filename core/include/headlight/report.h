@@ -23,7 +23,19 @@
  * and, for the overview of an experiment's variants, which has no results of its own:
  *
  *     reports (list)    variant, model, compute
- *     variants (table)  how far each analysis of each variant lies from the first's */
+ *     variants (table)  how far each analysis of each variant lies from the first's
+ *     skipped_variants (table, may be missing)
+ *                       variants whose model's weights are not there: variant, folder (where they go, as the
+ *                       experiment has it), reason
+ *     scores (list, may be missing)
+ *                       each verdict on a whole model: variant, step, score, value, and where there are any
+ *                       low, high, and parameters (of the variant's image tower)
+ *     comparison (list, may be missing)
+ *                       items with a schema that show the same: for each score of each step a bar chart over
+ *                       the variants, a scatter chart against model size, a line chart by layer (x: layers
+ *                       before the last, 0 and below); for each step of labels a table of how many heads
+ * carry which property in each variant, and for each variant a map of its heads, whose layers and heads are
+ * those that its rows name */
 #ifndef HEADLIGHT_REPORT_H
 #define HEADLIGHT_REPORT_H
 

@@ -66,10 +66,10 @@ void model_folder_hint(const model_files *files, const char *path, char *out, si
 hl_status model_folder_check(const model_files *files, const char *path, bool needs_weights,
                              hl_error *error) {
     char hint[640];
-    if (!is_missing(path, files->configuration) && !(needs_weights && is_missing(path, files->weights)))
-        return HL_OK;
+    bool no_weights = needs_weights && is_missing(path, files->weights);
+    if (!no_weights && !is_missing(path, files->configuration)) return HL_OK;
     model_folder_hint(files, path, hint, sizeof hint);
-    return hl_fail(error, HL_USAGE, "%s: %s", path, hint);
+    return hl_fail(error, no_weights ? HL_UNAVAILABLE : HL_USAGE, "%s: %s", path, hint);
 }
 
 char *model_folder_name(const char *path) {

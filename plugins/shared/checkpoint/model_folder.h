@@ -16,7 +16,8 @@ typedef struct model_files {
  * and where that comes from. `out` has `room` bytes; empty when all is there. */
 void model_folder_hint(const model_files *files, const char *path, char *out, size_t room);
 
-/* HL_USAGE with the hint when a file that a model needs is missing. */
+/* When a file that a model needs is missing, an error with the hint: HL_UNAVAILABLE for the weights, HL_USAGE
+ * for a configuration that they lack. */
 hl_status model_folder_check(const model_files *files, const char *path, bool needs_weights, hl_error *error);
 
 /* The folder's own name, however the path is written; a folder above it may be nobody's business. free() it;
