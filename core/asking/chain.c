@@ -109,6 +109,16 @@ static void recall(link *of, const char *key, const hl_ask *ask) {
     free(bytes);
 }
 
+static hl_status make_key(const link *of, const char *before, const hl_ask *ask, char out[CHAIN_KEY_ROOM],
+                          hl_error *error) {
+    const chain_key_subject subject = {.kind = "findings 5",
+                                       .plugin = of->step.plugin,
+                                       .values = of->step.values,
+                                       .needs = of->api.needs,
+                                       .before = before};
+    return chain_key_make(&subject, ask, out, error);
+}
+
 /* Its digest; and under the key, unless that is empty, it is kept for the next time, provided that no file of
  * which the key speaks has changed meanwhile. */
 static hl_status keep(link *of, const char *before, const char *key, const hl_ask *ask, hl_error *error) {
@@ -116,7 +126,7 @@ static hl_status keep(link *of, const char *before, const char *key, const hl_as
     uint8_t *bytes;
     size_t count;
     hl_status status = findings_pack(of->found, &bytes, &count, error);
-    if (status == HL_OK && *key) status = chain_key_make(&of->step, &of->api, before, ask, now, error);
+    if (status == HL_OK && *key) status = make_key(of, before, ask, now, error);
     if (status == HL_OK && *key && strcmp(now, key) == 0) ask->remember(ask, key, bytes, count);
     checksum *sum = status == HL_OK ? checksum_begin() : NULL;
     if (status == HL_OK && !sum) status = hl_no_memory(error, "what an extractor found");
@@ -148,6 +158,12 @@ static hl_status ask_step(chain *self, link *of, const hl_ask *ask, hl_error *er
     return status;
 }
 
+static void add_name_and_digest(checksum *sum, const link *of) {
+    const char *name = of->step.name ? of->step.name : "";
+    checksum_add(sum, name, strlen(name) + 1);
+    checksum_add(sum, of->digest, strlen(of->digest) + 1);
+}
+
 /* What it builds on, and by which names it may ask for it; empty: nothing. */
 static hl_status sum_before(const chain *self, const link *of, char out[CHECKSUM_ROOM], hl_error *error) {
     out[0] = '\0';
@@ -155,10 +171,7 @@ static hl_status sum_before(const chain *self, const link *of, char out[CHECKSUM
     checksum *sum = checksum_begin();
     if (!sum) return hl_no_memory(error, "what an extractor builds on");
     for (size_t i = 0; i < of->step.from_count; ++i) {
-        const link *other = &self->links[of->step.from[i]];
-        const char *name = other->step.name ? other->step.name : "";
-        checksum_add(sum, name, strlen(name) + 1);
-        checksum_add(sum, other->digest, strlen(other->digest) + 1);
+        add_name_and_digest(sum, &self->links[of->step.from[i]]);
     }
     checksum_end(sum, out);
     return HL_OK;
@@ -168,7 +181,7 @@ static hl_status run_step(chain *self, link *of, const hl_ask *ask, hl_error *er
     const chain_step *step = &of->step;
     char before[CHECKSUM_ROOM], key[CHAIN_KEY_ROOM] = "";
     hl_status status = sum_before(self, of, before, error);
-    if (status == HL_OK && !of->light) status = chain_key_make(step, &of->api, before, ask, key, error);
+    if (status == HL_OK && !of->light) status = make_key(of, before, ask, key, error);
     if (status == HL_OK) recall(of, key, ask);
     if (of->found) key[0] = '\0'; /* it is kept already */
     if (status == HL_OK && !of->found) status = ask_step(self, of, ask, error);
@@ -195,6 +208,17 @@ hl_status chain_run_light(chain *self, const hl_ask *ask, hl_error *error) {
 
 hl_status chain_run(chain *self, const hl_ask *ask, hl_error *error) {
     return run_all(self, ask, false, error);
+}
+
+hl_status chain_digest(const chain *self, char out[CHECKSUM_ROOM], hl_error *error) {
+    checksum *sum = checksum_begin();
+    if (!sum) return hl_no_memory(error, "what extractors found");
+    checksum_add(sum, &self->properties, sizeof self->properties);
+    for (size_t i = 0; i < self->count; ++i) {
+        if (self->links[i].found) add_name_and_digest(sum, &self->links[i]);
+    }
+    checksum_end(sum, out);
+    return HL_OK;
 }
 
 bool chain_is_done(const chain *self) {

@@ -5,6 +5,7 @@
 
 #include "core/asking/asker.h"
 #include "core/asking/findings.h"
+#include "core/io/checksum.h"
 #include "core/registry/options.h"
 
 typedef struct chain_step {
@@ -34,6 +35,10 @@ void chain_want(chain *self, size_t step);
  * was opened with chain_findings. Progress and cancellation are those of the call. */
 hl_status chain_run_light(chain *self, const hl_ask *ask, hl_error *error);
 hl_status chain_run(chain *self, const hl_ask *ask, hl_error *error);
+
+/* Tells what the steps found that have been run, which is what an analysis may ask for, from anything else.
+ */
+hl_status chain_digest(const chain *self, char out[CHECKSUM_ROOM], hl_error *error);
 
 /* Whether all steps that are wanted have been run. */
 bool chain_is_done(const chain *self);

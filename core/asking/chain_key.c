@@ -50,13 +50,11 @@ static hl_status add_file(key_maker *self, const char *path, hl_error *error) {
 }
 
 /* Its file too: whoever writes a plugin tries it many times under one version. */
-static hl_status add_plugin(key_maker *self, const hl_plugin *plugin, const hl_extractor_api *api,
-                            hl_error *error) {
+static hl_status add_plugin(key_maker *self, const hl_plugin *plugin, hl_error *error) {
     Dl_info from;
     add_text(self, plugin->name);
     add_text(self, plugin->version);
-    return dladdr((const void *)(uintptr_t)api->run, &from) != 0 ? add_file(self, from.dli_fname, error)
-                                                                 : HL_OK;
+    return dladdr(plugin->api, &from) != 0 ? add_file(self, from.dli_fname, error) : HL_OK;
 }
 
 static hl_status add_option(void *user, const hl_option *option, const hl_value *value,
@@ -116,18 +114,18 @@ static void add_backend(const key_maker *self) {
     add_text(self, model->compute.api->precision(model->compute.backend));
 }
 
-hl_status chain_key_make(const chain_step *step, const hl_extractor_api *api, const char *before,
-                         const hl_ask *ask, char out[CHAIN_KEY_ROOM], hl_error *error) {
+hl_status chain_key_make(const chain_key_subject *of, const hl_ask *ask, char out[CHAIN_KEY_ROOM],
+                         hl_error *error) {
     char sum[CHECKSUM_ROOM];
     out[0] = '\0';
     key_maker self = {.sum = checksum_begin(), .ask = ask};
     if (!self.sum) return hl_no_memory(error, "the key of a step");
-    add_text(&self, before);
-    hl_status status = add_plugin(&self, step->plugin, api, error);
-    if (status == HL_OK) status = options_visit(step->values, add_option, &self, error);
-    if (status == HL_OK && (api->needs & HL_NEEDS_GALLERY)) status = add_gallery(&self, error);
+    add_text(&self, of->before);
+    hl_status status = add_plugin(&self, of->plugin, error);
+    if (status == HL_OK) status = options_visit(of->values, add_option, &self, error);
+    if (status == HL_OK && (of->needs & HL_NEEDS_GALLERY)) status = add_gallery(&self, error);
     add_backend(&self);
     checksum_end(self.sum, sum);
-    if (status == HL_OK && !self.none) snprintf(out, CHAIN_KEY_ROOM, "findings 5 %s", sum);
+    if (status == HL_OK && !self.none) snprintf(out, CHAIN_KEY_ROOM, "%s %s", of->kind, sum);
     return status;
 }

@@ -2,6 +2,7 @@
  * results -> files. */
 #include "core/experiment/single_run.h"
 
+#include "core/asking/kept_results.h"
 #include "core/asking/step.h"
 #include "core/experiment/plan_chain.h"
 #include "core/experiment/query_images.h"
@@ -323,7 +324,8 @@ static hl_status analyse(single_run *self, const experiment_step *step, hl_error
     hl_item *list;
     hl_status status = start_analysis(self, step, &list, error);
     if (status != HL_OK) return status;
-    return step_analyse(step->plugin, asker_interface(self->asker), step->values, self->results, list, error);
+    return kept_results_analyse(step->plugin, asker_interface(self->asker), step->values, self->chain,
+                                self->results, list, error);
 }
 
 hl_status single_run_check_places(const single_run *self, output *files, hl_error *error) {
