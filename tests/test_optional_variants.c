@@ -1,6 +1,6 @@
 /* Variants of which some lack their weights, and the page that compares those that are left by what their
  * extractors found, also where their models have other heads. Through the built command. */
-#include "tests/json.h"
+#include "tests/mini.h"
 #include "tests/support.h"
 
 #include <stdlib.h>
@@ -8,8 +8,7 @@
 #include <sys/stat.h>
 
 #define TINY_A TEST_GOLDEN "/tiny-a/model"
-#define TINY_B TEST_GOLDEN "/tiny-b/model"       /* 4 layers x 4 heads */
-#define MINI   TEST_SOURCE "/configs/mini/model" /* 4 x 8 */
+#define TINY_B TEST_GOLDEN "/tiny-b/model" /* 4 layers x 4 heads */
 
 static const char *const analyses =
     "headlight: 1\n"
@@ -258,6 +257,40 @@ static void scores_of_other_models_stand_side_by_side(void **state) {
     cJSON_Delete(overview);
     free(a);
     free(b);
+    unsetenv("HEADLIGHT_PLUGIN_PATH");
+    close_workshop(&made);
+}
+
+/* An analysis' table of numbers has the rows of all variants. */
+static void tables_of_analyses_become_one(void **state) {
+    (void)state;
+    workshop made =
+        open_workshop("headlight: 1\n"
+                      "model: {path: " MINI "}\n"
+                      "compute: {backend: reference}\n"
+                      "gallery: {images: gallery.json}\n"
+                      "analyses: [{plugin: zero-shot, title: Where, keys: [place]}]\n",
+                      "  - {name: learned}\n  - {name: random, set: {model.random-weights: 1}}\n");
+    char *list = text("%s/gallery.json", made.folder), *gallery = text("%s/gallery", made.folder);
+    put_scenes(gallery, 0, 4);
+    write_text(list, "[{\"path\": \"gallery/scene-000.jpg\", \"place\": \"snow\"},"
+                     " {\"path\": \"gallery/scene-001.jpg\", \"place\": \"lava\"},"
+                     " {\"path\": \"gallery/scene-002.jpg\", \"place\": \"snow\"},"
+                     " {\"path\": \"gallery/scene-003.jpg\", \"place\": \"lava\"}]");
+    run(&made, NULL);
+    if (made.status != 0) fail_msg("%s", made.errors);
+    cJSON *overview = overview_of(&made);
+    const cJSON *table = cJSON_GetObjectItem(overview, "comparison")->child;
+    assert_string_equal(field(table, "schema"), "table");
+    assert_ptr_equal(strstr(field(table, "title"), "Where: "), field(table, "title"));
+    const cJSON *row = cJSON_GetObjectItem(table, "rows")->child;
+    assert_string_equal(row->child->string, "variant");
+    assert_string_equal(field(row, "variant"), "learned");
+    assert_string_equal(field(row->next, "variant"), "random");
+    assert_true(number_of(row->next, "accuracy") >= 0);
+    cJSON_Delete(overview);
+    free(list);
+    free(gallery);
     close_workshop(&made);
 }
 
@@ -267,6 +300,7 @@ int main(void) {
         cmocka_unit_test(with_nothing_left_the_run_fails),
         cmocka_unit_test(what_is_there_and_broken_is_an_error),
         cmocka_unit_test(scores_of_other_models_stand_side_by_side),
+        cmocka_unit_test(tables_of_analyses_become_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -172,15 +172,56 @@ static void add_value(hl_item *point, const entry *of) {
     add_interval(point, of);
 }
 
-static void draw_bars(const comparison *self, const entry *of) {
-    hl_item *points = add_series(add_chart(self, of, "bar", "of each variant", "variant"), of->name, false);
+/* What a score is called when labels are shuffled: "S, labels shuffled" is what S would be by chance. */
+#define NULL_OF ", labels shuffled"
+
+/* The null of a score among those of the same variant and layer; NULL: there is none. */
+static const entry *null_of(const comparison *self, const entry *of) {
+    size_t length = strlen(of->name);
+    for (size_t i = 0; i < self->scores.count; ++i) {
+        const entry *other = &self->scores.all[i];
+        if (other->variant == of->variant && other->layer == of->layer &&
+            strcmp(other->step, of->step) == 0 && strncmp(other->name, of->name, length) == 0 &&
+            strcmp(other->name + length, NULL_OF) == 0)
+            return other;
+    }
+    return NULL;
+}
+
+static bool has_shuffled(const comparison *self, const entry *of) {
+    for (size_t i = 0; i < self->scores.count; ++i) {
+        const entry *other = &self->scores.all[i];
+        if (other->layer == WHOLE_MODEL && same_score(other, of) && null_of(self, other)) return true;
+    }
+    return false;
+}
+
+static void add_bars(const comparison *self, const entry *of, bool shuffled, hl_item *points) {
     for (size_t i = 0; i < self->scores.count; ++i) {
         const entry *other = &self->scores.all[i];
         if (other->layer != WHOLE_MODEL || !same_score(other, of)) continue;
+        const entry *drawn = shuffled ? null_of(self, other) : other;
+        if (!drawn) continue;
         hl_item *point = item_map(points, NULL);
         item_text(point, "x", self->variants[other->variant].name);
-        add_value(point, other);
+        add_value(point, drawn);
     }
+}
+
+static void draw_bars(const comparison *self, const entry *of) {
+    hl_item *chart = add_chart(self, of, "bar", "of each variant", "variant");
+    add_bars(self, of, false, add_series(chart, of->name, false));
+    if (has_shuffled(self, of)) add_bars(self, of, true, add_series(chart, "labels shuffled", true));
+}
+
+/* Whether it is the same everywhere, of which a figure would show nothing. */
+static bool is_constant(const comparison *self, const entry *of) {
+    double value = hl_get_number(of->result, "value", 0);
+    for (size_t i = 0; i < self->scores.count; ++i) {
+        double other = hl_get_number(self->scores.all[i].result, "value", 0);
+        if (same_score(&self->scores.all[i], of) && (other < value || other > value)) return false;
+    }
+    return true;
 }
 
 /* Whether a score of whole models is of models of two sizes. */
@@ -196,17 +237,27 @@ static bool has_sizes(const comparison *self, const entry *of) {
     return false;
 }
 
-static void add_sizes(const comparison *self, const entry *of, hl_item *points, bool random) {
+/* Which points of a scatter chart. */
+typedef enum kind { LEARNED, RANDOM, SHUFFLED } kind;
+
+static const entry *drawn_as(const comparison *self, const entry *of, kind which) {
+    bool random = has_null(self) && is_random(&self->variants[of->variant]);
+    if (random != (which == RANDOM)) return NULL;
+    return which == SHUFFLED ? null_of(self, of) : of;
+}
+
+static void add_sizes(const comparison *self, const entry *of, kind which, hl_item *points) {
     for (size_t i = 0; i < self->scores.count; ++i) {
         const entry *other = &self->scores.all[i];
         const compare_variant *variant = &self->variants[other->variant];
         double size = parameters_of(variant);
         if (other->layer != WHOLE_MODEL || !same_score(other, of) || size <= 0) continue;
-        if (has_null(self) && is_random(variant) != random) continue;
+        const entry *drawn = drawn_as(self, other, which);
+        if (!drawn) continue;
         hl_item *point = item_map(points, NULL);
         item_double(point, "x", size / 1e6);
-        item_text(point, "label", variant->name);
-        add_value(point, other);
+        if (which != SHUFFLED) item_text(point, "label", variant->name);
+        add_value(point, drawn);
     }
 }
 
@@ -214,8 +265,9 @@ static void draw_sizes(const comparison *self, const entry *of) {
     if (!has_sizes(self, of)) return;
     hl_item *chart =
         add_chart(self, of, "scatter", "against model size", "parameters of the image tower, millions");
-    add_sizes(self, of, add_series(chart, "models", false), false);
-    if (has_null(self)) add_sizes(self, of, add_series(chart, "random weights", true), true);
+    add_sizes(self, of, LEARNED, add_series(chart, "models", false));
+    if (has_null(self)) add_sizes(self, of, RANDOM, add_series(chart, "random weights", true));
+    if (has_shuffled(self, of)) add_sizes(self, of, SHUFFLED, add_series(chart, "labels shuffled", true));
 }
 
 static bool has_layers(const comparison *self, const entry *of) {
@@ -254,11 +306,32 @@ static void draw_layers(const comparison *self, const entry *of) {
     }
 }
 
+/* A score "S, WHAT" says something of S: it is in the list, and, where it is the null of S, in its charts. */
+static bool says_of_another(const comparison *self, const entry *of) {
+    for (size_t i = 0; i < self->scores.count; ++i) {
+        const entry *other = &self->scores.all[i];
+        size_t length = strlen(other->name);
+        if (strcmp(other->step, of->step) == 0 && strncmp(of->name, other->name, length) == 0 &&
+            strncmp(of->name + length, ", ", 2) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool has_whole(const comparison *self, const entry *of) {
+    for (size_t i = 0; i < self->scores.count; ++i) {
+        const entry *other = &self->scores.all[i];
+        if (other->layer == WHOLE_MODEL && same_score(other, of)) return true;
+    }
+    return false;
+}
+
 static void show_scores(const comparison *self) {
     for (size_t i = 0; i < self->scores.count; ++i) {
         const entry *of = &self->scores.all[i];
-        if (!is_first(&self->scores, i)) continue;
-        draw_bars(self, of);
+        if (!is_first(&self->scores, i) || says_of_another(self, of)) continue;
+        if (has_whole(self, of)) draw_bars(self, of);
+        if (is_constant(self, of)) continue;
         draw_sizes(self, of);
         draw_layers(self, of);
     }

@@ -3,6 +3,7 @@
 
 #include "core/experiment/compare.h"
 #include "core/experiment/compare_scores.h"
+#include "core/experiment/compare_tables.h"
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,6 +74,7 @@ hl_status overview_fill(const overview_variant *variants, size_t count, tree *ov
     if (reports) add_shared(root, item_node(reports), "compute");
     list_skipped(variants, count, root);
     hl_status status = compare_scores(run, found, root, error);
+    compare_tables(run, found, root);
     compare_variants(run, found, item_list(root, "variants", HL_LIST));
     free(run);
     return status == HL_OK ? tree_check(overview, error) : status;

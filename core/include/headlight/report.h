@@ -33,9 +33,12 @@
  *     comparison (list, may be missing)
  *                       items with a schema that show the same: for each score of each step a bar chart over
  *                       the variants, a scatter chart against model size, a line chart by layer (x: layers
- *                       before the last, 0 and below); for each step of labels a table of how many heads
- * carry which property in each variant, and for each variant a map of its heads, whose layers and heads are
- * those that its rows name */
+ *                       before the last, 0 and below). A score "S, labels shuffled" is what S would be by
+ *                       chance, and drawn faint in the charts of S; any other "S, WHAT" has none of its own.
+ *                       For each step of labels a table of how many heads carry which property in each
+ *                       variant, and for each variant a map of its heads, whose layers and heads are those
+ *                       that its rows name. And tables of the analyses, those of all variants in one, whose
+ *                       rows begin with `variant` */
 #ifndef HEADLIGHT_REPORT_H
 #define HEADLIGHT_REPORT_H
 
