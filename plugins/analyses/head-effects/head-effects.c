@@ -270,8 +270,8 @@ static void report_text(work *self, size_t text, const hl_image *image, size_t i
     const char *name = text_at(self, text)->name;
     char title[512];
     if (image) {
-        hl_format(title, sizeof title, "What each head adds to the cosine of %s and \"%s\"", image->name,
-                  name);
+        const char *slash = strrchr(image->name, '/'), *file = slash && slash[1] ? slash + 1 : image->name;
+        hl_format(title, sizeof title, "What each head adds to the cosine of %s and \"%s\"", file, name);
     } else {
         hl_format(title, sizeof title, "What each head adds to the cosine with \"%s\", mean over %zu images",
                   name, images);

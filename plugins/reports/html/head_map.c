@@ -95,7 +95,6 @@ static void find_scale(head_map *self) {
         bool label = *hl_get_text(self->cells[i].row, "label") != '\0';
         if (i < self->heads && label) self->has_labels = true;
         if (!hl_is_number(value)) continue;
-        self->largest = fmax(self->largest, fabs(value->number));
         self->are_whole &= value->number == rint(value->number) && fabs(value->number) < 1000;
         if (i >= self->heads && self->has_values) continue; /* heads give the scale where there are any */
         self->has_values = true;
@@ -227,14 +226,17 @@ static size_t level_of(const head_map *self, double value) {
 /* Whether the cell is so far from the ground that its words must be of the other kind. */
 static bool is_deep(const head_map *self, size_t level) {
     size_t middle = LEVELS / 2, away = level > middle ? level - middle : middle - level;
-    return self->is_signed ? away > middle / 2 : level > middle;
+    return self->is_signed ? 3 * away > 2 * middle : level > middle + 1;
 }
 
-/* So many digits that the largest has two. */
-static bool words_of(const head_map *self, double value, char out[16]) {
-    int decimals = self->largest > 0 && !self->are_whole ? 1 - (int)floor(log10(self->largest)) : 0;
-    if (decimals > 4 || decimals < -3) return false;
-    snprintf(out, 16, "%s%.*f", value < 0 ? "\xe2\x88\x92" : "", decimals > 0 ? decimals : 0, fabs(value));
+/* So many digits that the ends of the scale have two. */
+static bool words_of(const head_map *self, double value, char out[24]) {
+    double end = fmax(fabs(self->low), fabs(self->high));
+    int decimals = end > 0 && !self->are_whole ? 1 - (int)floor(log10(end)) : 0;
+    if (decimals > 4 || decimals < -3 || fabs(value) >= 1e6) return false;
+    snprintf(out, 24, "%.*f", decimals > 0 ? decimals : 0, fabs(value));
+    bool negative = value < 0 && strpbrk(out, "123456789") != NULL;
+    snprintf(out, 24, "%s%.*f", negative ? "\xe2\x88\x92" : "", decimals > 0 ? decimals : 0, fabs(value));
     return true;
 }
 
@@ -280,7 +282,7 @@ static void draw_label(const head_map *self, const head_cell *cell, html *out) {
 
 static void draw_value(const head_map *self, const head_cell *cell, double value, html *out) {
     size_t level = level_of(self, value);
-    char words[16];
+    char words[24];
     cell_rect(self, cell, out, self->is_signed ? "d" : "v", level);
     if (cell->width < WITH_WORDS - 4 || !words_of(self, value, words)) {
         html_raw(out, "\n");
@@ -338,7 +340,7 @@ static void draw_scale(const head_map *self, html *out) {
     for (int i = 0; i < (self->is_signed ? 3 : 2); i++) {
         double share = self->is_signed ? 0.5 * i : i, value = self->low + share * (self->high - self->low);
         char words[32];
-        snprintf(words, sizeof words, "%s%.3g", value < 0 ? "\xe2\x88\x92" : "", fabs(value));
+        snprintf(words, sizeof words, "%s%.2g", value < 0 ? "\xe2\x88\x92" : "", fabs(value));
         svg_text(out, left + share * SCALE, top + 21,
                  share < 0.25   ? SVG_START
                  : share > 0.75 ? SVG_END

@@ -21,7 +21,7 @@ typedef struct head_map {
     head_cell *cells;
     size_t count, heads; /* those that are heads come first */
     bool has_values, has_labels, is_signed, is_clipped, are_whole;
-    double low, high, largest; /* ends of the scale; of the values' sizes */
+    double low, high; /* ends of the scale */
     unsigned first_layer, end_layer, columns;
     const char *beside;                         /* "MLP", the column that is no head's; "": there is none */
     double left, top, cell, row, below, legend; /* places */

@@ -192,11 +192,11 @@ static size_t count_results(const page *self, const hl_node *list) {
     return count;
 }
 
-/* The longer side of every picture, such that all together stay within the page's share. */
+/* The longer side of every picture, such that all together stay within the page's share. Steps have none but
+ * images of the gallery, which are small on cards. */
 static size_t choose_side(const page *self, const page_limits *limits) {
     static const double least = 96; /* however many pictures there are */
-    size_t pictures = 1 + count_results(self, hl_get(self->root, "analyses")) +
-                      count_results(self, hl_get(self->root, "extractors"));
+    size_t pictures = 1 + count_results(self, hl_get(self->root, "analyses"));
     double share = fmax(sqrt(limits->pixels / (double)pictures), least);
     return (size_t)fmin(share, (double)limits->side);
 }
@@ -226,6 +226,7 @@ static void body(page *self) {
     page_variants(self);
     page_properties(self);
     for (const hl_node *of = page_first(analyses); of; of = of->next) analysis(self, of, ++number);
+    page_cards(self);
     number = 0;
     for (const hl_node *of = page_first(extractors); of; of = of->next) page_extractor(self, of, ++number);
     html_raw(&self->html, "</body>\n</html>\n");
@@ -247,7 +248,10 @@ hl_status page_write(const hl_report *report, const page_limits *limits, hl_erro
     self.pictures.side = choose_side(&self, limits);
     self.has_figures = has_figures(self.root);
     self.html.status = palette_open(&self.palette, self.root, error);
+    if (self.html.status == HL_OK) self.html.status = gather(report, &self.said, error);
+    self.has_cards = self.said.is_worth;
     write_file(&self);
+    gathered_free(&self.said);
     page_forget_thumbnails(&self);
     palette_close(&self.palette);
     canvas_close(&self.pictures);

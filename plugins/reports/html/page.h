@@ -4,6 +4,7 @@
 
 #include "drawing/canvas.h"
 #include "drawing/palette.h"
+#include "gather.h"
 #include "html.h"
 
 typedef struct page_limits {
@@ -21,7 +22,8 @@ typedef struct page {
     size_t gallery_count;
     size_t figures; /* so many have been drawn */
     bool has_figures;
-    bool has_cards; /* every head that results name has a card */
+    gathered said;  /* of single heads */
+    bool has_cards; /* every head of which something is said has one */
 } page;
 
 /* Writes report.html. */
@@ -77,6 +79,9 @@ void page_image(page *self, const char *name);
 void page_thumbnails(page *self, const hl_node *neighbors);
 void page_forget_thumbnails(page *self);
 
+/* One of them, small and without words; of very many images the last are only named. */
+void page_small_image(page *self, const hl_node *neighbor);
+
 /* What can be opened at an item: a headline, which always shows, then whatever the caller adds, the item's
  * fields and the experiment to copy. */
 void page_details(page *self);
@@ -105,6 +110,9 @@ const hl_node *page_item(page *self, const hl_node *of, const hl_node *item);
 
 /* The map of all heads with their properties. */
 void page_properties(page *self);
+
+/* A card for each head, where more is said of heads than that there are pictures. */
+void page_cards(page *self);
 
 /* What step number `number`, from 1, of the extractors found. */
 void page_extractor(page *self, const hl_node *step, size_t number);

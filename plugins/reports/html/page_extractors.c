@@ -3,7 +3,8 @@
 
 enum {
     FEW_TEXTS = 5, /* of a head's description show at once */
-    FEW_ROWS = 12  /* more than these, and a table is opened by who wants it */
+    FEW_ROWS = 12, /* more than these, and a table of heads is opened by who wants it */
+    MANY_ROWS = 40 /* of other tables */
 };
 
 typedef enum found { DESCRIPTION, LABEL, OTHER } found;
@@ -127,6 +128,15 @@ static void heads(page *self, found kind, const hl_node *item, const hl_node *en
     html_raw(out, "</div></details>\n");
 }
 
+/* Verdicts, and what plugins add; those on single texts are many. */
+static void others(page *self, const hl_node *item, const hl_node *end) {
+    size_t rows = 0;
+    for (const hl_node *row = item; row != end; row = row->next) rows++;
+    if (rows > MANY_ROWS) html_format(&self->html, "<details><summary>%zu rows</summary>\n", rows);
+    page_items(self, item, end);
+    if (rows > MANY_ROWS) html_raw(&self->html, "</details>\n");
+}
+
 static const hl_node *show(page *self, const hl_node *step, const hl_node *item) {
     found kind = kind_of(item);
     if (page_draws_figure(item) || strcmp(hl_get_text(item, "schema"), HL_SCHEMA_TABLE) == 0) {
@@ -135,7 +145,7 @@ static const hl_node *show(page *self, const hl_node *step, const hl_node *item)
     const hl_node *end = item;
     while (end && kind_of(end) == kind && page_same(end, item, "schema")) end = end->next;
     if (kind == OTHER) {
-        page_items(self, item, end);
+        others(self, item, end);
     } else {
         heads(self, kind, item, end);
     }

@@ -5,7 +5,9 @@
 
 enum {
     THUMBNAIL_SIDE = 160,
-    FEW = 5 /* neighbours, and they are shown larger */
+    SMALL_SIDE = 72,  /* beside texts */
+    MOST_SMALL = 320, /* images that small ones may add to the page */
+    FEW = 5           /* neighbours, and they are shown larger */
 };
 
 static bool shows_image(const hl_node *item) {
@@ -34,13 +36,16 @@ void page_forget_thumbnails(page *self) {
     self->gallery = NULL;
 }
 
+/* `words` NULL: they stand beside it. */
 static void start_thumbnail(page *self, const thumbnail *of, const char *words) {
-    html_format(
-        &self->html,
-        "<svg viewBox=\"0 0 %u %u\" preserveAspectRatio=\"xMidYMid slice\" role=\"img\" aria-label=\"",
-        of->width, of->height);
-    html_text(&self->html, words);
-    html_raw(&self->html, "\">");
+    html_format(&self->html, "<svg viewBox=\"0 0 %u %u\" preserveAspectRatio=\"xMidYMid slice\"", of->width,
+                of->height);
+    if (words) {
+        html_raw(&self->html, " role=\"img\" aria-label=\"");
+        html_text(&self->html, words);
+        html_raw(&self->html, "\"");
+    }
+    html_raw(&self->html, ">");
 }
 
 static void remember(page *self, const thumbnail *of) {
@@ -51,11 +56,11 @@ static void remember(page *self, const thumbnail *of) {
     html_no_memory(&self->html);
 }
 
-static void embed(page *self, const char *path, const char *words) {
+static void embed(page *self, const char *path, const char *words, size_t most) {
     html *out = &self->html;
     const hl_report *report = self->report;
     hl_picture image = {.size = sizeof image};
-    size_t side = self->pictures.side < THUMBNAIL_SIDE ? self->pictures.side : THUMBNAIL_SIDE;
+    size_t side = self->pictures.side < most ? self->pictures.side : most;
     if (out->status != HL_OK) return;
     out->status = report->neighbor(report, path, (uint32_t)side, &image, out->error);
     if (out->status != HL_OK) return;
@@ -68,14 +73,18 @@ static void embed(page *self, const char *path, const char *words) {
     remember(self, &of);
 }
 
-static void show_image(page *self, const char *path, const char *words) {
+static const thumbnail *find_thumbnail(const page *self, const char *path) {
     thumbnail like = {.path = path};
     void *const *found = tfind(&like, &self->gallery, compare_paths);
-    if (!found) {
-        embed(self, path, words);
+    return found ? *found : NULL;
+}
+
+static void show_image(page *self, const char *path, const char *words, size_t most) {
+    const thumbnail *of = find_thumbnail(self, path);
+    if (!of) {
+        embed(self, path, words, most);
         return;
     }
-    const thumbnail *of = *found;
     start_thumbnail(self, of, words);
     html_format(&self->html, "<use href=\"#g%zu\"/></svg>", of->number);
 }
@@ -84,7 +93,7 @@ static void neighbor(page *self, const hl_node *of) {
     html *out = &self->html;
     const char *path = hl_get_text(of, "path"), *caption = hl_get_text(of, "caption");
     html_raw(out, "<figure>");
-    show_image(self, path, *caption ? caption : path);
+    show_image(self, path, *caption ? caption : path, THUMBNAIL_SIDE);
     html_raw(out, "<figcaption><b>");
     html_number(out, hl_get_number(of, "score", 0), 3);
     html_raw(out, "</b> ");
@@ -94,6 +103,19 @@ static void neighbor(page *self, const hl_node *of) {
     html_raw(out, "\">");
     html_text(out, page_file(path));
     html_raw(out, "</span></figcaption></figure>\n");
+}
+
+void page_small_image(page *self, const hl_node *of) {
+    const char *path = hl_get_text(of, "path"), *caption = hl_get_text(of, "caption");
+    html_raw(&self->html, "<span title=\"");
+    html_text(&self->html, *caption ? caption : path);
+    html_raw(&self->html, "\">");
+    if (self->gallery_count < MOST_SMALL || find_thumbnail(self, path)) {
+        show_image(self, path, NULL, SMALL_SIDE);
+    } else {
+        html_text(&self->html, page_file(path));
+    }
+    html_raw(&self->html, "</span>");
 }
 
 void page_thumbnails(page *self, const hl_node *neighbors) {

@@ -65,13 +65,24 @@ static void evidence(page *self, const hl_node *step, const char *head) {
     }
 }
 
+/* Whether a card of the head can be opened. */
+static bool is_said(const page *self, unsigned layer, unsigned head) {
+    for (size_t i = 0; self->has_cards && i < self->said.count; i++) {
+        const said *of = &self->said.all[i];
+        if (of->has_place && of->layer == layer && of->index == head) return true;
+    }
+    return false;
+}
+
 static void cell(page *self, const hl_node *step, unsigned layer, unsigned head) {
     html *out = &self->html;
     char name[32];
     snprintf(name, sizeof name, "L%u.H%u", layer, head);
     const char *property = palette_property(&self->palette, name);
     if (!property) {
-        html_raw(out, "<td></td>");
+        html_raw(out, "<td>");
+        if (is_said(self, layer, head)) html_format(out, "<a href=\"#%s\">\xc2\xb7</a>", name);
+        html_raw(out, "</td>");
         return;
     }
     html_raw(out, "<td class=\"label");
@@ -80,8 +91,10 @@ static void cell(page *self, const hl_node *step, unsigned layer, unsigned head)
     html_text(out, property);
     evidence(self, step, name);
     html_raw(out, "\">");
+    bool link = is_said(self, layer, head);
+    if (link) html_format(out, "<a href=\"#%s\">", name);
     html_text(out, property);
-    html_raw(out, "</td>");
+    html_raw(out, link ? "</a></td>" : "</td>");
 }
 
 static void map(page *self, const hl_node *step, extent of) {

@@ -360,13 +360,21 @@ static void beside_rows(page *self, const hl_node *item) {
     html *out = &self->html;
     html_raw(out, "<dl class=\"facts\">");
     for (const hl_node *field = page_first(item); field; field = field->next) {
-        bool said = strcmp(field->key, "schema") == 0 || strcmp(field->key, "title") == 0;
-        if (said || strcmp(field->key, "rows") == 0) continue;
+        bool shown = strcmp(field->key, "schema") == 0 || strcmp(field->key, "title") == 0;
+        if (shown || strcmp(field->key, "rows") == 0) continue;
         page_fact(self, field->key);
         page_value(self, field);
         page_end_fact(self);
     }
     html_raw(out, "</dl>\n");
+}
+
+/* A long table is opened by who wants it. */
+static void number_table(page *self, const hl_node *found, size_t count) {
+    enum { FEW_ROWS = 24 };
+    if (count > FEW_ROWS) html_format(&self->html, "<details><summary>%zu rows</summary>\n", count);
+    page_number_rows(self, found, NULL);
+    if (count > FEW_ROWS) html_raw(&self->html, "</details>\n");
 }
 
 const hl_node *page_tables(page *self, const hl_node *item) {
@@ -376,7 +384,7 @@ const hl_node *page_tables(page *self, const hl_node *item) {
         html_raw(out, "<div class=\"titled\"><h4>");
         html_text(out, hl_get_text(item, "title"));
         html_raw(out, "</h4>\n");
-        if (found) page_number_rows(self, found, NULL);
+        if (found) number_table(self, found, hl_get(item, "rows")->count);
         if (!found) html_raw(out, "<p>It has no rows.</p>\n");
         beside_rows(self, item);
         html_raw(out, "</div>\n");
@@ -401,7 +409,7 @@ void page_items(page *self, const hl_node *item, const hl_node *end) {
 void page_options(page *self, const hl_node *options) {
     html_raw(&self->html, "<dl class=\"facts\">");
     for (const hl_node *option = page_first(options); option; option = option->next) {
-        if (option->type == HL_NOTHING) continue; /* left out */
+        if (option->type == HL_NOTHING || (hl_is_list(option) && !option->count)) continue; /* left out */
         page_fact(self, option->key);
         page_value(self, option);
         page_end_fact(self);
