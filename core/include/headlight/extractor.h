@@ -80,8 +80,8 @@ struct hl_finding {
 
     /* further facts of a head, a map in which results and page show it beside what was found of it
      * ("effective_rank", "overlap"); the same map when asked again; NULL, and the step fails, for a head that
-     * the model lacks. Not the keys head, texts, property, weight, evidence, score, layer, value, low, high;
-     */
+     * the model lacks. Not the keys head, texts, property, weight, evidence, score, layer, value, low, high,
+     * schema; */
     hl_item *(*about)(hl_finding *finding, const char *head);
 
     /* and items with a schema (result.h), which follow the findings in the step's results. Its functions fill
