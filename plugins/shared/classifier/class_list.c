@@ -5,7 +5,7 @@
 #include <unistr.h>
 
 /* Of the file in bytes, and of its rows: more are no classes. */
-enum { LARGEST_FILE = 16 << 20, MOST_ROWS = 20000 };
+enum { LARGEST_FILE = 16 << 20, MOST_ROWS = 10000 };
 
 typedef struct own_list {
     class_list shown; /* first: what is handed out */
