@@ -80,14 +80,18 @@ hl_status atlas_read_others(const atlas *self, const hl_host *host, size_t row, 
 
 /* ---- moments ---- */
 
-/* The sums of one shard, packed as in the atlas. */
+/* Shards are summed in so many parts, whatever the threads: a part for each shard of a large atlas would be
+ * large. */
+enum { MOMENTS_PARTS = 16 };
+
+/* The sums of one part, packed as in the atlas. */
 typedef struct moments_job {
     const atlas *atlas;
     size_t head, width, size; /* numbers of y, and of a shard's moments */
     bool **meant;             /* by shard and row */
     size_t *counts;           /* by shard: how many are meant */
-    double *sums;             /* by shard */
-    float *codes;             /* by shard: room for one y */
+    double *sums;             /* by part */
+    float *codes;             /* by part: room for one y */
 } moments_job;
 
 static void add_code(const float *y, size_t width, double *sums) {
@@ -99,20 +103,25 @@ static void add_code(const float *y, size_t width, double *sums) {
     }
 }
 
-static void sum_shard(void *argument, size_t shard) {
-    const moments_job *job = argument;
-    double *sums = job->sums + shard * job->size;
+static void add_shard(const moments_job *job, size_t shard, float *y, double *sums) {
     size_t rows = atlas_shard_at(job->atlas, shard).count;
     if (job->counts[shard] == 0) return;
     if (job->counts[shard] == rows) {
-        memcpy(sums, atlas_moments(job->atlas, shard, job->head), job->size * sizeof *sums);
+        const double *moments = atlas_moments(job->atlas, shard, job->head);
+        for (size_t k = 0; k < job->size; ++k) sums[k] += moments[k];
         return;
     }
-    float *y = job->codes + shard * job->width;
     for (size_t row = 0; row < rows; ++row) {
         if (!job->meant[shard][row]) continue;
         read_code(job->atlas, shard, row, job->head, y);
         add_code(y, job->width, sums);
+    }
+}
+
+static void sum_part(void *argument, size_t part) {
+    const moments_job *job = argument;
+    for (size_t i = part; i < atlas_shard_count(job->atlas); i += MOMENTS_PARTS) {
+        add_shard(job, i, job->codes + part * job->width, job->sums + part * job->size);
     }
 }
 
@@ -127,8 +136,8 @@ static bool open_job(moments_job *self) {
     size_t shards = atlas_shard_count(self->atlas);
     self->meant = calloc(shards + 1, sizeof *self->meant);
     self->counts = calloc(shards + 1, sizeof *self->counts);
-    self->sums = calloc((shards + 1) * self->size, sizeof *self->sums);
-    self->codes = calloc((shards + 1) * self->width, sizeof *self->codes);
+    self->sums = calloc(MOMENTS_PARTS * self->size, sizeof *self->sums);
+    self->codes = calloc(MOMENTS_PARTS * self->width, sizeof *self->codes);
     bool complete = self->meant && self->counts && self->sums && self->codes;
     for (size_t i = 0; i < shards && complete; ++i) {
         self->meant[i] = calloc(atlas_shard_at(self->atlas, i).count + 1, sizeof **self->meant);
@@ -145,11 +154,17 @@ static void close_job(moments_job *self) {
     free(self->codes);
 }
 
+/* Neighbours in the order of paths mostly lie in one shard. */
 static size_t mark(moments_job *self, atlas_images images, size_t fold, size_t folds) {
-    size_t count = 0;
+    size_t count = 0, shard = 0;
+    atlas_shard within = {.count = 0};
     for (size_t i = fold; i < images.count; i += folds, ++count) {
-        size_t image = number_at(images, i), shard = atlas_shard_of(self->atlas, image);
-        bool *meant = &self->meant[shard][image - atlas_shard_at(self->atlas, shard).first];
+        size_t image = number_at(images, i);
+        if (image < within.first || image - within.first >= within.count) {
+            shard = atlas_shard_of(self->atlas, image);
+            within = atlas_shard_at(self->atlas, shard);
+        }
+        bool *meant = &self->meant[shard][image - within.first];
         self->counts[shard] += !*meant;
         *meant = true;
     }
@@ -175,14 +190,14 @@ hl_status atlas_sum_moments(const atlas *self, const hl_host *host, size_t head,
                             size_t fold, size_t folds, size_t *count, double *sum, double *products,
                             hl_error *error) {
     const atlas_head *shape = &atlas_layout_of(self)->heads[head];
-    size_t width = (size_t)shape->width + shape->scalar_count, shards = atlas_shard_count(self);
+    size_t width = (size_t)shape->width + shape->scalar_count;
     moments_job job = {.atlas = self, .head = head, .width = width, .size = width + width * (width + 1) / 2};
     hl_status status = open_job(&job) ? HL_OK : hl_no_memory(error, "moments");
     if (status == HL_OK) *count = mark(&job, images, folds > 1 ? fold : 0, folds > 1 ? folds : 1);
     if (status == HL_OK) status = touch(&job, host, error);
-    if (status == HL_OK) host->parallel(host, shards, sum_shard, &job);
+    if (status == HL_OK) host->parallel(host, MOMENTS_PARTS, sum_part, &job);
     if (status == HL_OK) status = atlas_check(self, true, error);
-    for (size_t i = 1; i < shards && status == HL_OK; ++i) {
+    for (size_t i = 1; i < MOMENTS_PARTS && status == HL_OK; ++i) {
         for (size_t k = 0; k < job.size; ++k) job.sums[k] += job.sums[i * job.size + k];
     }
     if (status == HL_OK) {
