@@ -426,6 +426,56 @@ static void map_heads(const comparison *self, const entry *step, size_t variant)
     }
 }
 
+static size_t count_labels(const comparison *self, const entry *step, size_t variant) {
+    size_t count = 0;
+    for (size_t i = 0; i < self->labels.count; ++i) {
+        count += self->labels.all[i].variant == variant && same_step(&self->labels.all[i], step);
+    }
+    return count;
+}
+
+static bool has_label(const comparison *self, size_t variant, const entry *like) {
+    for (size_t i = 0; i < self->labels.count; ++i) {
+        const entry *of = &self->labels.all[i];
+        if (of->variant == variant && same_score(of, like) && strcmp(of->head, like->head) == 0) return true;
+    }
+    return false;
+}
+
+static bool same_labels(const comparison *self, const entry *step, size_t variant, size_t other) {
+    bool same = count_labels(self, step, variant) == count_labels(self, step, other);
+    for (size_t i = 0; i < self->labels.count && same; ++i) {
+        const entry *of = &self->labels.all[i];
+        if (of->variant == variant && same_step(of, step)) same = has_label(self, other, of);
+    }
+    return same;
+}
+
+/* A labelling that takes no account of the model is the same for several: once is enough. */
+static bool is_mapped(const comparison *self, const entry *step, size_t variant) {
+    for (size_t earlier = 0; earlier < variant; ++earlier) {
+        if (same_labels(self, step, variant, earlier)) return true;
+    }
+    return false;
+}
+
+static bool answers_for_properties(const comparison *self, const entry *step) {
+    for (size_t i = 0; i < self->count; ++i) {
+        const hl_node *properties = hl_get(self->variants[i].results, "properties");
+        if (properties && strcmp(hl_get_text(properties, "step"), step->step) == 0) return true;
+    }
+    return false;
+}
+
+/* Of the first step of labels and of that which answers for properties: further ones are looked at on the
+ * variants' own pages. */
+static void map_all_heads(const comparison *self, const entry *step) {
+    if (!same_step(step, &self->labels.all[0]) && !answers_for_properties(self, step)) return;
+    for (size_t variant = 0; variant < self->count; ++variant) {
+        if (!is_mapped(self, step, variant)) map_heads(self, step, variant);
+    }
+}
+
 static void show_labels(const comparison *self) {
     for (size_t i = 0; i < self->labels.count; ++i) {
         const entry *of = &self->labels.all[i];
@@ -433,7 +483,7 @@ static void show_labels(const comparison *self) {
         while (!same_step(&self->labels.all[earlier], of)) ++earlier;
         if (earlier != i) continue;
         list_properties(self, of);
-        for (size_t variant = 0; variant < self->count; ++variant) map_heads(self, of, variant);
+        map_all_heads(self, of);
     }
 }
 

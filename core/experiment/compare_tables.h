@@ -6,7 +6,7 @@
 
 /* Adds to the root's list "comparison", which is made where it is not there, a table for each title that two
  * variants have in the same analysis: its rows are those of all variants, each beginning with "variant". Long
- * ones are left to the variants' own pages. */
+ * ones are left to the variants' own pages, and so are those that are the same in all. */
 void compare_tables(const compare_variant *variants, size_t count, hl_item *root);
 
 #endif
