@@ -381,8 +381,16 @@ static void axes_hold_what_they_are_made_for(void **state) {
     static const struct {
         double low, high;
         const char *first, *second;
-    } labels[] = {{0, 1, "0.0", "0.2"},        {0, 428e6, "0", "100M"}, {-0.05, 0.05, "-0.06", "-0.04"},
-                  {0, 24, "0", "5"},           {0, 3e-6, "0", "1e-6"},  {86e6, 90e6, "86M", "87M"},
+    } labels[] = {{0, 1, "0.0", "0.2"},
+                  {0, 428e6, "0", "100M"},
+                  {-0.05, 0.05,
+                   "\xe2\x88\x92"
+                   "0.06",
+                   "\xe2\x88\x92"
+                   "0.04"},
+                  {0, 24, "0", "5"},
+                  {0, 3e-6, "0", "1e-6"},
+                  {86e6, 90e6, "86M", "87M"},
                   {1200, 1400, "1200", "1250"}};
     for (size_t i = 0; i < COUNT(labels); i++) {
         axis of = axis_make(labels[i].low, labels[i].high, 5);

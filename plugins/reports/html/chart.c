@@ -160,6 +160,29 @@ double chart_y(const chart *self, double y) {
 
 /* ---- places ---- */
 
+static bool share_an_x(const chart_series *a, const chart_series *b) {
+    for (size_t i = 0; i < a->count; i++) {
+        for (size_t k = 0; k < b->count; k++) {
+            if (a->points[i].x == b->points[k].x) return true;
+        }
+    }
+    return false;
+}
+
+/* Points of several series that have one x would hide each other and their intervals. */
+static void set_aside(chart *self) {
+    static const double step = 7;
+    bool hidden = false;
+    if (self->kind != CHART_SCATTER || self->point_count > 10 * CHART_FEW) return;
+    for (size_t i = 0; i < self->series_count; i++) {
+        for (size_t k = 0; k < i; k++) hidden |= share_an_x(&self->series[i], &self->series[k]);
+    }
+    for (size_t i = 0; i < self->series_count && hidden; i++) {
+        double middle = ((double)self->series_count - 1) / 2;
+        self->series[i].aside = fmin(step, 28 / fmax(middle, 1)) * ((double)i - middle);
+    }
+}
+
 static double widest_tick(const axis *of) {
     double widest = 0;
     char label[AXIS_LABEL];
@@ -244,6 +267,7 @@ hl_status chart_open(chart *self, const hl_node *item, hl_error *error) {
         return hl_no_memory(error, "a chart");
     }
     find_axes(self);
+    set_aside(self);
     find_places(self);
     return HL_OK;
 }

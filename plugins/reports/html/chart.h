@@ -18,6 +18,7 @@ typedef struct chart_series {
     size_t color;      /* among those of its kind */
     const chart_point *points;
     size_t count;
+    double aside; /* so far its points lie to the right of their place, where others lie there too */
 } chart_series;
 
 typedef struct chart {

@@ -74,7 +74,8 @@ static double radius_of(const chart *self) {
 static void draw_points(const chart *self, const chart_series *series, html *out) {
     for (size_t i = 0; i < series->count; i++) {
         const chart_point *point = &series->points[i];
-        chart_start_mark(series, out, chart_x(self, point->x), chart_y(self, point->y), radius_of(self));
+        double x = chart_x(self, point->x) + series->aside;
+        chart_start_mark(series, out, x, chart_y(self, point->y), radius_of(self));
         chart_point_title(self, series, point, out);
         html_raw(out, "</path>\n");
     }
@@ -99,9 +100,11 @@ static size_t run_of_intervals(const chart_series *series, size_t from) {
     return end;
 }
 
-static void draw_error_bar(const chart *self, const chart_point *point, html *out) {
+static void draw_error_bar(const chart *self, const chart_series *series, const chart_point *point,
+                           html *out) {
     static const double cap = 3;
-    double x = chart_x(self, point->x), low = chart_y(self, point->low), high = chart_y(self, point->high);
+    double x = chart_x(self, point->x) + series->aside, low = chart_y(self, point->low),
+           high = chart_y(self, point->high);
     html_format(out, "<path class=\"e\" d=\"M%.1f %.1fh%.1fm%.1f 0V%.1fm%.1f 0h%.1f\"/>\n", x - cap, low,
                 2 * cap, -cap, high, -cap, 2 * cap);
 }
@@ -126,7 +129,7 @@ static void draw_intervals(const chart *self, const chart_series *series, html *
         if (self->kind == CHART_LINE && end > from + 1) {
             draw_band(self, series, from, end, out);
         } else {
-            for (size_t i = from; i < end; i++) draw_error_bar(self, &series->points[i], out);
+            for (size_t i = from; i < end; i++) draw_error_bar(self, series, &series->points[i], out);
         }
         from = end > from ? end : from + 1;
     }
@@ -174,8 +177,7 @@ static box beside(double x, double y, double wide, int side) {
 }
 
 /* Where a label has room; of few labels every one is shown, at the side that has the plot. */
-static bool find_room(const labels *self, const chart *of, const chart_point *point, double wide, box *out) {
-    double x = chart_x(of, point->x), y = chart_y(of, point->y);
+static bool find_room(const labels *self, const chart *of, double x, double y, double wide, box *out) {
     for (int side = 0; side < SIDES; side++) {
         *out = beside(x, y, wide, side);
         if (is_free(self, of, out)) return true;
@@ -184,11 +186,13 @@ static bool find_room(const labels *self, const chart *of, const chart_point *po
     return of->point_count <= CHART_FEW / 2;
 }
 
-static void draw_label(labels *self, const chart *of, const chart_point *point, html *out) {
+static void draw_label(labels *self, const chart *of, const chart_series *series, const chart_point *point,
+                       html *out) {
     const char *label = hl_get_text(point->node, "label");
     double wide = fmin(svg_width(label, SVG_SMALL), LABEL_MOST);
     box place;
-    if (!*label || !find_room(self, of, point, wide, &place)) return;
+    double x = chart_x(of, point->x) + series->aside;
+    if (!*label || !find_room(self, of, x, chart_y(of, point->y), wide, &place)) return;
     svg_text(out, (place.left + place.right) / 2, place.bottom - 2.5, SVG_MIDDLE, "s", label, LABEL_MOST);
     self->taken[self->count++] = place;
 }
@@ -209,11 +213,18 @@ static void draw_labels(const chart *self, html *out) {
         html_no_memory(out);
         return;
     }
-    for (size_t i = 0; i < self->point_count; i++) {
-        double x = chart_x(self, self->points[i].x), y = chart_y(self, self->points[i].y);
-        of.taken[of.count++] = (box){x - half, y - half, x + half, y + half};
+    for (size_t i = 0; i < self->series_count; i++) {
+        const chart_series *series = &self->series[i];
+        for (size_t k = 0; k < series->count; k++) {
+            double x = chart_x(self, series->points[k].x) + series->aside,
+                   y = chart_y(self, series->points[k].y);
+            of.taken[of.count++] = (box){x - half, y - half, x + half, y + half};
+        }
     }
-    for (size_t i = 0; i < self->point_count; i++) draw_label(&of, self, &self->points[i], out);
+    for (size_t i = 0; i < self->series_count; i++) {
+        const chart_series *series = &self->series[i];
+        for (size_t k = 0; k < series->count; k++) draw_label(&of, self, series, &series->points[k], out);
+    }
     free(of.taken);
 }
 

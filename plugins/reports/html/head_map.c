@@ -265,7 +265,7 @@ static void cell_rect(const head_map *self, const head_cell *cell, html *out, co
 static void cell_words(const head_map *self, const head_cell *cell, html *out, const char *class,
                        const char *words) {
     svg_text(out, cell->x + cell->width / 2, cell->y + self->row / 2 + 3, SVG_MIDDLE, class, words,
-             cell->width - 2);
+             cell->width + 4); /* a little beyond what is a wide font's at most */
 }
 
 static void draw_label(const head_map *self, const head_cell *cell, html *out) {

@@ -9,21 +9,22 @@ enum {
     FEW_TEXTS = 10, /* of a list show at once */
     FEW_ROWS = 8,   /* of an analysis's numbers */
     EXTREMES = 4,   /* images at either end of a component */
-    FEWER = 2,      /* where there are very many heads */
-    MANY_CARDS = 128
+    IMAGES = 450    /* different ones on all cards together */
 };
 
 typedef struct cards {
     page *page;
     const gathered *of;
     size_t heads;
+    size_t extremes, pictured; /* images at either end of a part; parts that show them */
+    size_t bare;               /* heads, from the first on, that show none */
 } cards;
 
 /* One head's. */
 typedef struct card {
     page *page;
     const said *first, *end;
-    size_t extremes, pictured; /* images at either end of a part; parts that show them */
+    size_t extremes, pictured; /* as of all cards; of those that show none 0 */
 } card;
 
 static const hl_node *subject(const said *of) {
@@ -173,6 +174,14 @@ static bool holds_parts(const hl_node *list) {
            (hl_is_list(hl_get(first, "texts")) || hl_get(hl_get(first, "top"), "neighbors"));
 }
 
+/* The list of an item's parts that says more of each description than its text; NULL: there is none. */
+static const hl_node *parts_of(const said *of) {
+    const hl_node *field = page_first(of->item), *texts = hl_get(of->item, "texts");
+    while (field && !(holds_parts(field) && field != texts && field->count >= texts->count))
+        field = field->next;
+    return field;
+}
+
 static void texts_of_part(html *out, const hl_node *list, const char *sign) {
     if (!hl_is_list(list) || !list->count) return;
     html_raw(out, "<p><b>");
@@ -199,7 +208,7 @@ static void images_of_part(const card *self, const hl_node *end, const char *sig
     html_raw(out, "</div>\n");
 }
 
-static void parts(const card *self, const hl_node *list) {
+static void parts(const card *self, const said *of, const hl_node *list) {
     static const char plus[] = "+", minus[] = "\xe2\x88\x92";
     html *out = &self->page->html;
     size_t rank = 0;
@@ -216,6 +225,7 @@ static void parts(const card *self, const hl_node *list) {
             html_raw(out, ", texts explain ");
             percent(out, explained->number);
         }
+        if (is_description(of)) marks(self, of->whose, rank);
         html_raw(out, "</span>\n");
         texts_of_part(out, hl_get(part, "texts"), plus);
         texts_of_part(out, hl_get(part, "opposite"), minus);
@@ -275,7 +285,7 @@ static void facts(const card *self, const said *of) {
         html_raw(out, "<h5>");
         html_text(out, field->key);
         html_raw(out, "</h5>\n");
-        if (holds_parts(field)) parts(self, field);
+        if (holds_parts(field)) parts(self, of, field);
         if (!holds_parts(field)) page_value(self->page, field);
     }
 }
@@ -401,7 +411,7 @@ static void source(const card *self, const said *from, const said *end) {
     source_heading(self, from);
     verdicts(self, from, end);
     for (const said *of = from; of != end; of++) {
-        if (is_description(of)) description(self, of);
+        if (is_description(of) && !parts_of(of)) description(self, of);
         if (is_label(of)) label(self, of);
         if (!of->row && !is_verdict(of) && !is_drawn(of)) facts(self, of);
     }
@@ -457,7 +467,36 @@ static bool same_layer(const said *a, const said *b) {
     return a->has_place == b->has_place && a->layer == b->layer;
 }
 
-static const said *layer(const cards *self, const said *from) {
+static size_t count_images(const hl_node *list) {
+    size_t count = 0;
+    for (const hl_node *part = holds_parts(list) ? list->first : NULL; part; part = part->next) {
+        const hl_node *top = hl_get(hl_get(part, "top"), "neighbors"),
+                      *bottom = hl_get(hl_get(part, "bottom"), "neighbors");
+        count += top ? (top->count < EXTREMES ? top->count : EXTREMES) : 0;
+        count += bottom ? (bottom->count < EXTREMES ? bottom->count : EXTREMES) : 0;
+    }
+    return count;
+}
+
+/* Every head's extremes, where they or the gallery are few; else the same share for each head, and where that
+ * is none, for those of the last layers, which write most. */
+static void share_images(cards *self) {
+    double images = 0, gallery = hl_get_number(hl_get(self->page->root, "gallery"), "images", INFINITY);
+    for (size_t i = 0; i < self->of->count; i++) {
+        const said *of = &self->of->all[i];
+        for (const hl_node *field = of->row ? NULL : page_first(of->item); field; field = field->next) {
+            images += (double)count_images(field);
+        }
+    }
+    self->extremes = EXTREMES, self->pictured = SIZE_MAX;
+    if (fmin(images, gallery) <= IMAGES) return;
+    size_t share = IMAGES / self->heads;
+    self->extremes = share >= 2 * EXTREMES ? EXTREMES : share >= EXTREMES ? EXTREMES / 2 : 1;
+    self->pictured = share >= 4 * self->extremes ? share / (2 * self->extremes) : 1;
+    if (share < 2) self->bare = self->heads - IMAGES / 2;
+}
+
+static const said *layer(cards *self, const said *from) {
     html *out = &self->page->html;
     const said *last = self->of->all + self->of->count, *end = from;
     size_t heads = 0;
@@ -468,8 +507,8 @@ static const said *layer(const cards *self, const said *from) {
     html_format(out, ", %zu head%s</summary>\n", heads, heads == 1 ? "" : "s");
     while (from != end && out->status == HL_OK) {
         const said *next = end_of_head(self, from);
-        bool many = self->heads > MANY_CARDS;
-        card one = {self->page, from, next, many ? FEWER : EXTREMES, many ? FEWER : SIZE_MAX};
+        card one = {self->page, from, next, self->extremes, self->bare ? 0 : self->pictured};
+        self->bare -= self->bare > 0;
         draw_card(&one);
         from = next;
     }
@@ -483,6 +522,7 @@ void page_cards(page *self) {
     if (!self->has_cards) return;
     const said *last = all.of->all + all.of->count;
     for (const said *of = all.of->all; of != last; of = end_of_head(&all, of)) all.heads++;
+    share_images(&all);
     html_raw(out,
              "<section id=\"cards\">\n<h2><a href=\"#cards\">Head by head</a></h2>\n"
              "<p>All that was found of each head. Shares are of the variance of what the head writes.</p>\n");

@@ -5,8 +5,8 @@
 
 enum {
     THUMBNAIL_SIDE = 160,
-    SMALL_SIDE = 72,  /* beside texts */
-    MOST_SMALL = 320, /* images that small ones may add to the page */
+    SMALL_SIDE = 56,  /* beside texts */
+    MOST_SMALL = 600, /* images that small ones may add to the page */
     FEW = 5           /* neighbours, and they are shown larger */
 };
 

@@ -57,24 +57,28 @@ static int exponent_of(double number) {
     return number > 0 ? (int)floor(log10(number) + 1e-9) : 0;
 }
 
-void axis_label(const axis *self, size_t index, char out[AXIS_LABEL]) {
+/* Not below zero; `room` bytes. */
+static void write_label(const axis *self, double tick, char *out, size_t room) {
     static const char units[] = " kMGT";
     enum { LONG = 5, LONGER = 15, SHORT = -4 };
     int largest = exponent_of(fmax(fabs(self->low), fabs(self->high))), finest = exponent_of(self->step);
-    double tick = axis_tick(self, index);
-    if (largest >= LONGER || finest < SHORT) {
-        snprintf(out, AXIS_LABEL, "%.*e", largest > finest ? largest - finest : 0, tick);
-        char *exponent = strchr(out, 'e');
-        if (tick == 0) snprintf(out, AXIS_LABEL, "0");
-        if (tick != 0 && exponent) {
-            int of = 0;
-            sscanf(exponent + 1, "%d", &of);
-            snprintf(exponent, (size_t)(out + AXIS_LABEL - exponent), "e%d", of);
-        }
-        return;
+    if (tick == 0 && (largest >= LONG || finest < SHORT)) {
+        snprintf(out, room, "0");
+    } else if (largest >= LONGER || finest < SHORT) {
+        int power = exponent_of(tick);
+        snprintf(out, room, "%.*fe%d", power > finest ? power - finest : 0, tick / pow(10, power), power);
+    } else {
+        int unit = largest >= LONG ? largest / 3 : 0, decimals = 3 * unit - finest;
+        snprintf(out, room, "%.*f", decimals > 0 ? decimals : 0, tick / pow(10, 3 * unit));
+        if (unit) snprintf(out + strlen(out), room - strlen(out), "%c", units[unit]);
     }
-    int unit = largest >= LONG ? largest / 3 : 0, decimals = 3 * unit - finest;
-    snprintf(out, AXIS_LABEL, "%.*f", decimals > 0 ? decimals : 0, tick / pow(10, 3 * unit));
-    size_t length = strlen(out);
-    if (unit && tick != 0) snprintf(out + length, AXIS_LABEL - length, "%c", units[unit]);
+}
+
+/* The minus sign is as wide as a digit, a hyphen is not. */
+void axis_label(const axis *self, size_t index, char out[AXIS_LABEL]) {
+    static const char minus[] = "\xe2\x88\x92";
+    double tick = axis_tick(self, index);
+    size_t length = tick < 0 ? strlen(minus) : 0;
+    memcpy(out, minus, length);
+    write_label(self, fabs(tick), out + length, AXIS_LABEL - length);
 }
