@@ -118,7 +118,7 @@ static void variants_without_weights_are_skipped(void **state) {
     const cJSON *skipped = cJSON_GetObjectItem(overview, "skipped_variants");
     assert_int_equal(cJSON_GetArraySize(skipped), 3);
     assert_string_equal(field(skipped->child, "variant"), "gone");
-    assert_string_equal(field(skipped->child, "folder"), "models/gone");
+    assert_string_equal(field(skipped->child, "place"), "models/gone");
     assert_string_equal(field(skipped->child, "reason"), "its weights are not there");
     assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(overview, "reports")), 1);
     char *page = text("%s/report.html", made.out), *html = read_file(page, NULL);
@@ -141,9 +141,27 @@ static void with_nothing_left_the_run_fails(void **state) {
         assert_int_equal(made.status, 1);
         need_words(made.errors, "variant \"gone\" is skipped");
         need_words(made.errors, "variant \"lost\" is skipped");
-        need_words(made.errors, "none of its 2 variants are there");
+        need_words(made.errors, "all of its 2 variants are skipped");
         assert_false(file_exists(made.out));
     }
+    close_workshop(&made);
+}
+
+static void so_are_those_without_a_gallery(void **state) {
+    (void)state;
+    workshop made =
+        open_workshop(analyses, "  - {name: here, set: {model.path: " TINY_A "}}\n"
+                                "  - name: away\n    optional: true\n    set:\n      model.path: " TINY_A
+                                "\n      gallery: {images: photos}\n");
+    run(&made, NULL);
+    if (made.status != 0) fail_msg("%s", made.errors);
+    need_words(made.errors, "variant \"away\" is skipped, for its gallery is not there: ");
+    need_words(made.errors, "/photos is where it goes");
+    cJSON *overview = overview_of(&made);
+    const cJSON *skipped = cJSON_GetObjectItem(overview, "skipped_variants")->child;
+    assert_string_equal(field(skipped, "reason"), "its gallery is not there");
+    assert_string_equal(field(skipped, "place"), "photos");
+    cJSON_Delete(overview);
     close_workshop(&made);
 }
 
@@ -297,6 +315,7 @@ static void tables_of_analyses_become_one(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(variants_without_weights_are_skipped),
+        cmocka_unit_test(so_are_those_without_a_gallery),
         cmocka_unit_test(with_nothing_left_the_run_fails),
         cmocka_unit_test(what_is_there_and_broken_is_an_error),
         cmocka_unit_test(scores_of_other_models_stand_side_by_side),

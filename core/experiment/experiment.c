@@ -236,11 +236,11 @@ static hl_status read_sections(const section_reader *reader) {
     return status;
 }
 
-hl_status variant_model_path(const experiment_variant *variant, const experiment_source *source,
-                             const yaml_node **path, hl_error *error) {
+hl_status experiment_value(const experiment_source *source, const experiment_variant *variant,
+                           const char *section, const char *key, const yaml_node **out, hl_error *error) {
     const yaml_node *root = source->root;
     hl_status status = variant_apply(variant, source->file, &root, error);
-    *path = status == HL_OK ? yaml_get(yaml_get(root, "model"), "path") : NULL;
+    *out = status == HL_OK ? yaml_get(yaml_get(root, section), key) : NULL;
     return status;
 }
 

@@ -70,9 +70,9 @@ hl_status experiment_read(const char *path, const char *const *sets, size_t set_
                           hl_error *error);
 void experiment_forget(experiment_source *source); /* accepts a zeroed one */
 
-/* Where a variant's model lies, as it is written. */
-hl_status variant_model_path(const experiment_variant *variant, const experiment_source *source,
-                             const yaml_node **path, hl_error *error);
+/* A value of a section as a variant has it, as it is written. */
+hl_status experiment_value(const experiment_source *source, const experiment_variant *variant,
+                           const char *section, const char *key, const yaml_node **out, hl_error *error);
 
 /* Status 2 for whatever the experiment gets wrong, HL_UNAVAILABLE where an optional variant's folder is not
  * there. `variant`: one of those that it names; NULL: as it stands. Both outlive *out. */

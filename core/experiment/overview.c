@@ -49,8 +49,8 @@ static void list_skipped(const overview_variant *variants, size_t count, hl_item
         if (!list) list = item_list(root, "skipped_variants", HL_TABLE);
         hl_item *row = item_map(list, NULL);
         item_text(row, "variant", variants[i].name);
-        item_text(row, "folder", variants[i].folder);
-        item_text(row, "reason", "its weights are not there");
+        item_text(row, "reason", variants[i].reason);
+        item_text(row, "place", variants[i].place);
     }
 }
 

@@ -7,7 +7,8 @@
 typedef struct overview_variant {
     const char *name;
     const hl_node *results; /* the root of its results; NULL: it was skipped */
-    const char *folder;     /* of one that was skipped: where its weights go, as it is written */
+    /* Of one that was skipped: where what is missing goes, as it is written, and what that is. */
+    const char *place, *reason;
 } overview_variant;
 
 /* Adds to a tree of results what headlight/report.h says of an overview. */

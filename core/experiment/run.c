@@ -15,10 +15,10 @@ typedef struct runs {
     const hl_library *library;
     const hl_run_request *request;
     experiment_source source;
-    const experiment *plan; /* as it stands: for its variants and its output */
-    single_run **each;      /* NULL: a variant that is skipped */
-    char **folders;         /* where the weights of one that is skipped go, as it is written */
-    tree **found;           /* of each */
+    const experiment *plan;    /* as it stands: for its variants and its output */
+    single_run **each;         /* NULL: a variant that is skipped */
+    overview_variant *skipped; /* what is said of those */
+    tree **found;              /* of each */
     size_t count;
 } runs;
 
@@ -28,8 +28,10 @@ static hl_status compare_all(const runs *self, tree *overview, hl_error *error) 
     overview_variant *variants = calloc(self->count + 1, sizeof *variants);
     if (!variants) return hl_no_memory(error, "the comparison");
     for (size_t i = 0; i < self->count; ++i) {
-        const hl_node *results = self->found[i] ? tree_node(self->found[i]) : NULL;
-        variants[i] = (overview_variant){self->plan->variants[i].name, results, self->folders[i]};
+        variants[i] = self->skipped[i];
+        if (!self->each[i]) continue;
+        variants[i] =
+            (overview_variant){.name = self->plan->variants[i].name, .results = tree_node(self->found[i])};
     }
     hl_status status = overview_fill(variants, self->count, overview, error);
     free(variants);
@@ -76,24 +78,26 @@ static const experiment_variant *variant_at(const runs *self, size_t index) {
     return self->plan->variant_count ? &self->plan->variants[index] : NULL;
 }
 
-/* `why`: what is missing where the folder is there. */
-static hl_status skip(runs *self, size_t index, const char *why, hl_error *error) {
+/* What is missing goes where the variant says; `why` of weights: what is there in their place. */
+static hl_status skip(runs *self, size_t index, single_run_lack lack, const char *why, hl_error *error) {
     const experiment_variant *variant = variant_at(self, index);
-    const yaml_node *path;
+    bool weights = lack == LACKS_WEIGHTS;
+    const yaml_node *place;
     hl_error line;
-    hl_status status = variant_model_path(variant, &self->source, &path, error);
+    hl_status status = experiment_value(&self->source, variant, weights ? "model" : "gallery",
+                                        weights ? "path" : "images", &place, error);
     if (status != HL_OK) return status;
-    char *folder = yaml_resolve(path, path->text);
-    self->folders[index] = strdup(path->text);
-    if (!folder || !self->folders[index]) {
-        free(folder);
-        return hl_no_memory(error, "a variant");
-    }
-    bool there = engine_check_folder(folder, NULL) == HL_OK;
-    hl_format(line.message, sizeof line.message,
-              "variant \"%s\" is skipped, for its weights are not there: %s%s", variant->name,
-              there ? why : folder, there ? "" : " is where they go");
-    free(folder);
+    char *path = yaml_resolve(place, place->text);
+    self->skipped[index] = (overview_variant){
+        variant->name, NULL, place->text, weights ? "its weights are not there" : "its gallery is not there"};
+    if (!path) return hl_no_memory(error, "a variant");
+    bool there = weights && engine_check_folder(path, NULL) == HL_OK;
+    hl_format(line.message, sizeof line.message, "variant \"%s\" is skipped, for %s: %s%s", variant->name,
+              self->skipped[index].reason, there ? why : path,
+              there     ? ""
+              : weights ? " is where they go"
+                        : " is where it goes");
+    free(path);
     warn(self, line.message);
     return HL_OK;
 }
@@ -104,8 +108,8 @@ static hl_status check_some(const runs *self, hl_error *error) {
     if (skipped < self->count) return HL_OK;
     return hl_fail(
         error, HL_FAILED,
-        "%s: the weights of none of its %zu variants are there, so that there is nothing to run; the "
-        "lines above say where they go",
+        "%s: all of its %zu variants are skipped, so that there is nothing to run; the lines above say what "
+        "is missing and where it goes",
         self->request->experiment, self->count);
 }
 
@@ -113,19 +117,20 @@ static hl_status check_some(const runs *self, hl_error *error) {
 
 static hl_status open_run(runs *self, hl_library *library, size_t index, hl_error *error) {
     hl_error why;
+    single_run_lack lack;
     hl_status status = single_run_open(library, self->request, &self->source, variant_at(self, index),
-                                       &self->each[index], &why);
+                                       &self->each[index], &lack, &why);
     if (status == HL_OK) return HL_OK;
-    if (status == HL_UNAVAILABLE) return skip(self, index, why.message, error);
+    if (status == HL_UNAVAILABLE) return skip(self, index, lack, why.message, error);
     return hl_fail(error, status, "%s", why.message);
 }
 
 static hl_status open_runs(runs *self, hl_library *library, hl_error *error) {
     size_t count = self->plan->variant_count ? self->plan->variant_count : 1;
     self->each = calloc(count, sizeof *self->each);
-    self->folders = calloc(count, sizeof *self->folders);
+    self->skipped = calloc(count, sizeof *self->skipped);
     self->found = calloc(count, sizeof(tree *));
-    if (!self->each || !self->folders || !self->found)
+    if (!self->each || !self->skipped || !self->found)
         return hl_no_memory(error, "the runs of an experiment");
     hl_status status = HL_OK;
     for (; self->count < count && status == HL_OK; ++self->count) {
@@ -138,10 +143,9 @@ static void close_runs(runs *self) {
     for (size_t i = 0; i < self->count; ++i) {
         tree_close(self->found[i]);
         single_run_close(self->each[i]);
-        free(self->folders[i]);
     }
     free(self->each);
-    free(self->folders);
+    free(self->skipped);
     free(self->found);
 }
 

@@ -237,23 +237,37 @@ static hl_status check_with_model(single_run *self, hl_error *error) {
     return status == HL_OK ? check_the_rest(self, error) : status;
 }
 
-/* Everything that can be wrong with the experiment and is known without the weights. That something is not
- * there is no reason to skip a variant, unless it is the weights. */
-static hl_status check(single_run *self, hl_error *error) {
+/* Nothing lies where the gallery should: whatever is there and cannot be read is an error as ever. */
+static bool lacks_gallery(const experiment *plan) {
+    struct stat status;
+    return plan->optional && plan->gallery.images && stat(plan->gallery.images, &status) != 0 &&
+           errno == ENOENT;
+}
+
+/* Everything that can be wrong with the experiment and is known without the weights. That something else is
+ * not there is no reason to skip a variant. */
+static hl_status check(single_run *self, single_run_lack *lack, hl_error *error) {
     hl_status status = open_model(self, error);
     if (status != HL_OK) return status;
+    if (lacks_gallery(self->plan)) {
+        *lack = LACKS_GALLERY;
+        return hl_fail(error, HL_UNAVAILABLE, "the gallery %s does not exist", self->plan->gallery.images);
+    }
     status = check_with_model(self, error);
     return status == HL_UNAVAILABLE ? HL_FAILED : status;
 }
 
 hl_status single_run_open(hl_library *library, const hl_run_request *request, const experiment_source *source,
-                          const experiment_variant *variant, single_run **out, hl_error *error) {
+                          const experiment_variant *variant, single_run **out, single_run_lack *lack,
+                          hl_error *error) {
     *out = NULL;
+    *lack = LACKS_NOTHING;
     single_run *self = calloc(1, sizeof *self);
     if (!self) return hl_no_memory(error, "a run");
     *self = (single_run){.library = library, .request = request, .source = source};
     hl_status status = experiment_open(library->plugins, source, variant, &self->plan, error);
-    if (status == HL_OK) status = check(self, error);
+    if (status == HL_OK) status = check(self, lack, error);
+    if (status == HL_UNAVAILABLE && *lack == LACKS_NOTHING) *lack = LACKS_WEIGHTS;
     if (status == HL_OK) {
         *out = self;
     } else {

@@ -10,7 +10,7 @@ static const hl_option variant_options[] = {
     {.name = "optional",
      .type = HL_BOOL,
      .fallback = "false",
-     .help = "skip it, and say so, where its model's weights are not there"},
+     .help = "skip it, and say so, where its model's weights or its gallery are not there"},
 };
 static const hl_plugin variant_section = SECTION("variant", variant_options);
 

@@ -7,7 +7,7 @@
 typedef struct experiment_variant {
     const char *name;      /* also of its folder among the results */
     const yaml_node *sets; /* a map of "path.to.key" to what is put there; NULL: nothing */
-    bool optional;         /* skipped where its model's weights are not there */
+    bool optional;         /* skipped where its model's weights or its gallery are not there */
 } experiment_variant;
 
 /* `node`: the section. Names and values are the tree's. */

@@ -25,8 +25,8 @@
  *     reports (list)    variant, model, compute
  *     variants (table)  how far each analysis of each variant lies from the first's
  *     skipped_variants (table, may be missing)
- *                       variants whose model's weights are not there: variant, folder (where they go, as the
- *                       experiment has it), reason
+ *                       variants whose model's weights, or whose gallery, are not there: variant, reason, and
+ *                       place (where these go, as the experiment has it)
  *     scores (list, may be missing)
  *                       each verdict on a whole model: variant, step, score, value, and where there are any
  *                       low, high, and parameters (of the variant's image tower)
