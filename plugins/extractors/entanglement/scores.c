@@ -3,16 +3,6 @@
 
 #include <math.h>
 
-static const interval no_interval = {.value = (double)NAN, .low = 1, .high = 0};
-
-/* The middle 95 % of `count` values, which are sorted. */
-static void set_ends(interval *of, double *values, size_t count) {
-    enum { FEWEST = 2 };
-    if (count < FEWEST) return;
-    of->low = chance_quantile(values, count, 0.025);
-    of->high = chance_quantile(values, count, 0.975);
-}
-
 static hl_status cancelled(hl_error *error) {
     return hl_fail(error, HL_FAILED, "cancelled");
 }
@@ -88,18 +78,15 @@ static double mean_of(const double *values, size_t count) {
 
 /* The mean over labellings, which are drawn again and again for its interval. */
 static interval sum_up(const measuring *self, entanglement_form which, size_t place) {
-    interval found = no_interval;
     chance drawn = chance_begin(self->settings->seed);
-    size_t count = collect(self, which, place);
+    size_t count = collect(self, which, place), draws = count > 1 ? self->settings->resamples : 0;
     double *means = self->list + count;
-    found.value = mean_of(self->list, count);
-    for (size_t i = 0; count > 1 && i < self->settings->resamples; ++i) {
+    for (size_t i = 0; i < draws; ++i) {
         means[i] = 0;
         for (size_t k = 0; k < count; ++k) means[i] += self->list[chance_below(&drawn, count)];
         means[i] /= (double)count;
     }
-    if (count > 1) set_ends(&found, means, self->settings->resamples);
-    return found;
+    return chance_between(mean_of(self->list, count), means, draws);
 }
 
 /* One order for all labellings: what agrees stays together. */
@@ -125,12 +112,10 @@ static void compare(const measuring *self, entanglement_form which, size_t place
     const double rounding = 1e-12;
     size_t count = self->settings->permutations, as_low = ITSELF;
     double *values = self->shuffled[which] + place * count;
-    out->shuffled = no_interval;
     if (count == 0) return;
     for (size_t i = 0; i < count; ++i) as_low += values[i] <= out->given.value + rounding;
-    out->shuffled.value = mean_of(values, count);
     out->as_low = (double)as_low / (double)(count + ITSELF);
-    set_ends(&out->shuffled, values, count);
+    out->shuffled = chance_between(mean_of(values, count), values, count);
 }
 
 hl_status scores_entangle(const hl_host *host, const labellings *of, const score_settings *settings,
@@ -195,17 +180,6 @@ static void agree(const agreeing *self, size_t pairs, agreement *seen, double *v
         of->count > 2 ? labellings_agree_all(of, self->heads, of->heads.count, self->counts) : (double)NAN;
 }
 
-static interval drawn_interval(double value, double *values, size_t count) {
-    interval found = no_interval;
-    size_t known = 0;
-    found.value = value;
-    for (size_t i = 0; i < count; ++i) {
-        if (!isnan(values[i])) values[known++] = values[i];
-    }
-    if (!isnan(value)) set_ends(&found, values, known);
-    return found;
-}
-
 static hl_status resample(const agreeing *self, size_t pairs, hl_error *error) {
     size_t heads = self->of->heads.count;
     chance drawn = chance_begin(self->settings->seed);
@@ -225,7 +199,7 @@ static hl_status fill(agreeing *self, agreements *out, hl_error *error) {
     agree(self, out->count, out->seen, values, 1);
     hl_status status = resample(self, out->count, error);
     for (size_t i = 0; i < out->count + 2 && status == HL_OK; ++i) {
-        interval found = drawn_interval(values[i], self->drawn + i * draws, draws);
+        interval found = chance_between(values[i], self->drawn + i * draws, draws);
         if (i < out->count) {
             out->pairs[i] = found;
         } else if (i == out->count) {
@@ -240,7 +214,7 @@ static hl_status fill(agreeing *self, agreements *out, hl_error *error) {
 
 hl_status scores_agree(const hl_host *host, const labellings *of, const score_settings *settings,
                        agreements *out, hl_error *error) {
-    *out = (agreements){.mean = no_interval, .all = no_interval};
+    *out = (agreements){.count = 0};
     agreeing self = {.host = host, .of = of, .settings = settings};
     hl_status status = agreeing_open(&self, out, error);
     if (status == HL_OK) status = fill(&self, out, error);

@@ -10,10 +10,7 @@ typedef struct score_settings {
     uint64_t seed;
 } score_settings;
 
-/* low > high: there is no interval. */
-typedef struct interval {
-    double value, low, high;
-} interval;
+typedef chance_interval interval;
 
 typedef struct entangled {
     interval given;    /* mean over labellings; the interval over them, where there are several */

@@ -1,6 +1,7 @@
 /* See chance.h. The sequence is splitmix64 (Steele, Lea and Flood 2014). */
 #include "chance/chance.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 chance chance_begin(uint64_t seed) {
@@ -53,4 +54,16 @@ double chance_quantile(double *values, size_t count, double part) {
     size_t below = (size_t)place;
     if (below + 1 >= count) return values[count - 1];
     return values[below] + (place - (double)below) * (values[below + 1] - values[below]);
+}
+
+chance_interval chance_between(double value, double *draws, size_t count) {
+    chance_interval found = {.value = value, .low = 1, .high = 0};
+    size_t known = 0;
+    for (size_t i = 0; i < count; ++i) {
+        if (!isnan(draws[i])) draws[known++] = draws[i];
+    }
+    if (isnan(value) || known < 2) return found;
+    found.low = chance_quantile(draws, known, 0.025);
+    found.high = chance_quantile(draws, known, 0.975);
+    return found;
 }

@@ -25,4 +25,13 @@ void chance_exchange(chance *self, size_t *order, size_t count);
  * Sorts them; `count` above 0. */
 double chance_quantile(double *values, size_t count, double part);
 
+/* A value, and where 95 % of the draws lie by which it is judged; low > high: there are too few. */
+typedef struct chance_interval {
+    double value, low, high;
+} chance_interval;
+
+/* `value` NAN: there is none, and no interval. Draws that are NAN count for nothing; the others are sorted.
+ */
+chance_interval chance_between(double value, double *draws, size_t count);
+
 #endif
