@@ -2,6 +2,7 @@
  * YAML (registry/direction.h). */
 #include "core/asking/asker_inside.h"
 
+#include "core/io/template.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,20 +26,6 @@ static hl_status check(const hl_direction_source *source, hl_error *error) {
     return hl_fail(error, HL_USAGE, "a direction is to be the sum of no directions");
 }
 
-/* The template with the text in place of each "{}"; NULL: no memory. */
-static const char *fill_template(arena *memory, const char *template, const char *text) {
-    size_t gaps = 0, length = strlen(text);
-    for (const char *at = template; (at = strstr(at, "{}")); at += 2) ++gaps;
-    char *filled = arena_array(memory, strlen(template) + gaps * length + 1, 1), *end = filled;
-    if (!filled) return NULL;
-    for (const char *gap; (gap = strstr(template, "{}")); template = gap + 2) {
-        end = mempcpy(end, template, (size_t)(gap - template));
-        end = mempcpy(end, text, length);
-    }
-    strcpy(end, template);
-    return filled;
-}
-
 static bool add_texts(arena *memory, const hl_direction_source *source, direction_form *out) {
     static const char *const alone[] = {"{}"};
     const char *const *templates = source->template_count > 0 ? source->templates : alone;
@@ -46,7 +33,7 @@ static bool add_texts(arena *memory, const hl_direction_source *source, directio
     out->texts = arena_array(memory, out->text_count, sizeof *out->texts);
     bool complete = out->texts != NULL;
     for (size_t i = 0; i < out->text_count && complete; ++i) {
-        out->texts[i] = fill_template(memory, templates[i], source->text);
+        out->texts[i] = template_fill(memory, templates[i], source->text);
         complete = out->texts[i] != NULL;
     }
     return complete;

@@ -206,6 +206,32 @@ typedef struct hl_decompose_request {
 HL_EXPORT hl_status hl_decompose(hl_library *library, const hl_call *call,
                                  const hl_decompose_request *request, hl_error *error);
 
+/* `headlight decompose --layout clip_text_span`: the arrays that the scripts and notebooks of clip_text_span
+ * read, under their names, in one folder, where files of the same names are replaced. Of a gallery, whose
+ * images come in the order of their paths: contributions of heads, MLPs and the class token, as
+ * compute_prs.py writes them. Of texts: a pool, as compute_text_set_projection.py, and a classifier, as
+ * compute_text_projection.py. At least one of `gallery`, `pool` and `classes`. */
+typedef struct hl_peer_arrays_request {
+    uint32_t size;
+    const char *model, *output;
+    const char *dataset;       /* in the names of files: "imagenet"; not needed for a pool alone */
+    const char *model_name;    /* in the names of files: "ViT-L-14"; NULL: the model's own name */
+    const char *gallery;       /* a folder, a list or a gallery.json */
+    const char *pool;          /* texts, one a line, each of which becomes a row */
+    const char *classes;       /* names of classes, one a line */
+    const char *templates;     /* one a line, {} standing for the class; NULL: the class alone */
+    const char *const *labels; /* keys of gallery.json whose values become numbers: whole numbers as they are,
+                                  names of classes as the line that they are on, from 0 */
+    size_t label_count;
+    const char *backend;        /* NULL or "auto": the best */
+    const char *const *compute; /* options of the backend, "KEY=VALUE" each */
+    size_t compute_count;
+    unsigned threads; /* 0: all cores */
+} hl_peer_arrays_request;
+
+HL_EXPORT hl_status hl_peer_arrays(hl_library *library, const hl_call *call,
+                                   const hl_peer_arrays_request *request, hl_error *error);
+
 /* `headlight index`: an atlas of a gallery. Resumes what was interrupted, adds new images, drops vanished
  * ones; HL_FAILED, with nothing changed, when those are more than half of the atlas and `prune` is not set.
  */

@@ -1,0 +1,151 @@
+/* See peer_texts.h. */
+#include "core/commands/peer_texts.h"
+
+#include "core/engine/cut_texts.h"
+#include "core/io/input.h"
+#include "core/io/lines.h"
+#include "core/io/template.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LARGEST_FILE = 1 << 30 };
+
+/* ---- lines ---- */
+
+/* What becomes of a line: an entry, none, or an error. */
+typedef hl_status take_line(const char *file, line *one, bool *taken, hl_error *error);
+
+static bool is_space(char letter) {
+    return letter == ' ' || letter == '\t';
+}
+
+static void trim(line *one) {
+    while (one->length > 0 && is_space(one->text[one->length - 1])) --one->length;
+    while (one->length > 0 && is_space(*one->text)) ++one->text, --one->length;
+}
+
+static hl_status take_all(const char *file, line *one, bool *taken, hl_error *error) {
+    (void)file, (void)one, (void)error;
+    *taken = true;
+    return HL_OK;
+}
+
+static hl_status take_class(const char *file, line *one, bool *taken, hl_error *error) {
+    trim(one);
+    *taken = one->length > 0;
+    bool is_other =
+        *taken && (*one->text == '#' || *one->text == '[' || memmem(one->text, one->length, ": ", 2));
+    if (!is_other) return HL_OK;
+    return hl_fail(
+        error, HL_USAGE,
+        "%s:%zu: \"%.*s\" is written as in the analyses' files of classes; expected the class alone, "
+        "as it stands in a template",
+        file, one->number, one->length < 80 ? (int)one->length : 80, one->text);
+}
+
+static hl_status take_template(const char *file, line *one, bool *taken, hl_error *error) {
+    trim(one);
+    *taken = one->length > 0;
+    if (!*taken || memmem(one->text, one->length, "{}", 2)) return HL_OK;
+    return hl_fail(error, HL_USAGE, "%s:%zu: no {}, which stands for the class, as in a photo of {}", file,
+                   one->number);
+}
+
+static hl_status add(arena *memory, const line *one, size_t *room, text_lines *to, hl_error *error) {
+    if (to->count == *room) {
+        *room = *room ? 2 * *room : 64;
+        const char **more = arena_array(memory, *room, sizeof *more);
+        if (!more) return hl_no_memory(error, "lines");
+        if (to->count > 0) memcpy(more, to->all, to->count * sizeof *more);
+        to->all = more;
+    }
+    to->all[to->count] = arena_copy_text(memory, one->text, one->length);
+    return to->all[to->count++] ? HL_OK : hl_no_memory(error, "lines");
+}
+
+static hl_status read_lines(const char *file, take_line *take, arena *memory, text_lines *out,
+                            hl_error *error) {
+    uint8_t *bytes;
+    size_t count, room = 0;
+    line one = {.text = ""};
+    hl_status status = input_read_piped(file, LARGEST_FILE, &bytes, &count, NULL, error);
+    *out = (text_lines){.count = 0};
+    if (status != HL_OK) return status;
+    lines all = lines_of(file, bytes, count);
+    while (status == HL_OK && one.text) {
+        bool taken = false;
+        status = lines_next(&all, &one, error);
+        if (status != HL_OK || !one.text) break;
+        status = take(file, &one, &taken, error);
+        if (status == HL_OK && taken) status = add(memory, &one, &room, out, error);
+    }
+    free(bytes);
+    if (status != HL_OK || out->count > 0) return status;
+    return hl_fail(error, HL_USAGE, "%s: there is nothing in it; expected a line for each entry", file);
+}
+
+hl_status text_lines_read(const char *file, arena *memory, text_lines *out, hl_error *error) {
+    return read_lines(file, take_all, memory, out, error);
+}
+
+hl_status class_lines_read(const char *file, arena *memory, text_lines *out, hl_error *error) {
+    return read_lines(file, take_class, memory, out, error);
+}
+
+hl_status template_lines_read(const char *file, arena *memory, text_lines *out, hl_error *error) {
+    static const char *alone[] = {"{}"};
+    *out = (text_lines){.all = alone, .count = 1};
+    return file ? read_lines(file, take_template, memory, out, error) : HL_OK;
+}
+
+size_t text_lines_find(const text_lines *self, const char *text) {
+    for (size_t i = 0; i < self->count; ++i) {
+        if (strcmp(self->all[i], text) == 0) return i;
+    }
+    return SIZE_MAX;
+}
+
+/* ---- embeddings ---- */
+
+hl_status texts_check(const engine *model, const text_lines *texts, hl_error *error) {
+    cut_texts cut = {NULL, 0};
+    hl_status status = model->info->context ? HL_OK : engine_no_texts(model, error);
+    for (size_t i = 0; i < texts->count && status == HL_OK; ++i) {
+        status = cut_texts_check(&cut, model, texts->all[i], error);
+    }
+    if (status == HL_OK) cut_texts_warn(&cut, model);
+    cut_texts_free(&cut);
+    return status;
+}
+
+/* rows: count x dim, unit norm. */
+static void average(const float *rows, size_t count, size_t dim, float *out) {
+    double square = 0;
+    for (size_t j = 0; j < dim; ++j) {
+        double sum = 0;
+        for (size_t i = 0; i < count; ++i) sum += (double)rows[i * dim + j];
+        out[j] = (float)(sum / (double)count);
+        square += (double)out[j] * (double)out[j];
+    }
+    for (size_t j = 0; j < dim; ++j) out[j] = (float)((double)out[j] / sqrt(square));
+}
+
+hl_status class_encode(engine *model, const char *name, const text_lines *templates, float *out,
+                       hl_error *error) {
+    arena memory = {NULL};
+    size_t dim = model->info->embed_dim;
+    const char **texts = arena_array(&memory, templates->count, sizeof *texts);
+    float *rows = arena_array(&memory, templates->count * dim, sizeof *rows);
+    bool complete = texts && rows;
+    for (size_t i = 0; i < templates->count && complete; ++i) {
+        texts[i] = template_fill(&memory, templates->all[i], name);
+        complete = texts[i] != NULL;
+    }
+    hl_status status = complete ? texts_check(model, &(text_lines){texts, templates->count}, error)
+                                : hl_no_memory(error, "a class");
+    if (status == HL_OK) status = engine_encode_texts(model, texts, templates->count, rows, NULL, error);
+    if (status == HL_OK) average(rows, templates->count, dim, out);
+    arena_free(&memory);
+    return status;
+}
