@@ -4,6 +4,7 @@
  * method, true reruns with a head's output replaced in the pass. An image may change sides. */
 #include "tests/experiment.h"
 #include "tests/mini.h"
+#include "tests/tables.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -17,27 +18,8 @@
     "properties: {extractor: labels-file, path: " MINI_FOLDER "/labels.json}\n"
 #define ALL_PROPERTIES "properties: [colors, patterns, places, weather, numbers, sizes]"
 
-static const cJSON *item_of(const outcome *got, int analysis, const char *title) {
-    const cJSON *item;
-    cJSON_ArrayForEach(item, results_of(got, analysis)) {
-        if (strstr(field(item, "title"), title)) return item;
-    }
-    fail_msg("no item with %s", title);
-    return NULL;
-}
-
 static const cJSON *find_row(const cJSON *item, const char *ablated, const char *classes) {
-    const cJSON *row;
-    cJSON_ArrayForEach(row, cJSON_GetObjectItem(item, "rows")) {
-        if (strcmp(field(row, "ablated"), ablated) == 0 && strcmp(field(row, "classes"), classes) == 0)
-            return row;
-    }
-    fail_msg("no row of %s and %s", ablated, classes);
-    return NULL;
-}
-
-static void need_near(double found, double expected, double tolerance, const char *what) {
-    if (!(fabs(found - expected) <= tolerance)) fail_msg("%s is %.9g, not %.9g", what, found, expected);
+    return row_of(item, "ablated", ablated, "classes", classes);
 }
 
 static const struct {

@@ -89,7 +89,7 @@ void ablation_free(ablation *self) {
 
 /* ---- what came of it ---- */
 
-static const uint16_t *frozen_answers(const ablation *self, size_t one, size_t task) {
+const uint16_t *ablation_answers(const ablation *self, size_t one, size_t task) {
     return self->frozen + (one * self->of->task_count + task) * self->of->images;
 }
 
@@ -103,7 +103,8 @@ static hl_status measure_subset(const ablation *self, size_t one, size_t task, c
     const hl_host *host = self->of->ask->host;
     uint16_t *some = host->allocate(host, self->image_count + 1, sizeof *some);
     if (!some) return hl_no_memory(error, "answers for some images");
-    for (size_t i = 0; i < self->image_count; ++i) some[i] = frozen_answers(self, one, task)[self->images[i]];
+    for (size_t i = 0; i < self->image_count; ++i)
+        some[i] = ablation_answers(self, one, task)[self->images[i]];
     hl_status status = classifier_measure(self->of, &self->of->tasks[task], some, self->images,
                                           self->image_count, out, error);
     host->release(host, some);
@@ -114,22 +115,23 @@ hl_status ablation_measure(const ablation *self, size_t one, size_t task, ablati
                            classifier_measures *out, hl_error *error) {
     const classifier_task *of = &self->of->tasks[task];
     if (where == ABLATION_GALLERY)
-        return classifier_measure(self->of, of, frozen_answers(self, one, task), NULL, self->of->images, out,
-                                  error);
+        return classifier_measure(self->of, of, ablation_answers(self, one, task), NULL, self->of->images,
+                                  out, error);
     if (where == ABLATION_SUBSET) return measure_subset(self, one, task, out, error);
     return classifier_measure(self->of, of, rerun_answers(self, one, task), self->images, self->image_count,
                               out, error);
 }
 
-static void summarize(double *values, size_t count, double own, ablation_spread *out) {
+static void summarize(double *values, size_t count, const classifier_measures *own, ablation_spread *out) {
     out->draws = count;
-    if (count == 0) out->mean = out->low = out->high = own;
+    if (count == 0) out->mean = out->low = out->high = own->accuracy, out->worst = own->worst;
     if (count == 0) return;
     for (size_t i = 0; i < count; ++i) {
         out->mean += values[i] / (double)count;
-        out->as_low += values[i] <= own;
+        out->as_low += values[i] <= own->accuracy;
     }
     out->shared /= (double)count;
+    out->worst /= (double)count;
     out->low = chance_quantile(values, count, 0.025);
     out->high = chance_quantile(values, count, 0.975);
 }
@@ -146,9 +148,10 @@ hl_status ablation_spread_of(const ablation *self, size_t one, size_t task, abla
         if (self->cases->all[i].of != one) continue;
         status = ablation_measure(self, i, task, where, &got, error);
         values[draws++] = got.accuracy;
+        out->worst += got.worst;
         out->shared += (double)cases_shared(self->cases, one, i);
     }
-    if (status == HL_OK) summarize(values, draws, own.accuracy, out);
+    if (status == HL_OK) summarize(values, draws, &own, out);
     free(values);
     return status;
 }
@@ -159,7 +162,7 @@ double ablation_agreement(const ablation *self, size_t one, size_t task) {
         size_t image = self->images[i];
         if (self->of->tasks[task].truth[image] == CLASSIFIER_NONE) continue;
         ++all;
-        same += frozen_answers(self, one, task)[image] == rerun_answers(self, one, task)[i];
+        same += ablation_answers(self, one, task)[image] == rerun_answers(self, one, task)[i];
     }
     return all > 0 ? (double)same / (double)all : 1;
 }

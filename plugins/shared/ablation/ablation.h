@@ -99,6 +99,9 @@ void ablation_free(ablation *self);
 /* `where`: over the whole gallery from codes, over the images of the reruns from codes, or by reruns. */
 typedef enum ablation_where { ABLATION_GALLERY, ABLATION_SUBSET, ABLATION_RERUN } ablation_where;
 
+/* From codes: a class for each image of the gallery. */
+const uint16_t *ablation_answers(const ablation *self, size_t one, size_t task);
+
 hl_status ablation_measure(const ablation *self, size_t one, size_t task, ablation_where where,
                            classifier_measures *out, hl_error *error);
 
@@ -107,6 +110,7 @@ hl_status ablation_measure(const ablation *self, size_t one, size_t task, ablati
 typedef struct ablation_spread {
     size_t draws, as_low; /* as_low: how many are as low as the case itself, or lower */
     double mean, low, high;
+    double worst;  /* mean accuracy of the worst group */
     double shared; /* heads of the case itself in a draw, on average */
 } ablation_spread;
 hl_status ablation_spread_of(const ablation *self, size_t one, size_t task, ablation_where where,

@@ -50,11 +50,20 @@ static void show_spread(const ablation *self, hl_result *to, hl_item *row, const
     to->number(row, "heads shared", random->shared);
 }
 
+static void show_worst(const ablation *self, hl_result *to, hl_item *row, size_t task,
+                       const classifier_measures *before, const classifier_measures *after,
+                       const ablation_spread *random) {
+    bool known = after->worst_group != CLASSIFIER_NONE;
+    to->number(row, "worst group before", before->worst);
+    to->number(row, "worst group", after->worst);
+    to->text(row, "which", known ? self->of->tasks[task].groups[after->worst_group] : "none");
+    if (self->settings.draws > 0) to->number(row, "random worst group", random->worst);
+}
+
 static hl_status show_frozen(const ablation *self, hl_result *to, hl_item *rows, size_t one, size_t task,
                              hl_error *error) {
     classifier_measures before, after;
     ablation_spread random;
-    const classifier_task *of = &self->of->tasks[task];
     hl_status status = ablation_measure(self, 0, task, ABLATION_GALLERY, &before, error);
     if (status == HL_OK) status = ablation_measure(self, one, task, ABLATION_GALLERY, &after, error);
     if (status == HL_OK) status = ablation_spread_of(self, one, task, ABLATION_GALLERY, &random, error);
@@ -65,10 +74,7 @@ static hl_status show_frozen(const ablation *self, hl_result *to, hl_item *rows,
     to->number(row, "accuracy", after.accuracy);
     to->number(row, "balanced", after.balanced);
     show_spread(self, to, row, &random);
-    if (after.worst_group == CLASSIFIER_NONE || before.worst_group == CLASSIFIER_NONE) return HL_OK;
-    to->number(row, "worst group before", before.worst);
-    to->number(row, "worst group", after.worst);
-    to->text(row, "which", of->groups[after.worst_group]);
+    show_worst(self, to, row, task, &before, &after, &random);
     return HL_OK;
 }
 
@@ -88,6 +94,7 @@ static hl_status show_rerun(const ablation *self, hl_result *to, hl_item *rows, 
     to->number(row, "accuracy", rerun.accuracy);
     to->number(row, "same answers", ablation_agreement(self, one, task));
     show_spread(self, to, row, &random);
+    show_worst(self, to, row, task, &before, &rerun, &random);
     return HL_OK;
 }
 
@@ -311,6 +318,87 @@ hl_status showing_curves(const ablation *self, hl_result *to, hl_error *error) {
         char title[300];
         hl_format(title, sizeof title, "%s: accuracy while the front is ablated", self->of->tasks[t].key);
         status = show_cases(self, to, t, title, true, error);
+    }
+    return status;
+}
+
+/* ---- groups ---- */
+
+/* The share of a group's images, by case. `counts`: room for two numbers of each group. */
+static void show_group_cells(const ablation *self, hl_result *to, hl_item *row, size_t task, size_t group,
+                             size_t *counts) {
+    const classifier_task *of = &self->of->tasks[task];
+    size_t *correct = counts, *all = counts + of->group_count;
+    for (size_t i = 0; i < self->cases->count; ++i) {
+        if (self->cases->all[i].of != CASE_OWN) continue;
+        classifier_count_groups(of, ablation_answers(self, i, task), NULL, self->of->images, correct, all);
+        if (i == 0) to->whole(row, "images", (int64_t)all[group]);
+        double share = all[group] > 0 ? (double)correct[group] / (double)all[group] : 0;
+        to->number(row, self->cases->all[i].name, share);
+    }
+}
+
+hl_status showing_groups(const ablation *self, hl_result *to, hl_error *error) {
+    hl_item *rows = begin_table(to, "Accuracy of each group, from codes");
+    for (size_t t = 0; t < self->of->task_count; ++t) {
+        const classifier_task *of = &self->of->tasks[t];
+        size_t *counts = calloc(2 * of->group_count + 1, sizeof *counts);
+        if (!counts) return hl_no_memory(error, "counts of groups");
+        for (size_t g = 0; g < of->group_count; ++g) {
+            hl_item *row = to->map(rows, NULL);
+            to->text(row, "classes", of->key);
+            to->text(row, "group", of->groups[g]);
+            show_group_cells(self, to, row, t, g, counts);
+        }
+        free(counts);
+    }
+    return HL_OK;
+}
+
+/* What the bars of a key are: by reruns only where there are any. */
+typedef struct bar {
+    const char *name;
+    ablation_where where;
+    bool worst, random;
+} bar;
+static const bar bars[] = {
+    {"accuracy, from codes", ABLATION_GALLERY, false, false},
+    {"worst group, from codes", ABLATION_GALLERY, true, false},
+    {"accuracy, by reruns", ABLATION_RERUN, false, false},
+    {"worst group, by reruns", ABLATION_RERUN, true, false},
+    {"worst group, as many random heads, from codes", ABLATION_GALLERY, true, true},
+};
+
+static hl_status show_bar(const ablation *self, hl_result *to, hl_item *series, size_t task, const bar *what,
+                          hl_error *error) {
+    if ((what->where == ABLATION_RERUN && !self->rerun) || (what->random && self->settings.draws == 0))
+        return HL_OK;
+    hl_item *points = begin_series(to, series, what->name, what->random);
+    hl_status status = HL_OK;
+    for (size_t i = 0; i < self->cases->count && status == HL_OK; ++i) {
+        classifier_measures got;
+        ablation_spread random;
+        if (self->cases->all[i].of != CASE_OWN) continue;
+        status = ablation_measure(self, i, task, what->where, &got, error);
+        if (status == HL_OK) status = ablation_spread_of(self, i, task, what->where, &random, error);
+        if (status != HL_OK) break;
+        hl_item *point = to->map(points, NULL);
+        to->text(point, "x", self->cases->all[i].name);
+        to->number(point, "y", what->random ? random.worst : what->worst ? got.worst : got.accuracy);
+    }
+    return status;
+}
+
+hl_status showing_worst(const ablation *self, hl_result *to, hl_error *error) {
+    hl_status status = HL_OK;
+    for (size_t t = 0; t < self->of->task_count; ++t) {
+        char title[300];
+        hl_format(title, sizeof title, "%s: accuracy over all images, and of the worst group",
+                  self->of->tasks[t].key);
+        hl_item *series = begin_chart(to, title, "bar", "heads");
+        for (size_t i = 0; i < sizeof bars / sizeof *bars && status == HL_OK; ++i) {
+            status = show_bar(self, to, series, t, &bars[i], error);
+        }
     }
     return status;
 }

@@ -21,4 +21,10 @@ hl_status showing_bars(const ablation *self, hl_result *to, hl_error *error);
 /* Lines, one chart for each key: the cases come one after the other. */
 hl_status showing_curves(const ablation *self, hl_result *to, hl_error *error);
 
+/* A row for each key and group: its accuracy before and after each case. */
+hl_status showing_groups(const ablation *self, hl_result *to, hl_error *error);
+
+/* Bars, one chart for each key: accuracy, and that of the worst group, of each case. */
+hl_status showing_worst(const ablation *self, hl_result *to, hl_error *error);
+
 #endif
