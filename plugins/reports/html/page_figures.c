@@ -150,6 +150,23 @@ static void say_rest(page *self, const hl_node *item) {
     }
 }
 
+/* The numbers of a chart, for who cannot point at them; of long series results.json is the better place. */
+static void numbers(page *self, const hl_node *item, const picture *of) {
+    enum { FEW_POINTS = 100 };
+    html *out = &self->html;
+    if (of->is_map || !of->chart.point_count || of->chart.point_count > FEW_POINTS) return;
+    html_raw(out, "<details><summary>numbers</summary>\n");
+    for (const hl_node *series = page_first(hl_get(item, "series")); series; series = series->next) {
+        const hl_node *points = hl_get(series, "points");
+        if (!hl_is_list(points) || !points->count) continue;
+        html_raw(out, "<h5>");
+        html_text(out, hl_get_text(series, "name"));
+        html_raw(out, "</h5>\n");
+        page_number_rows(self, points->first, NULL);
+    }
+    html_raw(out, "</details>\n");
+}
+
 static void embed(page *self, picture *of) {
     html *out = &self->html;
     html_format(out, "<svg class=\"fig\" viewBox=\"0 0 %.0f %.0f\"", ceil(of->width), ceil(of->height));
@@ -187,6 +204,7 @@ static void figure(page *self, const hl_node *item) {
     embed(self, &of);
     html_raw(out, "</div></div>\n");
     say_rest(self, item);
+    numbers(self, item, &of);
     html_raw(out, "<p class=\"get\"><a href=\"");
     html_text(out, name);
     html_raw(out, "\">SVG</a></p>\n</figure>\n");

@@ -191,11 +191,11 @@ static void cell(page *self, const hl_node *entry) {
 
 enum { KEY = 80 };
 
-/* "value" with "low" and "high", "accuracy" with "accuracy_low" and "accuracy_high". */
+/* "value", or a point's "y", with "low" and "high", "accuracy" with "accuracy_low" and "accuracy_high". */
 static const hl_node *end_of_interval(const hl_node *row, const char *key, const char *end) {
     char name[KEY];
-    bool plain = strcmp(key, "value") == 0;
-    if (plain) return hl_get(row, end);
+    if (strcmp(key, "value") == 0 || (strcmp(key, "y") == 0 && !hl_get(row, "value")))
+        return hl_get(row, end);
     int length = snprintf(name, sizeof name, "%s_%s", key, end);
     return length < KEY ? hl_get(row, name) : NULL;
 }
@@ -209,7 +209,9 @@ static bool has_interval(const hl_node *row, const char *key) {
 static bool is_end(const hl_node *row, const char *key) {
     char name[KEY] = "value";
     size_t length = strlen(key);
-    if (strcmp(key, "low") == 0 || strcmp(key, "high") == 0) return has_interval(row, name);
+    if (strcmp(key, "low") == 0 || strcmp(key, "high") == 0) {
+        return has_interval(row, name) || has_interval(row, "y");
+    }
     size_t end = length > 4 && strcmp(key + length - 4, "_low") == 0    ? 4
                  : length > 5 && strcmp(key + length - 5, "_high") == 0 ? 5
                                                                         : 0;

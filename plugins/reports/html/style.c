@@ -154,6 +154,8 @@ const char page_style[] =
     ".ends>b{width:1rem}.ends svg{width:3.6rem;height:3.6rem;border-radius:.3rem}.ends "
     "span{font-size:.7rem}\n"
     ".card .table{margin:.3rem 0}.card table{font-size:.8rem}.card td{padding:.25rem 1rem .25rem 0}\n"
+    ".chart h5{margin:.5rem 0 0;font-size:.8rem;font-weight:500;color:var(--quiet)}\n"
+    ".chart table{font-size:.8rem}.chart td,.chart th{padding:.2rem 1rem .2rem 0}\n"
     ".get a{color:var(--quiet)}\n"
     "@media(max-width:44rem){article{grid-template-columns:minmax(0,1fr)}article>div:first-child{"
     "max-width:13rem}.texts.side{grid-template-columns:repeat(2,minmax(0,1fr))}.heads.many{"
