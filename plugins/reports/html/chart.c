@@ -209,7 +209,8 @@ static flow place_entry(flow *at, const char *name) {
 }
 
 static bool has_legend(const chart *self) {
-    return self->series_count > 1 || (self->series_count == 1 && *self->series[0].name);
+    const char *only = self->series_count == 1 ? self->series[0].name : "";
+    return self->series_count > 1 || (*only && strcmp(only, self->y_name) != 0);
 }
 
 static double legend_height(const chart *self) {

@@ -35,7 +35,9 @@ static void shapes(html *out, const inks *of) {
     html_raw(out, ".fig .l{fill:none;stroke:currentColor;stroke-width:1.8;stroke-linejoin:round}"
                   ".fig .e{fill:none;stroke:currentColor;stroke-width:1.2}"
                   ".fig .b{fill:currentColor}.fig .band{fill:currentColor;opacity:.17}"
-                  ".fig .ref .b{opacity:.55}"
+                  ".fig .ref .l{stroke-width:2.6;opacity:.7}.fig .ref .b{opacity:.55}"
+                  ".fig .r1 .b,.fig .r1 .m{fill:none;stroke:currentColor;stroke-width:1;opacity:.9}"
+                  ".fig .r2 .b{opacity:.25}"
                   ".fig .d1 .l{stroke-dasharray:7 3}.fig .d2 .l{stroke-dasharray:2 2}"
                   ".fig .r0 .l{stroke-dasharray:5 4}.fig .r1 .l{stroke-dasharray:2 3}"
                   ".fig .r2 .l{stroke-dasharray:8 3 2 3}\n");

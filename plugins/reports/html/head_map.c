@@ -229,10 +229,11 @@ static bool is_deep(const head_map *self, size_t level) {
     return self->is_signed ? 3 * away > 2 * middle : level > middle + 1;
 }
 
-/* So many digits that the ends of the scale have two. */
+/* So many digits that the ends of the scale have two, and those of a scale up to 1 as many. */
 static bool words_of(const head_map *self, double value, char out[24]) {
     double end = fmax(fabs(self->low), fabs(self->high));
-    int decimals = end > 0 && !self->are_whole ? 1 - (int)floor(log10(end)) : 0;
+    int power = end > 0 ? (int)floor(log10(end)) : 0, decimals = power == 0 ? 2 : 1 - power;
+    if (self->are_whole) decimals = 0;
     if (decimals > 4 || decimals < -3 || fabs(value) >= 1e6) return false;
     snprintf(out, 24, "%.*f", decimals > 0 ? decimals : 0, fabs(value));
     bool negative = value < 0 && strpbrk(out, "123456789") != NULL;

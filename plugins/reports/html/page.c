@@ -124,6 +124,7 @@ static void contents(page *self, const hl_node *analyses, const hl_node *extract
     for (const hl_node *of = page_first(analyses); of; of = of->next) {
         content(self, "analysis", ++number, heading(of), of);
     }
+    if (self->has_cards) html_raw(out, "<li><a href=\"#cards\">Head by head</a></li>\n");
     number = 0;
     for (const hl_node *of = page_first(extractors); of; of = of->next) {
         const char *name = hl_get_text(of, "name");
