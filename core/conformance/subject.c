@@ -94,7 +94,8 @@ static void write_images(FILE *out, const hl_option *option) {
 
 static void write_path(FILE *out, const subject *self, const hl_option *option) {
     bool pool = strstr(option->name, "pool") || strstr(option->name, "text");
-    char *path = hl_data_file(pool ? "mini/pool.txt" : "mini/labels.json");
+    const char *texts = strstr(option->name, "properties") ? "mini/pool_properties.tsv" : "mini/pool.txt";
+    char *path = hl_data_file(pool ? texts : "mini/labels.json");
     fprintf(out, "%s", path ? path : self->scratch);
     free(path);
 }
