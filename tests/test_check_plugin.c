@@ -97,6 +97,21 @@ static void check_fails(const char *fixture, const char *line, size_t failures, 
     free(file);
 }
 
+/* What builds on others' findings is checked on those of an extractor that builds on nothing. */
+static void what_builds_on_others_is_given_it(void **state) {
+    (void)state;
+    char *giver = install("sample_consistent");
+    setenv("HEADLIGHT_PLUGIN_PATH", folder, 1);
+    char *said = check(TEST_PLUGINS "/extractor-consistency-scores.so", NULL, NULL, 0);
+    unsetenv("HEADLIGHT_PLUGIN_PATH");
+    assert_non_null(strstr(said, "ok           runs\n"));
+    assert_non_null(strstr(said, "ok           gives the same bytes twice\n"));
+    if (WITHOUT_MEMORY) assert_non_null(strstr(said, "ok           copes without memory\n"));
+    free(said);
+    unlink(giver);
+    free(giver);
+}
+
 static void a_backend_wrong_at_odd_widths_fails(void **state) {
     (void)state;
     check_fails("bad_odd_widths",
@@ -173,6 +188,7 @@ static void no_file_is_wrong_usage(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_shipped_passes),
+        cmocka_unit_test(what_builds_on_others_is_given_it),
         cmocka_unit_test(a_backend_wrong_at_odd_widths_fails),
         cmocka_unit_test(a_backend_that_reads_a_stride_wrongly_fails),
         cmocka_unit_test(a_model_whose_parts_do_not_sum_fails),

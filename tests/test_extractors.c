@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { GALLERY = 24, TEXTS = 3, HEADS_ASKED = 2 };
+enum { GALLERY = 24, FEW = 4, TEXTS = 3, HEADS_ASKED = 2 };
 
 #define TEXT_LIST "[a red star, snow, a blue ring]"
 #define SPANS     "{name: spans, plugin: sample-spans, heads: [L3.H5, L2.H1], texts: " TEXT_LIST "}"
@@ -53,12 +53,16 @@ static int close_setting(void **state) {
     return 0;
 }
 
-/* A folder with a small gallery. */
-static char *make_place(void) {
+static char *make_place_of(size_t images) {
     char *folder = make_folder(), *gallery = text("%s/gallery", folder);
-    put_scenes(gallery, 0, GALLERY);
+    put_scenes(gallery, 0, images);
     free(gallery);
     return folder;
+}
+
+/* A folder with a small gallery. */
+static char *make_place(void) {
+    return make_place_of(GALLERY);
 }
 
 #define MODEL        "model: {path: " MINI "}\ncompute: {backend: reference}\n"
@@ -177,9 +181,9 @@ static char *squeeze(const char *json) {
     "  - {name: b, plugin: labels-file, path: b.json}\n"
 #define JUDGED "  - {name: judged, plugin: sample-judge, from: [b, a]}\n"
 
-/* A folder with a small gallery and two files of labels. */
+/* A folder with a few images and two files of labels. */
 static char *make_labelled_place(void) {
-    char *folder = make_place(), *a = text("%s/a.json", folder), *b = text("%s/b.json", folder);
+    char *folder = make_place_of(FEW), *a = text("%s/a.json", folder), *b = text("%s/b.json", folder);
     write_text(a, "{\"properties\": {\"colors\": {\"L3.H5\": 1, \"L3.H6\": 0.5}}}");
     write_text(b, "{\"properties\": {\"shapes\": [\"L2.H1\"]}}");
     free(a);
@@ -261,7 +265,7 @@ static void neighbors_of_a_step_have_captions(void **state) {
 static void facts_of_a_head_are_where_its_findings_are(void **state) {
     (void)state;
     outcome got =
-        run_in(make_place(),
+        run_in(make_place_of(FEW),
                MODEL GALLERY_YAML
                "extractors: [{name: spans, plugin: sample-spans, heads: [L3.H5, L2.H1], texts: "
                "[snow], facts: true}, {name: names, plugin: sample-naming, from: spans, facts: true}]\n",
@@ -271,7 +275,7 @@ static void facts_of_a_head_are_where_its_findings_are(void **state) {
     for (int i = 0; i < HEADS_ASKED; ++i) {
         const cJSON *described = cJSON_GetArrayItem(found_by(&got, 0), i);
         assert_non_null(cJSON_GetObjectItem(described, "texts"));
-        assert_true(number_of(described, "images") == GALLERY);
+        assert_true(number_of(described, "images") == FEW);
     }
     const cJSON *label = cJSON_GetArrayItem(found_by(&got, 1), 0);
     assert_string_equal(field(label, "property"), "snow");
@@ -731,7 +735,7 @@ static void what_makes_no_sense_is_refused(void **state) {
             text(MODEL GALLERY_YAML "extractors: [" SPANS ", {name: names, plugin: sample-naming, from: "
                                     "spans, wrong: %s}]\n",
                  cases[i].wrong);
-        outcome got = run_in(make_place(), head, "");
+        outcome got = run_in(make_place_of(FEW), head, "");
         need_failure(&got, cases[i].status, cases[i].words);
         assert_non_null(strstr(got.errors, "step \"names\""));
         free(head);
@@ -763,7 +767,7 @@ static void descriptions_and_verdicts_are_checked(void **state) {
     };
     for (size_t i = 0; i < COUNT(cases); ++i) {
         char *head = text(MODEL GALLERY_YAML "extractors: [%s]\n", cases[i].steps);
-        outcome got = run_in(make_place(), head, "");
+        outcome got = run_in(make_place_of(FEW), head, "");
         need_failure(&got, 1, cases[i].words);
         assert_non_null(strstr(got.errors, "step \""));
         free(head);
