@@ -306,6 +306,49 @@ static void draw_layers(const comparison *self, const entry *of) {
     }
 }
 
+/* "S@K": one of a family, K being a number. Its length without K; 0: it is none. */
+static size_t family_of(const char *name) {
+    const char *at = strrchr(name, '@');
+    bool is_number = at && at > name && at[1] && !at[1 + strspn(at + 1, "0123456789")];
+    return is_number ? (size_t)(at + 1 - name) : 0;
+}
+
+static bool same_family(const entry *a, const entry *b) {
+    size_t length = family_of(a->name);
+    return length > 0 && length == family_of(b->name) && strcmp(a->step, b->step) == 0 &&
+           strncmp(a->name, b->name, length) == 0;
+}
+
+static bool is_first_of_family(const entries *all, size_t index) {
+    size_t earlier = 0;
+    while (!same_family(&all->all[earlier], &all->all[index])) ++earlier;
+    return earlier == index;
+}
+
+/* One figure over K for all of them. */
+static void draw_family(const comparison *self, const entry *of) {
+    size_t length = family_of(of->name);
+    hl_item *chart =
+        add_item(self, HL_SCHEMA_CHART, "%s: %.*sK of each variant", of->step, (int)length, of->name);
+    char y[256];
+    hl_format(y, sizeof y, "%.*sK", (int)length, of->name);
+    item_text(chart, "kind", "line");
+    item_text(chart, "x", "K");
+    item_text(chart, "y", y);
+    hl_item *series = item_list(chart, "series", HL_LIST);
+    for (size_t variant = 0; variant < self->count; ++variant) {
+        const compare_variant *from = &self->variants[variant];
+        hl_item *points = add_series(series, from->name, has_null(self) && is_random(from));
+        for (size_t i = 0; i < self->scores.count; ++i) {
+            const entry *other = &self->scores.all[i];
+            if (other->variant != variant || other->layer != WHOLE_MODEL || !same_family(other, of)) continue;
+            hl_item *point = item_map(points, NULL);
+            item_double(point, "x", number_read(other->name + length));
+            add_value(point, other);
+        }
+    }
+}
+
 /* A score "S, WHAT" says something of S: it is in the list, and, where it is the null of S, in its charts. */
 static bool says_of_another(const comparison *self, const entry *of) {
     for (size_t i = 0; i < self->scores.count; ++i) {
@@ -329,6 +372,10 @@ static bool has_whole(const comparison *self, const entry *of) {
 static void show_scores(const comparison *self) {
     for (size_t i = 0; i < self->scores.count; ++i) {
         const entry *of = &self->scores.all[i];
+        if (family_of(of->name) > 0) {
+            if (is_first_of_family(&self->scores, i) && has_whole(self, of)) draw_family(self, of);
+            continue;
+        }
         if (!is_first(&self->scores, i) || says_of_another(self, of)) continue;
         if (has_whole(self, of)) draw_bars(self, of);
         if (is_constant(self, of)) continue;

@@ -34,11 +34,11 @@
  *                       items with a schema that show the same: for each score of each step a bar chart over
  *                       the variants, a scatter chart against model size, a line chart by layer (x: layers
  *                       before the last, 0 and below). A score "S, labels shuffled" is what S would be by
- *                       chance, and drawn faint in the charts of S; any other "S, WHAT" has none of its own.
- *                       For each step of labels a table of how many heads carry which property in each
- *                       variant; for the first of them, and for that which answers for properties, a map of
- *                       each variant's heads, whose layers and heads are those that its rows name. And
- *                       tables of the analyses, those of all variants in one, whose rows begin with `variant`
+ *                       chance, and drawn faint in the charts of S; any other "S, WHAT" has none of its own;
+ * of scores "S@0", "S@1" ... there is one line chart, over the number. For each step of labels a table of how
+ * many heads carry which property in each variant; for the first of them, and for that which answers for
+ * properties, a map of each variant's heads, whose layers and heads are those that its rows name. And tables
+ * of the analyses, those of all variants in one, whose rows begin with `variant`
  */
 #ifndef HEADLIGHT_REPORT_H
 #define HEADLIGHT_REPORT_H
