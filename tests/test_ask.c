@@ -835,6 +835,13 @@ static void a_plugin_that_is_run_answers_as_questions_do(void **state) {
     assert_true(hl_get(found, "results")->count > 0);
     assert_string_equal(hl_get_text(hl_get(found, "results")->first, "head"), "L0.H0");
     ask->release_results(ask, found);
+    assert_ok(ask->run(ask, "extractor/components", "{pool: " MINI_PART "pool.txt, count: 1, heads: [L3.H5]}",
+                       &found, &error),
+              error);
+    const hl_node *parts = hl_get(found, "results")->first; /* with what is said of the head besides */
+    assert_string_equal(hl_get_text(parts, "head"), "L3.H5");
+    assert_true(hl_get(parts, "texts")->count == 1 && parts->count > 2);
+    ask->release_results(ask, found);
     assert_ok(ask->run(ask, "analysis/topic-segmentation",
                        "{images: [" IMAGE "], texts: [a red star], heads: [aggregate]}", &found, &error),
               error);

@@ -588,6 +588,8 @@ static void texts_that_are_cut_are_said(void **state) {
         const cJSON *cut = cJSON_GetObjectItem(got.root, "truncated");
         assert_int_equal(cJSON_GetArraySize(cut), 1);
         assert_true(number_of(cut->child, "tokens") > WORDS);
+        const cJSON *item = cJSON_GetArrayItem(found_by(&got, 1), 2);
+        assert_true(cJSON_IsTrue(cJSON_GetObjectItem(item, "truncated")));
         char *content = read_file(results, NULL);
         if (first) assert_string_equal(first, content);
         free(first);
