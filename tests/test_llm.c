@@ -143,6 +143,10 @@ static void heads_are_labelled(void **state) {
     assert_true(endpoint_got_key(server, KEY));
     assert_string_equal(field(found_by(&got, 1)->child, "evidence"), "\"Colors.\": it looks like it to ***");
     assert_int_equal(count_items(found_by(&got, 1), "prompt"), 3);
+    char *path = text("%s/out/report.html", got.folder), *page = read_file(path, NULL);
+    assert_non_null(strstr(page, "<summary>3 questions to parrot</summary>"));
+    free(page);
+    free(path);
     const cJSON *last = conversation_at(&got, 1, 2);
     assert_string_equal(field(last, "model"), "parrot");
     assert_int_equal(number_of(last, "attempt"), 1);

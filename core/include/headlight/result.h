@@ -145,13 +145,19 @@ struct hl_result {
  *     title (text)    what it shows             rows (table)   shown as they are; a `low` and `high` beside
  *                                               `value` become its interval
  *
+ * HL_SCHEMA_CONVERSATION, one answer of a language model:
+ *     model (text)    as its endpoint calls it  attempt (whole)  of the question, from 1
+ *     prompt (text)   what it was asked; from the second attempt on, what was wrong about the answer before
+ *     answer (text)   every word of it
+ *
  * To an item of any schema with a text that the model read only in part (hl_model_api.count_tokens) the host
  * adds "truncated": true. */
-#define HL_SCHEMA_HEAT      "heat"
-#define HL_SCHEMA_NEIGHBORS "neighbors"
-#define HL_SCHEMA_CHART     "chart"
-#define HL_SCHEMA_HEAD_MAP  "head-map"
-#define HL_SCHEMA_TABLE     "table"
+#define HL_SCHEMA_HEAT         "heat"
+#define HL_SCHEMA_NEIGHBORS    "neighbors"
+#define HL_SCHEMA_CHART        "chart"
+#define HL_SCHEMA_HEAD_MAP     "head-map"
+#define HL_SCHEMA_TABLE        "table"
+#define HL_SCHEMA_CONVERSATION "conversation"
 
 #ifdef __cplusplus
 }

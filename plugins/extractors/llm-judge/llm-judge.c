@@ -32,9 +32,9 @@ static const hl_option options[] = {
                           "often a judge agrees with what was not made from it."},
     [SEED] = {.name = "seed",
               .type = HL_INT,
-              .fallback = "1",
+              .fallback = "0",
               .min = 0,
-              .max = 1000000,
+              .max = 1 << 30,
               .help = "Which other head's label that is."},
 };
 

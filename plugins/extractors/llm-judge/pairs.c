@@ -2,6 +2,7 @@
 #include "pairs.h"
 
 #include "chance/chance.h"
+#include "property-words/property-words.h"
 
 /* ---- which ---- */
 
@@ -28,21 +29,24 @@ static hl_status add_label(labelled *self, const hl_label *label, hl_error *erro
     return HL_OK;
 }
 
+/* Whether the head carries what it says, and it is no word for nothing in common. */
+static hl_status is_label(const hl_label *label, bool *out, hl_error *error) {
+    char *key = property_key(label->property);
+    if (!key) return no_memory(error);
+    *out = label->weight > 0 && !property_key_is_none(key);
+    free(key);
+    return HL_OK;
+}
+
 static hl_status find_labelled(const hl_ask *ask, labelled *out, hl_error *error) {
     const hl_label *label;
     hl_status status = HL_OK;
     for (size_t i = 0; status == HL_OK && (label = ask->label(ask, NULL, i)); ++i) {
-        if (label->weight > 0) status = add_label(out, label, error);
+        bool counts = false;
+        status = is_label(label, &counts, error);
+        if (status == HL_OK && counts) status = add_label(out, label, error);
     }
     return status;
-}
-
-static int32_t layer_of(const hl_ask *ask, const char *head) {
-    for (uint32_t i = 0; i < ask->model->component_count; ++i) {
-        const hl_component *component = hl_component_at(ask->model, i);
-        if (strcmp(component->name, head) == 0) return (int32_t)component->layer;
-    }
-    return -1;
 }
 
 static hl_status add_pair(pairs *self, const pair *one, hl_error *error) {
@@ -77,7 +81,6 @@ static hl_status add_heads(const hl_ask *ask, const pairs_settings *settings, co
     for (size_t i = 0; i < from->count && status == HL_OK; ++i) {
         const pair like = {.head = from->all[i]->head,
                            .label = from->all[order[i]]->property,
-                           .layer = layer_of(ask, from->all[i]->head),
                            .is_null = is_null,
                            .verdict = -1};
         status = add_head(ask, settings, &like, out, error);
@@ -116,7 +119,7 @@ void pairs_free(pairs *self) {
 
 /* ---- an answer ---- */
 
-static hl_status take_entry(const pairs_asked *asked, const cJSON *entry, hl_error *error) {
+static hl_status take_verdict(const pairs_asked *asked, const cJSON *entry, hl_error *error) {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(entry, "item");
     const cJSON *consistent = cJSON_GetObjectItemCaseSensitive(entry, "consistent");
     double number = cJSON_IsNumber(item) ? item->valuedouble : 0;
@@ -145,7 +148,7 @@ hl_status pairs_take(void *user, const cJSON *answer, hl_error *error) {
     }
     hl_status status = HL_OK;
     cJSON_ArrayForEach(entry, list) {
-        if (status == HL_OK) status = take_entry(asked, entry, error);
+        if (status == HL_OK) status = take_verdict(asked, entry, error);
     }
     return status;
 }
@@ -158,7 +161,7 @@ hl_status pairs_hand_over(const pairs *self, hl_finding *finding, hl_error *erro
         const pair *one = &self->all[i];
         const hl_verdict verdict = {.size = sizeof verdict,
                                     .score = one->is_null ? "consistent with another" : "consistent",
-                                    .layer = one->layer,
+                                    .layer = -1,
                                     .value = one->verdict,
                                     .low = 1, /* above `high`: it has no interval */
                                     .head = one->head,

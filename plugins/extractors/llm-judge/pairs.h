@@ -7,7 +7,6 @@
 
 typedef struct pair {
     const char *head, *label, *text; /* of what the chain found */
-    int32_t layer;
     uint32_t rank;
     bool is_null; /* the label is another head's */
     int verdict;  /* 0 or 1; -1: not judged yet */

@@ -64,7 +64,7 @@ static char *copy_reason(const char *reason) {
     return strdup(room);
 }
 
-static hl_status take_entry(const labels_asked *asked, const cJSON *entry, hl_error *error) {
+static hl_status take_label(const labels_asked *asked, const cJSON *entry, hl_error *error) {
     const char *head = text_of(entry, "head"), *label = text_of(entry, "label"),
                *reason = text_of(entry, "reason");
     labelled_head *of = head ? find(asked, head) : NULL;
@@ -94,7 +94,7 @@ hl_status labels_take(void *user, const cJSON *answer, hl_error *error) {
     }
     hl_status status = HL_OK;
     cJSON_ArrayForEach(entry, list) {
-        if (status == HL_OK) status = take_entry(asked, entry, error);
+        if (status == HL_OK) status = take_label(asked, entry, error);
     }
     return status;
 }

@@ -105,6 +105,10 @@ const hl_node *page_figures(page *self, const hl_node *item);
 /* Tables of numbers (HL_SCHEMA_TABLE). */
 const hl_node *page_tables(page *self, const hl_node *item);
 
+/* What a language model was asked and answered, from this item on; returns the first item that is no such
+ * exchange. */
+const hl_node *page_conversations(page *self, const hl_node *item);
+
 /* Items of whatever schema; `of`: whose they are. */
 const hl_node *page_item(page *self, const hl_node *of, const hl_node *item);
 

@@ -139,6 +139,8 @@ static void others(page *self, const hl_node *item, const hl_node *end) {
 
 static const hl_node *show(page *self, const hl_node *step, const hl_node *item) {
     found kind = kind_of(item);
+    const hl_node *behind = page_conversations(self, item);
+    if (behind != item) return behind;
     if (page_draws_figure(item) || strcmp(hl_get_text(item, "schema"), HL_SCHEMA_TABLE) == 0) {
         return page_item(self, step, item);
     }

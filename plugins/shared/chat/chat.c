@@ -273,7 +273,7 @@ static void note(const chat *self, const conversation *from) {
     hl_result *result = self->finding->result;
     int count = cJSON_GetArraySize(from->messages);
     for (int i = 0; result && i + 1 < count; i += 2) {
-        hl_item *item = result->item(result, "conversation");
+        hl_item *item = result->item(result, HL_SCHEMA_CONVERSATION);
         result->whole(item, "attempt", i / 2 + 1);
         result->text(item, "model", self->model);
         result->text(item, "prompt", said_at(from, i));

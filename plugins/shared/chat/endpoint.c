@@ -60,7 +60,7 @@ static hl_status read_address(endpoint *self, const char *url, hl_error *error) 
     const curl_library *curl = &self->curl;
     CURLU *parts = curl->curl_url();
     if (!parts) return hl_no_memory(error, "an endpoint");
-    address of = {NULL};
+    address of = {.scheme = NULL};
     CURLUcode said = curl->curl_url_set(parts, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME);
     if (said == CURLUE_OK) {
         curl->curl_url_get(parts, CURLUPART_SCHEME, &of.scheme, 0);
