@@ -261,18 +261,6 @@ static void texts_are_encoded_once(void **state) {
     pool_close(from);
 }
 
-/* Lines that the model reads in part are shown to it again, so that they are called cut. */
-static void texts_that_are_cut_are_said_again(void **state) {
-    (void)state;
-    pool *from = read_well("snow\na red star on a green field under a grey sky in the rain\n");
-    uint64_t encoded;
-    free(embed(from, &encoded));
-    assert_int_equal(encoded, 3);
-    free(embed(from, &encoded));
-    assert_int_equal(encoded, 2);
-    pool_close(from);
-}
-
 static bool is_late(void *user) {
     const hl_ask *ask = *(const hl_ask *const *)user;
     return ask && count_texts(ask) > 1100;
@@ -363,7 +351,6 @@ int main(void) {
         cmocka_unit_test(what_is_no_pool_is_refused),
         cmocka_unit_test(what_is_no_file_or_too_large_is_refused),
         cmocka_unit_test(texts_are_encoded_once),
-        cmocka_unit_test(texts_that_are_cut_are_said_again),
         cmocka_unit_test(an_interrupted_encoding_goes_on),
         cmocka_unit_test(what_is_kept_and_damaged_is_encoded_again),
     };

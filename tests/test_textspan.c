@@ -417,6 +417,31 @@ static void of_equal_texts_the_earlier_line_is_picked(void **state) {
     end(&got);
 }
 
+/* Of many lines all that the model reads in part are said to be cut, also where their embeddings are known.
+ */
+static void lines_that_are_cut_are_said_again(void **state) {
+    (void)state;
+    enum { LINES = 1200 };
+    char *folder = make_place(3), *pool = malloc(LINES * 160), *end = pool;
+    assert_non_null(pool);
+    for (int i = 0; i < LINES; ++i) {
+        end += sprintf(end,
+                       "%d red stars and rings and crosses on a green field under a grey sky in the fog and "
+                       "the rain and the snow and the sun and the wind\n",
+                       i);
+    }
+    for (int picks = 1; picks <= 2; ++picks) {
+        char *options = text("heads: [L3.H5], stability: false, picks: %d", picks);
+        outcome got = span(folder, pool, options);
+        need_success(&got);
+        assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(got.root, "truncated")), LINES);
+        forget(&got);
+        free(options);
+    }
+    free(pool);
+    remove_folder(folder);
+}
+
 /* ---- what cannot be ---- */
 
 static void a_pool_that_is_none_is_refused(void **state) {
@@ -499,6 +524,7 @@ int main(void) {
         cmocka_unit_test(equal_images_vary_in_nothing),
         cmocka_unit_test(a_pool_of_one_line_is_picked),
         cmocka_unit_test(of_equal_texts_the_earlier_line_is_picked),
+        cmocka_unit_test(lines_that_are_cut_are_said_again),
         cmocka_unit_test(a_pool_that_is_none_is_refused),
         cmocka_unit_test(an_atlas_of_another_model_is_refused),
         cmocka_unit_test(options_are_checked),

@@ -145,7 +145,7 @@ static hl_status ask_step(chain *self, link *of, const hl_ask *ask, hl_error *er
     uint32_t needs = of->api.needs, withheld = 0;
     if (!(needs & HL_NEEDS_GALLERY)) withheld |= HL_NEEDS_GALLERY;
     if (of->light) withheld |= HL_NEEDS_WEIGHTS;
-    cut_texts cut = {NULL, 0};
+    cut_texts cut = {.count = 0};
     self->running = of;
     asker_withhold(ask, withheld);
     asker_note_cut(ask, &cut);

@@ -278,7 +278,7 @@ const hl_verdict *findings_verdict(const findings *self, size_t index) {
 void findings_take_cut(findings *self, cut_texts *cut) {
     cut_texts_free(&self->cut);
     self->cut = *cut;
-    *cut = (cut_texts){NULL, 0};
+    *cut = (cut_texts){.count = 0};
 }
 
 const cut_texts *findings_cut(const findings *self) {

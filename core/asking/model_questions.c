@@ -30,8 +30,8 @@ hl_status asker_encode_texts(asker *self, const char *const *texts, size_t count
                              hl_error *error) {
     hl_status status = asker_load(self, error);
     if (status == HL_OK) status = note_cut(self, texts, count, error);
-    return status == HL_OK ? engine_encode_texts(self->shared->model, texts, count, out, NULL, error)
-                           : status;
+    if (status != HL_OK || !out) return status;
+    return engine_encode_texts(self->shared->model, texts, count, out, NULL, error);
 }
 
 static hl_status check_component(const engine *model, uint32_t component, hl_error *error) {

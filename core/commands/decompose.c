@@ -146,7 +146,7 @@ static hl_status check_texts(decompose *self, hl_error *error) {
         status = add_text(self, self->request->texts[i], strlen(self->request->texts[i]), error);
     }
     if (status == HL_OK && self->request->text_file) status = read_text_file(self, error);
-    cut_texts cut = {NULL, 0};
+    cut_texts cut = {.count = 0};
     for (size_t i = 0; i < self->text_count && status == HL_OK; ++i) {
         status = cut_texts_check(&cut, self->model, self->texts[i], error);
     }

@@ -109,7 +109,7 @@ size_t text_lines_find(const text_lines *self, const char *text) {
 /* ---- embeddings ---- */
 
 hl_status texts_check(const engine *model, const text_lines *texts, hl_error *error) {
-    cut_texts cut = {NULL, 0};
+    cut_texts cut = {.count = 0};
     hl_status status = model->info->context ? HL_OK : engine_no_texts(model, error);
     for (size_t i = 0; i < texts->count && status == HL_OK; ++i) {
         status = cut_texts_check(&cut, model, texts->all[i], error);

@@ -5,17 +5,41 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
+
+/* The slot of a text, or the free one where it belongs. */
+static size_t *find_slot(const cut_texts *self, const char *text) {
+    size_t at = (size_t)XXH3_64bits(text, strlen(text)) & (self->slot_count - 1);
+    while (self->slots[at] > 0 && strcmp(self->all[self->slots[at] - 1].text, text) != 0) {
+        at = (at + 1) & (self->slot_count - 1);
+    }
+    return &self->slots[at];
+}
+
+/* At least half of the slots are free, and as many texts have room. */
+static hl_status make_room(cut_texts *self, hl_error *error) {
+    if (2 * self->count < self->slot_count) return HL_OK;
+    cut_texts larger = {.count = self->count, .slot_count = self->slot_count ? 2 * self->slot_count : 16};
+    larger.slots = calloc(larger.slot_count, sizeof *larger.slots);
+    larger.all = larger.slots ? realloc(self->all, larger.slot_count / 2 * sizeof *larger.all) : NULL;
+    if (!larger.all) {
+        free(larger.slots);
+        return hl_no_memory(error, "the texts");
+    }
+    for (size_t i = 0; i < larger.count; ++i) *find_slot(&larger, larger.all[i].text) = i + 1;
+    free(self->slots);
+    *self = larger;
+    return HL_OK;
+}
 
 hl_status cut_texts_add(cut_texts *self, const char *text, size_t tokens, hl_error *error) {
-    for (size_t i = 0; i < self->count; ++i) {
-        if (strcmp(self->all[i].text, text) == 0) return HL_OK;
-    }
-    cut_text *longer = realloc(self->all, (self->count + 1) * sizeof *longer);
-    if (!longer) return hl_no_memory(error, "the texts");
-    self->all = longer;
-    longer[self->count] = (cut_text){strdup(text), tokens};
-    if (!longer[self->count].text) return hl_no_memory(error, "the texts");
-    ++self->count;
+    hl_status status = make_room(self, error);
+    if (status != HL_OK) return status;
+    size_t *slot = find_slot(self, text);
+    if (*slot > 0) return HL_OK;
+    self->all[self->count] = (cut_text){strdup(text), tokens};
+    if (!self->all[self->count].text) return hl_no_memory(error, "the texts");
+    *slot = ++self->count;
     return HL_OK;
 }
 
@@ -77,5 +101,6 @@ void cut_texts_describe(const cut_texts *self, uint32_t context, hl_item *root) 
 void cut_texts_free(cut_texts *self) {
     for (size_t i = 0; i < self->count; ++i) free(self->all[i].text);
     free(self->all);
-    *self = (cut_texts){NULL, 0};
+    free(self->slots);
+    *self = (cut_texts){.count = 0};
 }

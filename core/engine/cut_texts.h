@@ -15,6 +15,7 @@ typedef struct cut_text {
 typedef struct cut_texts {
     cut_text *all; /* each once, in the order in which they came */
     size_t count;
+    size_t *slots, slot_count; /* by what they say: 1 + index, or 0; a power of two */
 } cut_texts;
 
 /* Adds `text` when it is longer than the model reads. Fails for a text that cannot become token ids. A plugin

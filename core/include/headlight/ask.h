@@ -154,7 +154,8 @@ struct hl_ask {
                       const hl_direction *direction, float *grid, hl_error *error);
 
     /* ---- texts and the model ---- */
-    /* count x embed_dim, unit norm. */
+    /* count x embed_dim, unit norm. Since ABI 2.1 `out` may be NULL: nothing is encoded, but the host notes,
+     * as ever, which of the texts the model reads only in part. */
     hl_status (*encode_texts)(const hl_ask *ask, const char *const *texts, size_t count, float *out,
                               hl_error *error);
     /* B of a component: (width + scalar_count) x embed_dim, row-major. */

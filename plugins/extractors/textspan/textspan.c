@@ -284,25 +284,29 @@ static hl_status hand_over(const spanning *all, size_t index, hl_finding *to, hl
     return status;
 }
 
+/* Why a head has no more picks. */
+static const char *find_end(const spanning *all, const description *of) {
+    if (!(of->variance > 0)) return "its contributions do not vary";
+    if (of->picks.count == all->from->count) return "the pool has no more texts";
+    if (of->picks.count == of->rank) return "its contributions have no more directions";
+    return "no text that is left says anything more of its contributions";
+}
+
 /* One line of the log for all heads with fewer picks than were asked for. */
 static void say_short(const spanning *all) {
-    size_t count = 0, least = SIZE_MAX, which = 0;
+    size_t count = 0;
+    const description *shortest = NULL;
     for (size_t i = 0; i < all->heads->count; ++i) {
-        if (all->found[i].picks.count >= all->picks) continue;
+        const description *of = &all->found[i];
+        if (of->picks.count >= all->picks) continue;
         ++count;
-        if (all->found[i].picks.count >= least) continue;
-        least = all->found[i].picks.count;
-        which = i;
+        if (!shortest || of->picks.count < shortest->picks.count) shortest = of;
     }
-    if (count == 0) return;
-    const char *one = all->heads->selections[which]->name;
+    if (!shortest) return;
     all->host->log(all->host, HL_LOG_WARNING,
-                   "%zu of %zu heads %s fewer than %zu picks, %s only %zu: %s (%zu images, %zu texts)", count,
-                   all->heads->count, count == 1 ? "has" : "have", all->picks, one, least,
-                   all->found[which].variance > 0
-                       ? "more directions its contributions and the pool do not share"
-                       : "its contributions do not vary",
-                   all->images, all->from->count);
+                   "%zu of %zu heads have fewer than %zu picks; %s has %zu: %s (of %zu images, %zu texts)",
+                   count, all->heads->count, all->picks, all->heads->selections[shortest - all->found]->name,
+                   shortest->picks.count, find_end(all, shortest), all->images, all->from->count);
 }
 
 /* ---- all heads ---- */

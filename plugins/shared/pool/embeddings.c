@@ -5,9 +5,8 @@
 #include <string.h>
 #include <xxhash.h>
 
-/* A piece is what an interruption loses at most; of texts that the host may have to call cut, so many are
- * encoded although they were kept. */
-enum { PIECE = 1024, KEY_ROOM = 160, SEEN_AGAIN = 256 };
+/* A piece is what an interruption loses at most. */
+enum { PIECE = 1024, KEY_ROOM = 160 };
 
 typedef struct embedding_job {
     const hl_ask *ask;
@@ -80,31 +79,9 @@ static hl_status encode(embedding_job *job, const char *key, size_t first, size_
     return status;
 }
 
-/* A text has at least one byte for each token, and two tokens around it. */
-static bool may_be_cut(const embedding_job *job, size_t index) {
-    return strlen(job->from->texts[index]) + 2 > job->ask->model->context;
-}
-
-/* The host notes which texts are cut when it encodes them: it must see again what was kept. */
-static hl_status show_long_texts(const embedding_job *job, size_t first, size_t count, size_t *shown,
-                                 hl_error *error) {
-    const hl_host *host = job->ask->host;
-    const char *texts[SEEN_AGAIN];
-    size_t some = 0;
-    for (size_t i = first; i < first + count && *shown + some < SEEN_AGAIN; ++i) {
-        if (may_be_cut(job, i)) texts[some++] = job->from->texts[i];
-    }
-    *shown += some;
-    float *unread = host->allocate(host, some + 1, job->dim * sizeof *unread);
-    hl_status status = unread ? HL_OK : hl_no_memory(error, "embeddings of a pool");
-    if (status == HL_OK && some > 0) status = job->ask->encode_texts(job->ask, texts, some, unread, error);
-    host->release(host, unread);
-    return status;
-}
-
 static hl_status fill(embedding_job *job, hl_error *error) {
     const hl_host *host = job->ask->host;
-    size_t count, shown = 0;
+    size_t count;
     hl_status status = probe(job, error);
     for (size_t first = 0; first < job->from->count && status == HL_OK; first += count) {
         char key[KEY_ROOM];
@@ -112,8 +89,9 @@ static hl_status fill(embedding_job *job, hl_error *error) {
         if (host->cancelled(host)) return hl_fail(error, HL_FAILED, "cancelled");
         if (!make_key(job, first, count, key)) return hl_no_memory(error, "embeddings of a pool");
         bool kept = recall(job, key, first, count);
-        status =
-            kept ? show_long_texts(job, first, count, &shown, error) : encode(job, key, first, count, error);
+        /* The host notes which texts are cut: it must see those too that were kept. */
+        status = kept ? job->ask->encode_texts(job->ask, job->from->texts + first, count, NULL, error)
+                      : encode(job, key, first, count, error);
     }
     return status;
 }

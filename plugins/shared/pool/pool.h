@@ -35,12 +35,7 @@ size_t pool_find(const pool *self, const char *text);
 
 /* *out: count x embed_dim numbers, unit norm, by `host->release` to be released. Encoded in pieces, each of
  * which is kept on disk by model, backend and its texts, so that an interrupted encoding goes on where it
- * was; what is kept and damaged is encoded again. The host sees every text that it may have to call cut, or,
- * where all were kept, the first few hundred of them. */
+ * was; what is kept and damaged is encoded again. */
 hl_status pool_embeddings(const hl_ask *ask, const pool *self, float **out, hl_error *error);
-
-/* Adds what was read to an item of results: path's file name, texts, and, where there are any, lines left
- * out. */
-void pool_describe(const pool *self, hl_result *result, hl_item *item);
 
 #endif

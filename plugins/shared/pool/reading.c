@@ -200,11 +200,3 @@ size_t pool_find(const pool *self, const char *text) {
     free(copy);
     return index - 1;
 }
-
-void pool_describe(const pool *self, hl_result *result, hl_item *item) {
-    const char *slash = strrchr(self->path, '/');
-    result->text(item, "pool", slash ? slash + 1 : self->path);
-    result->whole(item, "texts", (int64_t)self->count);
-    if (self->blank) result->whole(item, "blank_lines", (int64_t)self->blank);
-    if (self->duplicates) result->whole(item, "duplicate_lines", (int64_t)self->duplicates);
-}
