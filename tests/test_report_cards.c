@@ -162,13 +162,17 @@ static void maps_lead_to_the_cards(void **state) {
     drop(&it);
 }
 
-/* Where nothing is said but that there are pictures, the pictures are enough. */
+/* Where nothing is said but that there are pictures and labels, the page shows them all. */
 static void pictures_alone_make_no_cards(void **state) {
     (void)state;
-    written it =
-        write_root("\"properties\":{\"heads\":{\"L3.H5\":\"colors\"}},\"analyses\":[{\"plugin\":\"p\","
-                   "\"summary\":\"s\",\"options\":{},\"results\":[{\"schema\":\"heat\",\"image\":\"a.jpg\","
-                   "\"text\":\"sun\",\"head\":\"L3.H5\",\"grid\":[[0,1],[2,3]]}]}]");
+    written it = write_root("\"properties\":{\"heads\":{\"L3.H5\":\"colors\"}},\"extractors\":[" STEP(
+        "labels", "file", "",
+        "{\"head\":\"L3.H5\",\"property\":\"colors\",\"weight\":1}") "],\"analyses\":[{\"plugin\":\"p\","
+                                                                     "\"summary\":\"s\",\"options\":{},"
+                                                                     "\"results\":[{\"schema\":\"heat\","
+                                                                     "\"image\":\"a.jpg\","
+                                                                     "\"text\":\"sun\",\"head\":\"L3.H5\","
+                                                                     "\"grid\":[[0,1],[2,3]]}]}]");
     assert_null(strstr(it.page, "id=\"cards\""));
     assert_null(strstr(it.page, "class=\"card\""));
     assert_null(strstr(it.page, "href=\"#L3.H5\""));

@@ -327,7 +327,8 @@ static void labels_have_colors_and_a_legend(void **state) {
     need_sound(&it, 2);
     need(it.page, "<rect class=\"k0\"");
     assert_int_equal(count_words(it.page, ".fig .k1{fill:#"), 2); /* light and dark */
-    assert_int_equal(count_words(it.page, ">colors</text>"), 3);  /* two cells and the legend */
+    assert_int_equal(count_words(it.page, ">colors</text>"), 2);
+    need(it.page, ">colors 2</text>"); /* the legend */
     /* the same label has the same colour in every map */
     need(it.file, "<rect class=\"k1\" x=\"32.0\"");
     assert_null(strstr(it.file, "colors"));
@@ -341,15 +342,17 @@ static void intervals_stand_beside_their_values(void **state) {
     written it = write_items(
         "{\"schema\":\"table\",\"title\":\"scores "
         "<1>\",\"n\":12,\"rows\":[{\"model\":\"a\",\"value\":0.5,\"low\":"
-        "0.25,\"high\":0.75,\"share\":0.1,\"share_low\":0.05,\"share_high\":0.2},{\"model\":\"b\",\"value\":"
+        "0.25,\"high\":0.75,\"share\":0.1,\"share_low\":0.05,\"share_high\":0.2,\"a random\":2,\"a random "
+        "low\":1,\"a random high\":3},{\"model\":\"b\",\"value\":"
         "1}]},"
         "{\"schema\":\"table\",\"title\":\"ends alone\",\"rows\":[{\"low\":1,\"high\":2,\"much_low\":3}]}");
     need_sound(&it, 0);
     need(it.page, "<h4>scores &lt;1&gt;</h4>");
-    need(it.page, "<tr><th>model</th><th class=\"n\">value</th><th class=\"n\">share</th></tr>");
+    need(it.page, "<tr><th>model</th><th class=\"n\">value</th><th class=\"n\">share</th><th class=\"n\">a "
+                  "random</th></tr>");
     need(it.page,
          "<td class=\"n\">0.5 <span class=\"quiet\">[0.25, 0.75]</span></td><td class=\"n\">0.1 <span "
-         "class=\"quiet\">[0.05, 0.2]</span></td>");
+         "class=\"quiet\">[0.05, 0.2]</span></td><td class=\"n\">2 <span class=\"quiet\">[1, 3]</span></td>");
     need(it.page, "<dt>n</dt> <dd>12</dd>");
     need(it.page, "<th class=\"n\">low</th><th class=\"n\">high</th><th class=\"n\">much_low</th>");
     drop(&it);

@@ -146,7 +146,7 @@ static bool overlap(const box *a, const box *b) {
 }
 
 typedef struct labels {
-    box *taken; /* by points and by labels */
+    box *taken; /* by points, intervals and labels */
     size_t count;
 } labels;
 
@@ -159,11 +159,11 @@ static bool is_free(const labels *self, const chart *of, const box *place) {
     return true;
 }
 
-enum { SIDES = 4, LABEL_MOST = 130, MOST_LABELLED = 5000 };
+enum { SIDES = 6, LABEL_MOST = 130, MOST_LABELLED = 5000 };
 
-/* To the right of a point, to its left, above, below. */
+/* To the right of a point, to its left, above, below; further to the right, to the left. */
 static box beside(double x, double y, double wide, int side) {
-    static const double away = 6, high = 6;
+    static const double away = 6, far = 17, high = 6;
     switch (side) {
     case 0:
         return (box){x + away, y - high, x + away + wide, y + high};
@@ -171,8 +171,12 @@ static box beside(double x, double y, double wide, int side) {
         return (box){x - away - wide, y - high, x - away, y + high};
     case 2:
         return (box){x - wide / 2, y - away - 2 * high, x + wide / 2, y - away};
-    default:
+    case 3:
         return (box){x - wide / 2, y + away, x + wide / 2, y + away + 2 * high};
+    case 4:
+        return (box){x + far, y - high, x + far + wide, y + high};
+    default:
+        return (box){x - far - wide, y - high, x - far, y + high};
     }
 }
 
@@ -208,7 +212,7 @@ static void draw_labels(const chart *self, html *out) {
     static const double half = 3.6;
     labels of = {0};
     if (self->point_count > MOST_LABELLED || !has_labels(self)) return;
-    of.taken = calloc(2 * self->point_count, sizeof *of.taken);
+    of.taken = calloc(3 * self->point_count, sizeof *of.taken);
     if (!of.taken) {
         html_no_memory(out);
         return;
@@ -219,6 +223,9 @@ static void draw_labels(const chart *self, html *out) {
             double x = chart_x(self, series->points[k].x) + series->aside,
                    y = chart_y(self, series->points[k].y);
             of.taken[of.count++] = (box){x - half, y - half, x + half, y + half};
+            if (!has_interval(&series->points[k])) continue;
+            double low = chart_y(self, series->points[k].low), high = chart_y(self, series->points[k].high);
+            of.taken[of.count++] = (box){x - half, high, x + half, low};
         }
     }
     for (size_t i = 0; i < self->series_count; i++) {

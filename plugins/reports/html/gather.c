@@ -25,9 +25,10 @@ static bool is(const hl_node *item, const char *schema) {
     return strcmp(hl_get_text(item, "schema"), schema) == 0;
 }
 
-/* Whether more is said than that there are pictures. */
+/* Whether more is said than that there are pictures, or what the map of properties shows. */
 static bool is_statement(const gathering *self, const hl_node *item) {
-    return self->by_step || !(is(item, HL_SCHEMA_HEAT) || is(item, HL_SCHEMA_NEIGHBORS));
+    if (self->by_step) return !*hl_get_text(item, "property");
+    return !(is(item, HL_SCHEMA_HEAT) || is(item, HL_SCHEMA_NEIGHBORS));
 }
 
 static void take(gathering *self, const hl_node *item, const hl_node *row) {

@@ -20,7 +20,7 @@ typedef struct said {
 typedef struct gathered {
     said *all; /* head by head, in the order of layers; of a head in the order in which it is said */
     size_t count;
-    bool is_worth; /* a page of its own for each head: more is said than where its pictures are */
+    bool is_worth; /* a page of its own for each head: more is said than maps and pictures show */
 } gathered;
 
 hl_status gather(const hl_report *report, gathered *out, hl_error *error);

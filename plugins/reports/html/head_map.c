@@ -135,7 +135,7 @@ static void place_below(head_map *self) {
 }
 
 static double legend_entry(const head_map *self, size_t label) {
-    return fmin(svg_width(self->labels->names[label], SVG_TEXT) + 52, self->width);
+    return fmin(svg_width(self->labels->names[label], SVG_TEXT) + 50, self->width);
 }
 
 /* How many heads of this map have each label. */
@@ -353,9 +353,24 @@ static void draw_scale(const head_map *self, html *out) {
              "what lies beyond the scale has the colour of its end", self->width - left);
 }
 
+/* "colors 3" */
+static void draw_entry(const char *label, size_t share, double x, double y, double most, html *out) {
+    char count[24];
+    snprintf(count, sizeof count, " %zu", share);
+    char *words = malloc(strlen(label) + sizeof count);
+    if (!words) {
+        html_no_memory(out);
+        return;
+    }
+    strcpy(words, label);
+    strcat(words, count);
+    svg_text(out, x, y, SVG_START, "", words, most);
+    free(words);
+}
+
 static void draw_legend(const head_map *self, html *out) {
     double x = 0, y = self->legend;
-    char code[8], count[24];
+    char code[8];
     for (size_t i = 0; i < self->labels->count; i++) {
         size_t share = share_of(self, i);
         double wide = legend_entry(self, i);
@@ -366,9 +381,7 @@ static void draw_legend(const head_map *self, html *out) {
                     colored ? "k" : "u", colored ? i : 0, x, y);
         code_of(i, code);
         svg_text(out, x + 8, y + 10.5, SVG_MIDDLE, "s", code, 18);
-        svg_text(out, x + 20, y + 11, SVG_START, "", self->labels->names[i], wide - 44);
-        snprintf(count, sizeof count, "%zu", share);
-        svg_text(out, x + wide - 12, y + 11, SVG_END, "q", count, 40);
+        draw_entry(self->labels->names[i], share, x + 20, y + 11, wide - 26, out);
         x += wide;
     }
 }

@@ -53,6 +53,9 @@ void page_rows(page *self, const hl_node *row, const hl_node *end);
  * are its interval. */
 void page_number_rows(page *self, const hl_node *row, const hl_node *end);
 
+/* All of a list; a long one is opened by who wants it. */
+void page_number_table(page *self, const hl_node *list);
+
 /* Items that no other part can draw: rows of a table, or, where they hold tables and pictures, one after the
  * other. */
 void page_items(page *self, const hl_node *item, const hl_node *end);
@@ -115,7 +118,7 @@ const hl_node *page_item(page *self, const hl_node *of, const hl_node *item);
 /* The map of all heads with their properties. */
 void page_properties(page *self);
 
-/* A card for each head, where more is said of heads than that there are pictures. */
+/* A card for each head, where more is said of heads than maps and pictures show. */
 void page_cards(page *self);
 
 /* What step number `number`, from 1, of the extractors found. */

@@ -246,7 +246,7 @@ static void comparison(page *self) {
     while (item && out->status == HL_OK) item = page_item(self, self->root, item);
     if (scores) {
         html_raw(out, "<div class=\"titled\"><h4>Scores</h4>\n");
-        page_number_rows(self, scores, NULL);
+        page_number_table(self, hl_get(self->root, "scores"));
         html_raw(out, "</div>\n");
     }
     html_raw(out, "</section>\n");

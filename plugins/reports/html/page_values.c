@@ -191,13 +191,17 @@ static void cell(page *self, const hl_node *entry) {
 
 enum { KEY = 80 };
 
-/* "value", or a point's "y", with "low" and "high", "accuracy" with "accuracy_low" and "accuracy_high". */
+/* The end of "value", or of a point's "y", is "low"; that of "accuracy" is "accuracy_low", or "accuracy low".
+ */
 static const hl_node *end_of_interval(const hl_node *row, const char *key, const char *end) {
     char name[KEY];
     if (strcmp(key, "value") == 0 || (strcmp(key, "y") == 0 && !hl_get(row, "value")))
         return hl_get(row, end);
     int length = snprintf(name, sizeof name, "%s_%s", key, end);
-    return length < KEY ? hl_get(row, name) : NULL;
+    if (length >= KEY) return NULL;
+    const hl_node *found = hl_get(row, name);
+    name[strlen(key)] = ' ';
+    return found ? found : hl_get(row, name);
 }
 
 static bool has_interval(const hl_node *row, const char *key) {
@@ -205,16 +209,24 @@ static bool has_interval(const hl_node *row, const char *key) {
            hl_is_number(end_of_interval(row, key, "high"));
 }
 
+/* How much of a key says that it is the end of another one's interval; 0: it is none. */
+static size_t length_of_end(const char *key) {
+    static const char *const ends[] = {"_low", "_high", " low", " high"};
+    size_t length = strlen(key);
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        size_t end = strlen(ends[i]);
+        if (length > end && strcmp(key + length - end, ends[i]) == 0) return end;
+    }
+    return 0;
+}
+
 /* Whether a field is the end of another one's interval. */
 static bool is_end(const hl_node *row, const char *key) {
-    char name[KEY] = "value";
-    size_t length = strlen(key);
+    char name[KEY];
+    size_t length = strlen(key), end = length_of_end(key);
     if (strcmp(key, "low") == 0 || strcmp(key, "high") == 0) {
-        return has_interval(row, name) || has_interval(row, "y");
+        return has_interval(row, "value") || has_interval(row, "y");
     }
-    size_t end = length > 4 && strcmp(key + length - 4, "_low") == 0    ? 4
-                 : length > 5 && strcmp(key + length - 5, "_high") == 0 ? 5
-                                                                        : 0;
     if (!end || length - end >= KEY) return false;
     memcpy(name, key, length - end);
     name[length - end] = '\0';
@@ -371,12 +383,12 @@ static void beside_rows(page *self, const hl_node *item) {
     html_raw(out, "</dl>\n");
 }
 
-/* A long table is opened by who wants it. */
-static void number_table(page *self, const hl_node *found, size_t count) {
+void page_number_table(page *self, const hl_node *list) {
     enum { FEW_ROWS = 24 };
-    if (count > FEW_ROWS) html_format(&self->html, "<details><summary>%zu rows</summary>\n", count);
-    page_number_rows(self, found, NULL);
-    if (count > FEW_ROWS) html_raw(&self->html, "</details>\n");
+    if (list->count > FEW_ROWS)
+        html_format(&self->html, "<details><summary>%u rows</summary>\n", list->count);
+    page_number_rows(self, list->first, NULL);
+    if (list->count > FEW_ROWS) html_raw(&self->html, "</details>\n");
 }
 
 const hl_node *page_tables(page *self, const hl_node *item) {
@@ -386,7 +398,7 @@ const hl_node *page_tables(page *self, const hl_node *item) {
         html_raw(out, "<div class=\"titled\"><h4>");
         html_text(out, hl_get_text(item, "title"));
         html_raw(out, "</h4>\n");
-        if (found) number_table(self, found, hl_get(item, "rows")->count);
+        if (found) page_number_table(self, hl_get(item, "rows"));
         if (!found) html_raw(out, "<p>It has no rows.</p>\n");
         beside_rows(self, item);
         html_raw(out, "</div>\n");
