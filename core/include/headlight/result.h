@@ -131,19 +131,25 @@ struct hl_result {
  *     x, y (texts)    what the axes are         series (list)  of maps: name (text), points (table), and
  *                                               `reference` (true, may be missing): drawn faint, what others
  *                                               are compared with
- *     A point: x (a number; of bars a text), y (number), and where there are any low, high (numbers, the ends
- * of its interval) and label (text, beside the point).
+ *
+ *     A point: x (a number; of bars, or where places have names, a text), y (number), and where there are any
+ *     low, high (numbers, the ends of its interval) and label (text, beside the point).
  *
  * HL_SCHEMA_HEAD_MAP, the layers and heads of the model as a map:
  *     title (text)    what it shows             heads (table)  rows: head (text), and value (number; a
- * colour) or label (text; a colour for each), or both low, high (numbers, may be missing)       the ends of
- * the colour scale; else the values' own signed (true, may be missing)             a scale of two colours
- * around zero rest (table, may be missing)              rows: name (text), value (number): what is no head,
- * in a line
+ *                                               colour) or label (text; a colour for each), or both
+ *     low, high (numbers, may be missing)       the ends of the colour scale; else the heads' own values
+ *     signed (true, may be missing)             a scale of two colours around zero
+ *     rest (table, may be missing)              rows: name (text), value (number): what is no head, beside
+ *                                               its layer ("L3.MLP") or in a line
  *
  * HL_SCHEMA_TABLE, numbers side by side:
  *     title (text)    what it shows             rows (table)   shown as they are; a `low` and `high` beside
- *                                               `value` become its interval
+ *                                               `value`, or "X low" and "X high" beside "X", become its
+ *                                               interval
+ *
+ * Whatever else an item of these has is shown below it: n, a note, a table. A row that names a head in `head`
+ * is also shown with all else that is said of that head.
  *
  * HL_SCHEMA_CONVERSATION, one answer of a language model:
  *     model (text)    as its endpoint calls it  attempt (whole)  of the question, from 1
