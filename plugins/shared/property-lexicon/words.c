@@ -81,21 +81,32 @@ static bool is_one_of(const char *const *list, const char *word) {
     return false;
 }
 
-/* What carries no property, and what frames all else: "a photo of", "something made of". */
-static bool is_silent(const text_words *all, size_t index) {
+static bool is_one_of_small(const char *word) {
     static const char *const small[] = {
-        "a",      "an",    "the",   "of",     "in",        "on",      "at",       "with",     "and",
-        "or",     "to",    "by",    "for",    "from",      "as",      "is",       "are",      "be",
-        "being",  "was",   "it",    "its",    "his",       "her",     "their",    "this",     "that",
-        "these",  "those", "some",  "very",   "something", "someone", "somebody", "anything", "thing",
-        "things", "made",  "which", "who",    "into",      "over",    "under",    "near",     "through",
-        "full",   "has",   "have",  "having", "there",     "one's",   "like",     "kind",     "piece",
-        "type",   "sort",  "lot",   "lots",   "feeling",   "sense",   NULL};
-    static const char *const frames[] = {"photo",  "photograph",  "picture",  "image",  "shot",      "view",
-                                         "photos", "photographs", "pictures", "images", "depiction", NULL};
-    const char *word = all->at[index];
-    bool before_of = index + 1 < all->count && strcmp(all->at[index + 1], "of") == 0;
-    return is_one_of(small, word) || (before_of && is_one_of(frames, word));
+        "a",    "an",        "the",     "of",       "in",       "on",    "at",     "with",  "and",    "or",
+        "to",   "by",        "for",     "from",     "as",       "is",    "are",    "be",    "being",  "was",
+        "it",   "its",       "his",     "her",      "their",    "this",  "that",   "these", "those",  "some",
+        "very", "something", "someone", "somebody", "anything", "thing", "things", "made",  "which",  "who",
+        "into", "over",      "under",   "near",     "through",  "full",  "has",    "have",  "having", "there",
+        "like", "kind",      "type",    "sort",     "no",       "not",   "than",   NULL};
+    return is_one_of(small, word);
+}
+
+/* What frames all else, "a photo of", "a person wearing", "a bowl of", is heard only where nothing else is
+ * said: "an image", "people". */
+static bool is_frame(const text_words *all, size_t index) {
+    static const char *const frames[] = {
+        "photo",  "photos", "photograph", "photographs", "picture", "pictures", "image",
+        "images", "scene",  "view",       "object",      "objects", "person",   "people",
+        "man",    "woman",  "close",      "up",          "feels",   "wearing",  "feeling",
+        "taken",  "lit",    "shaped",     "dominated",   NULL};
+    return is_one_of(frames, all->at[index]);
+}
+
+/* A word before "of" frames what follows it unless it names a property: "a bowl of rice", but "the texture of
+ * bark". */
+static bool is_before_of(const text_words *all, size_t index) {
+    return index + 1 < all->count && strcmp(all->at[index + 1], "of") == 0;
 }
 
 /* Words [first, first + count) as WordNet writes them, with a mark between them. */
@@ -126,7 +137,7 @@ static hl_status senses_of(const lexicon *self, wordnet_part part, const char *w
 /* What a word, or several together, may mean: as noun and adjective, else as verb. */
 typedef struct meanings {
     wordnet_senses of[WORDNET_PARTS];
-    bool any;
+    bool any, frames, before_of;
 } meanings;
 
 static hl_status mean(const lexicon *self, const char *word, meanings *out, hl_error *error) {
@@ -156,7 +167,7 @@ static hl_status mean_longest(const lexicon *self, const text_words *all, size_t
             if (out->any || status != HL_OK) return status;
         }
     }
-    return is_silent(all, first) ? HL_OK : mean(self, all->at[first], out, error);
+    return is_one_of_small(all->at[first]) ? HL_OK : mean(self, all->at[first], out, error);
 }
 
 /* Calls `visit` with what each word of the text may mean. */
@@ -170,6 +181,8 @@ static hl_status visit_words(lexicon *self, const char *text, visitor visit, voi
         meanings of;
         taken = 1;
         status = mean_longest(self, all, at, &of, &taken, error);
+        of.frames = taken == 1 && is_frame(all, at);
+        of.before_of = is_before_of(all, at + taken - 1);
         if (status == HL_OK && of.any) status = visit(user, self, &of, error);
     }
     return status;
@@ -179,7 +192,7 @@ static hl_status visit_words(lexicon *self, const char *text, visitor visit, voi
 
 /* The properties of the nearest root above a sense. */
 static hl_status vote_of_sense(const lexicon *self, wordnet_sense sense, double weight, double *votes,
-                               hl_error *error) {
+                               bool *names_one, hl_error *error) {
     wordnet_above above;
     hl_status status = wordnet_climb(self->words, sense, &above, error);
     bool found = false;
@@ -188,25 +201,44 @@ static hl_status vote_of_sense(const lexicon *self, wordnet_sense sense, double 
             const root *at = &self->roots[r];
             if (at->at.offset != above.at[i].offset || at->at.part != above.at[i].part) continue;
             votes[at->property] += weight;
+            *names_one |= i == 0;
             found = true;
         }
     }
     return status;
 }
 
-/* A word's votes sum to 1, or to 0 where none of its senses lies under a root. */
+typedef struct ballot {
+    double *shares;
+    bool of_frames; /* whose words vote now */
+} ballot;
+
+/* A word's votes sum to 1, or to 0 where none of its senses lies under a root; to 2 where it names a root
+ * itself: "the texture of gravel" speaks of textures. */
 static hl_status vote(void *user, const lexicon *self, const meanings *of, hl_error *error) {
-    double *shares = user, *votes = self->votes, all = 0;
+    const ballot *to = user;
+    double *votes = self->votes, all = 0;
+    bool names_one = false;
     hl_status status = HL_OK;
     memset(votes, 0, self->property_count * sizeof *votes);
     for (size_t part = 0; part < WORDNET_PARTS; ++part) {
         const wordnet_senses *senses = &of->of[part];
         for (size_t i = 0; i < senses->count && i < COUNTED_SENSES && status == HL_OK; ++i)
-            status = vote_of_sense(self, senses->at[i], 1.0 / (double)((i + 1) * (i + 1)), votes, error);
+            status = vote_of_sense(self, senses->at[i], 1.0 / (double)((i + 1) * (i + 1)), votes, &names_one,
+                                   error);
     }
+    bool frames = of->frames || (of->before_of && !names_one);
+    if (frames != to->of_frames) return status;
     for (size_t p = 0; p < self->property_count; ++p) all += votes[p];
-    for (size_t p = 0; p < self->property_count && all > 0; ++p) shares[p] += votes[p] / all;
+    for (size_t p = 0; p < self->property_count && all > 0; ++p)
+        to->shares[p] += (names_one ? 2 : 1) * votes[p] / all;
     return status;
+}
+
+static double sum_of(const double *shares, size_t count) {
+    double sum = 0;
+    for (size_t i = 0; i < count; ++i) sum += shares[i];
+    return sum;
 }
 
 hl_status lexicon_read(lexicon *self, const char *text, double *shares, hl_error *error) {
@@ -217,9 +249,12 @@ hl_status lexicon_read(lexicon *self, const char *text, double *shares, hl_error
         for (size_t i = 0; i < line.count; ++i) shares[line.properties[i]] = 1.0 / (double)line.count;
         return HL_OK;
     }
-    double all = 0;
-    hl_status status = visit_words(self, text, vote, shares, error);
-    for (size_t p = 0; p < self->property_count; ++p) all += shares[p];
+    ballot to = {.shares = shares};
+    hl_status status = visit_words(self, text, vote, &to, error);
+    to.of_frames = true;
+    if (status == HL_OK && !(sum_of(shares, self->property_count) > 0))
+        status = visit_words(self, text, vote, &to, error);
+    double all = sum_of(shares, self->property_count);
     for (size_t p = 0; p < self->property_count && all > 0; ++p) shares[p] /= all;
     return status;
 }
