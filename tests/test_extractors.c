@@ -801,6 +801,30 @@ static void checking_runs_what_needs_no_weights(void **state) {
     remove_folder(folder);
 }
 
+/* What is shown of an extractor says where it stands in a chain. */
+static void what_a_step_builds_on_is_documented(void **state) {
+    (void)state;
+    static const struct {
+        const char *plugin, *words, *example;
+    } cases[] = {
+        {"labels-file", "gives labels, builds on no other step\n",
+         "properties: {extractor: labels-file, path: file}"},
+        {"sample-naming", "gives labels, builds on descriptions of another step\n",
+         "extractors:\n    - {name: NAME, plugin: sample-naming, from: STEP}"},
+        {"sample-judge", "gives verdicts, builds on labels of one step or several, at most 3\n",
+         "extractors:\n    - {name: NAME, plugin: sample-judge, from: [STEP, ...]}"},
+        {"textspan", "gives descriptions, builds on no other step\n",
+         "extractors:\n    - {name: NAME, plugin: textspan, pool: file}"},
+    };
+    for (size_t i = 0; i < COUNT(cases); ++i) {
+        char *name = text("extractor/%s", cases[i].plugin), *said;
+        assert_int_equal(run_command(&said, NULL, "plugins", name, NULL), 0);
+        if (!strstr(said, cases[i].words) || !strstr(said, cases[i].example)) fail_msg("%s", said);
+        free(said);
+        free(name);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(steps_build_on_each_other),
@@ -812,6 +836,7 @@ int main(void) {
         cmocka_unit_test(what_is_kept_depends_on_every_source),
         cmocka_unit_test(sources_that_make_no_sense_are_refused),
         cmocka_unit_test(what_makes_no_sense_to_show_is_refused),
+        cmocka_unit_test(what_a_step_builds_on_is_documented),
         cmocka_unit_test(a_step_runs_when_somebody_needs_it),
         cmocka_unit_test(what_was_found_is_kept),
         cmocka_unit_test(what_is_kept_depends_on_all_that_it_rests_on),

@@ -20,11 +20,6 @@ static const hl_option properties_options[] = {
 };
 static const hl_plugin properties_section = SECTION("properties", properties_options);
 
-static const char *finding_of(uint32_t step) {
-    static const char *const names[] = {"nothing", "descriptions", "labels", "verdicts"};
-    return step < sizeof names / sizeof *names ? names[step] : "nothing that is known here";
-}
-
 static hl_extractor_api api_of(const experiment_step *step) {
     hl_extractor_api api;
     registry_table(step->plugin, &api, sizeof api);
@@ -76,7 +71,7 @@ static hl_status connect_to(const experiment *plan, experiment_step *step, const
     }
     if (found != wanted) {
         return yaml_fail(name, error, "%s builds on %s, and the step \"%s\" gives %s", plugin,
-                         finding_of(wanted), other->name, finding_of(found));
+                         step_name(wanted), other->name, step_name(found));
     }
     if (builds_on(step, other)) {
         return yaml_fail(name, error, "%s builds on the step \"%s\" already: name it once", plugin,
@@ -94,7 +89,7 @@ static hl_status connect(const experiment *plan, experiment_step *step, hl_error
     if (!from || yaml_is_null(from)) {
         if (api.from == HL_STEP_NONE) return HL_OK;
         return yaml_fail(step->place, error, "%s builds on %s of an earlier step: add from: NAME", plugin,
-                         finding_of(api.from));
+                         step_name(api.from));
     }
     const yaml_node *const *names = from->type == YAML_LIST ? (const yaml_node *const *)from->items : &from;
     size_t count = from->type == YAML_LIST ? from->count : 1, most = most_of(&api);
@@ -153,7 +148,7 @@ static hl_status read_properties(const registry *plugins, experiment *plan, cons
     }
     if (status != HL_OK || api_of(plan->properties).step == HL_STEP_LABELS) return status;
     return yaml_fail(node, error, "%s gives %s, and `properties` needs labels",
-                     plan->properties->plugin->name, finding_of(api_of(plan->properties).step));
+                     plan->properties->plugin->name, step_name(api_of(plan->properties).step));
 }
 
 hl_status extractors_read(const registry *plugins, experiment *plan, hl_error *error) {

@@ -3,6 +3,7 @@
 #include "core/registry/option_values.h"
 #include "core/registry/registry.h"
 #include "core/registry/selection.h"
+#include "headlight/extractor.h"
 
 #include <math.h>
 #include <string.h>
@@ -211,8 +212,6 @@ static const char *example_begin(uint32_t kind) {
         return "compute: {backend: ";
     case HL_MODEL:
         return "model: {path: model, plugin: ";
-    case HL_EXTRACTOR:
-        return "properties: {extractor: ";
     case HL_REPORT:
         return "reports:\n    - {plugin: ";
     default:
@@ -220,13 +219,49 @@ static const char *example_begin(uint32_t kind) {
     }
 }
 
+/* What an extractor gives, and what it builds on. */
+static void document_step(const hl_extractor_api *step, FILE *out) {
+    fprintf(out, "\nA step of extractors: gives %s", step_name(step->step));
+    if (step->from == HL_STEP_NONE) {
+        fputs(", builds on no other step\n", out);
+    } else if (step->from_most > 1) {
+        fprintf(out, ", builds on %s of one step or several, at most %u\n", step_name(step->from),
+                step->from_most);
+    } else {
+        fprintf(out, ", builds on %s of another step\n", step_name(step->from));
+    }
+}
+
+/* What gives labels from nothing may stand by itself; anything else is a step that has a name. */
+static void write_step_example(const hl_plugin *plugin, const hl_extractor_api *step, FILE *out) {
+    bool alone = step->step == HL_STEP_LABELS && step->from == HL_STEP_NONE;
+    fprintf(out, alone ? "properties: {extractor: %s" : "extractors:\n    - {name: NAME, plugin: %s",
+            plugin->name);
+    write_example_values(plugin, out);
+    if (step->from != HL_STEP_NONE) fputs(step->from_most > 1 ? ", from: [STEP, ...]" : ", from: STEP", out);
+}
+
+static void write_example(const hl_plugin *plugin, FILE *out) {
+    hl_extractor_api step = {.step = HL_STEP_NONE};
+    if (plugin->kind == HL_EXTRACTOR) {
+        registry_table(plugin, &step, sizeof step);
+        document_step(&step, out);
+    }
+    fputs("\nIn an experiment:\n  ", out);
+    if (plugin->kind == HL_EXTRACTOR) {
+        write_step_example(plugin, &step, out);
+    } else {
+        fprintf(out, "%s%s", example_begin(plugin->kind), plugin->name);
+        write_example_values(plugin, out);
+    }
+    fputs("}\n", out);
+}
+
 hl_status options_document(const hl_plugin *plugin, FILE *out, hl_error *error) {
     fprintf(out, "%s/%s %s\n%s\n", kind_name(plugin->kind), plugin->name, plugin->version, plugin->summary);
     fputs(plugin->option_count > 0 ? "\nOptions:\n" : "\nIt has no options.\n", out);
     for (uint32_t i = 0; i < plugin->option_count; ++i) document_option(&plugin->options[i], out);
-    fprintf(out, "\nIn an experiment:\n  %s%s", example_begin(plugin->kind), plugin->name);
-    write_example_values(plugin, out);
-    fputs("}\n", out);
+    write_example(plugin, out);
     if (ferror(out))
         return hl_fail(error, HL_FAILED, "the documentation of %s cannot be written", plugin->name);
     return HL_OK;

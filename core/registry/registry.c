@@ -63,6 +63,11 @@ const char *kind_name(uint32_t kind) {
     return is_kind(kind) ? kinds[kind] : "unknown";
 }
 
+const char *step_name(uint32_t step) {
+    static const char *const names[] = {"nothing", "descriptions", "labels", "verdicts"};
+    return step < sizeof names / sizeof *names ? names[step] : "nothing that is known here";
+}
+
 static hl_status no_memory(hl_error *error) {
     return hl_no_memory(error, "the list of plugins");
 }

@@ -47,6 +47,9 @@ uint32_t registry_needs(const hl_plugin *plugin);
 
 const char *kind_name(uint32_t kind);
 
+/* What an hl_step gives, in plural: "labels". */
+const char *step_name(uint32_t step);
+
 /* Lower case letters, digits and '-', which is not first. `name` may be NULL. */
 bool registry_is_name(const char *name);
 
