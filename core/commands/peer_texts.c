@@ -133,7 +133,7 @@ static void average(const float *rows, size_t count, size_t dim, float *out) {
 
 hl_status class_encode(engine *model, const char *name, const text_lines *templates, float *out,
                        hl_error *error) {
-    arena memory = {NULL};
+    arena memory = {.blocks = NULL};
     size_t dim = model->info->embed_dim;
     const char **texts = arena_array(&memory, templates->count, sizeof *texts);
     float *rows = arena_array(&memory, templates->count * dim, sizeof *rows);
