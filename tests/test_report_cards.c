@@ -46,64 +46,31 @@ static char *card_of(const written *it, const char *id) {
 #define STEP(NAME, PLUGIN, FROM, RESULTS)                                                                    \
     "{\"name\":\"" NAME "\",\"plugin\":\"" PLUGIN "\"," FROM "\"options\":{},\"results\":[" RESULTS "]}"
 #define TEXT(WORDS, VARIANCE, TOTAL) "{\"text\":\"" WORDS "\",\"variance\":" VARIANCE ",\"total\":" TOTAL "}"
+/* Descriptions, labels, a judge of both, and scores. */
+#define SPANS                                                                                                \
+    "{\"name\":\"spans\",\"plugin\":\"textspan\",\"options\":{},\"results\":[{\"head\":\"L3.H5\",\"texts\":" \
+    "["                                                                                                      \
+    "{\"text\":\"red "                                                                                       \
+    "<1>\",\"variance\":0.5,\"total\":0.5},{\"text\":\"two\",\"variance\":0.25,\"total\":0.75}],"            \
+    "\"rank\":19,\"effective_rank\":2.5,\"variance\":1,\"overlap\":{\"gallery_halves\":0.75}},"              \
+    "{\"head\":\"L2.H1\",\"texts\":[{\"text\":\"sand\",\"variance\":0.125,\"total\":0.125}]}]}"
+#define LABELS                                                                                               \
+    "{\"name\":\"labels\",\"plugin\":\"lexicon\",\"from\":\"spans\",\"options\":{},\"results\":[{\"head\":"  \
+    "\"L3.H5\","                                                                                             \
+    "\"property\":\"colors\",\"weight\":0.75,\"evidence\":\"red & blue\"},"                                  \
+    "{\"head\":\"L2.H1\",\"mixed\":\"none explains half\"}]}"
+#define JUDGED                                                                                               \
+    "{\"name\":\"judged\",\"plugin\":\"judge\",\"from\":[\"labels\"],\"options\":{},\"results\":["           \
+    "{\"score\":\"consistent\",\"head\":\"L3.H5\",\"rank\":1,\"value\":1},"                                  \
+    "{\"score\":\"consistent with another\",\"head\":\"L3.H5\",\"rank\":1,\"value\":0},"                     \
+    "{\"score\":\"consistent\",\"head\":\"L3.H5\",\"rank\":2,\"value\":0}]}"
+#define SCORES                                                                                               \
+    "{\"name\":\"scores\",\"plugin\":\"consistency\",\"from\":\"judged\",\"options\":{},\"results\":["       \
+    "{\"score\":\"ccs\",\"head\":\"L3.H5\",\"value\":3,\"low\":2,\"high\":4},{\"score\":\"ccr\",\"layer\":"  \
+    "\"all\",\"value\":0.5}]}"
 #define CHAIN                                                                                                \
-    "\"properties\":{\"step\":\"labels\",\"heads\":{\"L3.H5\":\"colors\"}},\"extractors\":[" STEP(           \
-        "spans", "textspan", "",                                                                             \
-        "{\"head\":\"L3.H5\",\"texts\":[" TEXT("red <1>", "0.5", "0.5") "," TEXT(                            \
-            "two", "0.25",                                                                                   \
-            "0.75") "],"                                                                                     \
-                    "\"rank\":19,\"effective_rank\":2.5,\"variance\":1,\"overlap\":{\"gallery_"              \
-                    "halves\":0.75}},"                                                                       \
-                    "{\"head\":\"L2.H1\",\"texts\":[" TEXT(                                                  \
-                        "sand", "0.125",                                                                     \
-                        "0.125") "]}") "," STEP("labels", "lexicon", "\"from\":\"spans\",",                  \
-                                                "{\"head\":\"L3.H5\",\"property\":\"colors\","               \
-                                                "\"weight\":0.75,\"evidence\":\"red & blue\"},"              \
-                                                "{\"head\":\"L2.H1\",\"mixed\":\"none explains "             \
-                                                "half\"}") "," STEP("judged", "judge",                       \
-                                                                    "\"from\":[\"labels\"],",                \
-                                                                    "{\"score\":\"consistent\","             \
-                                                                    "\"head\":\"L3.H5\",\"rank\":1,"         \
-                                                                    "\"value\":1},"                          \
-                                                                    "{\"score\":\"consistent\","             \
-                                                                    "\"head\":\"L3.H5\",\"rank\":2,"         \
-                                                                    "\"value\":0}") "," STEP("score"         \
-                                                                                             "s",            \
-                                                                                             "consi"         \
-                                                                                             "stenc"         \
-                                                                                             "y",            \
-                                                                                             "\"fro"         \
-                                                                                             "m\":"          \
-                                                                                             "\"jud"         \
-                                                                                             "ged\""         \
-                                                                                             ",",            \
-                                                                                             "{\"sc"         \
-                                                                                             "ore\""         \
-                                                                                             ":\"cc"         \
-                                                                                             "s\","          \
-                                                                                             "\"hea"         \
-                                                                                             "d\":"          \
-                                                                                             "\"L3."         \
-                                                                                             "H5\","         \
-                                                                                             "\"val"         \
-                                                                                             "ue\":"         \
-                                                                                             "3,"            \
-                                                                                             "\"low"         \
-                                                                                             "\":2,"         \
-                                                                                             "\"hig"         \
-                                                                                             "h\":"          \
-                                                                                             "4},"           \
-                                                                                             "{\"sc"         \
-                                                                                             "ore\""         \
-                                                                                             ":\"cc"         \
-                                                                                             "r\","          \
-                                                                                             "\"lay"         \
-                                                                                             "er\":"         \
-                                                                                             "\"all"         \
-                                                                                             "\","           \
-                                                                                             "\"val"         \
-                                                                                             "ue\":"         \
-                                                                                             "0.5}") "]"
+    "\"properties\":{\"step\":\"labels\",\"heads\":{\"L3.H5\":\"colors\"}},"                                 \
+    "\"extractors\":[" SPANS "," LABELS "," JUDGED "," SCORES "]"
 #define ANALYSES                                                                                             \
     "\"analyses\":[{\"plugin\":\"effects\",\"summary\":\"s\",\"options\":{},\"results\":["                   \
     "{\"schema\":\"head-map\",\"title\":\"effect on "                                                        \
@@ -129,6 +96,8 @@ static void a_card_gathers_what_is_said_of_a_head(void **state) {
     need(card, "<dt>overlap gallery halves</dt> <dd>0.75</dd>");
     need(card, "<span class=\"chip p0\">colors</span> 0.750 <span class=\"quiet\">red &amp; blue</span>");
     need(card, "<dt>consistent</dt> <dd>1 of 2</dd>");
+    need(card, "<dt>consistent with another</dt> <dd>0 of 1</dd>");
+    assert_int_equal(count_words(card, "class=\"mark\""), 2);
     need(card, "<dt>ccs</dt> <dd>3 [2, 4]</dd>");
     need(card, "effect on &lt;sun&gt;</td><td class=\"n\">0.125</td>");
     need(card, "<dt>accuracy</dt> <dd>0.875</dd>");

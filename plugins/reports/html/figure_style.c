@@ -34,7 +34,7 @@ static void shapes(html *out, const inks *of) {
     rule(out, ".fig .frame", "fill:none;stroke-width:1;stroke:", of->line, "");
     html_raw(out, ".fig .l{fill:none;stroke:currentColor;stroke-width:1.8;stroke-linejoin:round}"
                   ".fig .e{fill:none;stroke:currentColor;stroke-width:1.2}"
-                  ".fig .b{fill:currentColor}.fig .band{fill:currentColor;opacity:.17}"
+                  ".fig .b{fill:currentColor;fill-opacity:.8}.fig .band{fill:currentColor;opacity:.17}"
                   ".fig .ref .l{stroke-width:2.6;opacity:.7}.fig .ref .b{opacity:.55}"
                   ".fig .r1 .b,.fig .r1 .m{fill:none;stroke:currentColor;stroke-width:1;opacity:.9}"
                   ".fig .r2 .b{opacity:.25}"

@@ -91,12 +91,15 @@ static const hl_node *judged_step(const page *self, const hl_node *step) {
     return step;
 }
 
-/* What judges say of the text of a rank: a mark each. */
+/* What judges say of the text of a rank: a mark each, of the first score that a judge gives it. */
 static void marks(const card *self, const hl_node *step, size_t rank) {
     html *out = &self->page->html;
+    const hl_node *judge = NULL;
     for (const said *of = self->first; of != self->end; of++) {
-        if (!is_verdict(of) || hl_get_number(of->item, "rank", 0) != (double)rank) continue;
+        if (!is_verdict(of) || of->whose == judge || hl_get_number(of->item, "rank", 0) != (double)rank)
+            continue;
         if (judged_step(self->page, of->whose) != step) continue;
+        judge = of->whose;
         html_raw(out, " <span class=\"mark\" title=\"");
         html_text(out, hl_get_text(of->whose, "name"));
         html_raw(out, ": ");
