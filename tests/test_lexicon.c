@@ -284,6 +284,57 @@ static void wrong_tables_are_refused(void **state) {
     }
 }
 
+static void agreement_compares_at_least_two_lines(void **state) {
+    (void)state;
+    char *path = text("%s/single.tsv", place), *options = text(", pool-properties: %s", path),
+         *steps = text(AGREED, options);
+    write_text(path, "red\tcolors\nsnow\tplaces\n");
+    outcome got = run_steps(", heads: [L3.H7]", steps);
+    need_failure(&got, 2, "single.tsv: expected at least two lines that speak of one property");
+    end(&got);
+    write_text(path, "red\tcolors\nblue\tcolors\nsnow\tplaces\n"); /* places have but one */
+    got = run_steps(", heads: [L3.H7]", steps);
+    need_success(&got);
+    end(&got);
+    free(steps);
+    free(options);
+    free(path);
+}
+
+/* A label that is no property of the table is what its words mean, and one that is no word is said to be. */
+static void labels_of_others_are_judged_by_their_words(void **state) {
+    (void)state;
+    if (!file_exists("/usr/share/wordnet/data.noun")) return;
+    static const char *const named[] = {"Hue", "hues.", "qwertyuiop"};
+    for (size_t i = 0; i < COUNT(named); ++i) {
+        char *path = text("%s/renamed.tsv", place),
+             *table = read_file(MINI_FOLDER "/pool_properties.tsv", NULL);
+        char *renamed = malloc(4 * strlen(table) + 1), *to = renamed;
+        for (char *line = strtok(table, "\n"); line; line = strtok(NULL, "\n"))
+            to += sprintf(to, "%.*s\t%s\n", (int)strcspn(line, "\t"), line, named[i]);
+        write_text(path, renamed);
+        char *options = text(", threshold: 0, pool-properties: %s", path), *labels = text(LEXICON, options);
+        char *judged = text(JUDGED, "labels", ""), *steps = text("%s%s", labels, judged);
+        outcome got = run_steps(", heads: [L3.H5]", steps);
+        need_success(&got);
+        int count;
+        double mean = mean_of(found_by(&got, "judged"), "consistent", &count);
+        assert_int_equal(count, 8);
+        assert_true(i < 2 ? mean > 0 : !(mean > 0));
+        char *all = cJSON_PrintUnformatted(found_by(&got, "judged"));
+        assert_int_equal(strstr(all, "no word that WordNet knows") != NULL, i == 2);
+        free(all);
+        free(steps);
+        free(judged);
+        free(labels);
+        free(options);
+        free(table);
+        free(renamed);
+        free(path);
+        end(&got);
+    }
+}
+
 static void without_wordnet_the_package_is_named(void **state) {
     (void)state;
     char *empty = make_folder(), *options = text(", wordnet: %s", empty), *steps = text(LEXICON, options);
@@ -326,6 +377,8 @@ int main(void) {
         cmocka_unit_test(descriptions_are_consistent_more_often_with_their_own_label),
         cmocka_unit_test(tables_are_read_as_they_come),
         cmocka_unit_test(wrong_tables_are_refused),
+        cmocka_unit_test(agreement_compares_at_least_two_lines),
+        cmocka_unit_test(labels_of_others_are_judged_by_their_words),
         cmocka_unit_test(without_wordnet_the_package_is_named),
         cmocka_unit_test(labels_without_descriptions_cannot_be_judged),
     };

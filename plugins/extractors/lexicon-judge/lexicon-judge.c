@@ -27,9 +27,6 @@ static const hl_option options[] = {
               .help = "Which other head it is."},
 };
 
-/* A text speaks of a property from this share on. */
-static const double least_share = 0.25;
-
 /* What a label means: a property of the lexicon, else senses of WordNet's. */
 typedef struct meaning {
     size_t property; /* SIZE_MAX: none of the lexicon's */
@@ -109,7 +106,7 @@ static hl_status is_consistent(judging *self, const char *text, const meaning *w
     if (with->property == SIZE_MAX && with->senses.count == 0) return HL_OK;
     if (with->property == SIZE_MAX) return lexicon_is_under(self->words, text, &with->senses, out, error);
     hl_status status = lexicon_read(self->words, text, self->shares, error);
-    *out = status == HL_OK && self->shares[with->property] >= least_share;
+    *out = status == HL_OK && self->shares[with->property] >= LEXICON_SPEAKS_OF;
     return status;
 }
 

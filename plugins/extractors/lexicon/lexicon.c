@@ -33,9 +33,6 @@ static const hl_option options[] = {
               .help = "How many labels a head may have, of properties beyond the threshold."},
 };
 
-/* A description counts among those of a property from this share on. */
-static const double least_share = 0.25;
-
 typedef struct property_votes {
     double variance; /* that it explains */
     size_t picks;
@@ -91,7 +88,7 @@ static hl_status count_votes(naming *self, const char *head, hl_error *error) {
         for (size_t p = 0; p < properties && status == HL_OK; ++p) {
             self->votes[p].variance +=
                 self->shares[p] * (variance_of(self, of) > 0 ? variance_of(self, of) : 0);
-            if (self->shares[p] < least_share) continue;
+            if (self->shares[p] < LEXICON_SPEAKS_OF) continue;
             ++self->votes[p].picks;
             add_example(&self->votes[p], of->text);
         }

@@ -55,6 +55,9 @@ lexicon_line lexicon_line_at(const lexicon *self, size_t index);
  * table. */
 double lexicon_chance(const lexicon *self, size_t property);
 
+/* A text speaks of a property from this share on. */
+#define LEXICON_SPEAKS_OF 0.25
+
 /* shares[0 .. count): how much of the text speaks of each property; they sum to 1, or all are 0 where nothing
  * is known. [one thread at a time] */
 hl_status lexicon_read(lexicon *self, const char *text, double *shares, hl_error *error);
