@@ -1,5 +1,6 @@
 /* extractor/components, by the built command: against a singular value decomposition of golden contributions,
  * and on galleries and pools that give little or nothing. */
+#include "tests/clip_vit.h"
 #include "tests/described.h"
 #include "tests/mini.h"
 
@@ -69,9 +70,9 @@ static char *make_place(size_t count) {
 
 static void they_are_those_of_contributions_themselves(void **state) {
     (void)state;
-    static const char *const models[] = {"tiny-a", "tiny-b"}, *const backends[] = {"reference", "openblas"};
-    for (size_t i = 0; i < COUNT(models) * COUNT(backends); ++i) {
-        outcome got = describe_golden(models[i / 2], backends[i % 2], "components");
+    static const char *const models[] = {"tiny-a", "tiny-b"}, *const names[] = {"reference", "openblas"};
+    for (size_t i = 0; i < COUNT(models) * COUNT(names); ++i) {
+        outcome got = describe_golden(models[i / 2], names[i % 2], "components");
         assert_golden_parts(&got, models[i / 2], "components", "components", 2e-3);
         end(&got);
     }
@@ -191,6 +192,29 @@ static void nothing_varies_over_equal_images(void **state) {
     end(&got);
 }
 
+/* What a head of zeros writes still varies with what all heads share of an image: its three further numbers.
+ */
+static void a_head_of_zeros_has_three_directions_at_most(void **state) {
+    (void)state;
+    char *model = folder_without_head(1, 2);
+    char *head =
+        text("model: {path: %s}\ncompute: {backend: reference}\n"
+             "gallery: {images: " TEST_GOLDEN "/gallery, dtype: f32, atlas: atlas}\n"
+             "extractors: [{name: parts, plugin: components, pool: " TEST_GOLDEN "/pool.txt, count: 9}]\n",
+             model);
+    outcome got = run_in(make_folder(), head, "");
+    need_success(&got);
+    assert_in_range(number_of(described(&got, "L1.H2"), "rank"), 1, 3);
+    assert_int_equal(cJSON_GetArraySize(components_of(&got, "L1.H2")),
+                     (int)number_of(described(&got, "L1.H2"), "rank"));
+    assert_int_equal(cJSON_GetArraySize(components_of(&got, "L1.H1")), 9);
+    assert_true(number_of(described(&got, "L1.H2"), "variance") <
+                0.01 * number_of(described(&got, "L1.H1"), "variance"));
+    free(head);
+    end(&got);
+    remove_folder(model);
+}
+
 static void one_text_is_on_both_sides(void **state) {
     (void)state;
     outcome got = describe(make_place(9), "snow\n\n snow \n", "count: 1, extremes: 0");
@@ -237,6 +261,7 @@ int main(void) {
         cmocka_unit_test(three_images_have_two_components),
         cmocka_unit_test(nothing_varies_over_one_image),
         cmocka_unit_test(nothing_varies_over_equal_images),
+        cmocka_unit_test(a_head_of_zeros_has_three_directions_at_most),
         cmocka_unit_test(one_text_is_on_both_sides),
         cmocka_unit_test(what_cannot_be_is_refused),
     };

@@ -1,5 +1,6 @@
 /* extractor/weights, by the built command: against a singular value decomposition of the product that it
  * stands for, and on pools, options and models that give little or nothing. */
+#include "tests/clip_vit.h"
 #include "tests/described.h"
 #include "tests/mini.h"
 
@@ -52,9 +53,9 @@ static const cJSON *texts_of(const cJSON *direction) {
 
 static void they_are_those_of_the_product(void **state) {
     (void)state;
-    static const char *const models[] = {"tiny-a", "tiny-b"}, *const backends[] = {"reference", "openblas"};
-    for (size_t i = 0; i < COUNT(models) * COUNT(backends); ++i) {
-        outcome got = describe_golden(models[i / 2], backends[i % 2], "weights");
+    static const char *const models[] = {"tiny-a", "tiny-b"}, *const names[] = {"reference", "openblas"};
+    for (size_t i = 0; i < COUNT(models) * COUNT(names); ++i) {
+        outcome got = describe_golden(models[i / 2], names[i % 2], "weights");
         assert_golden_parts(&got, models[i / 2], "weights", "directions", 2e-3);
         end(&got);
     }
@@ -136,6 +137,25 @@ static void one_text_explains_every_direction_it_can(void **state) {
     end(&got);
 }
 
+/* Without a column in the output projection there is no direction, and that is said. */
+static void a_head_of_zeros_has_no_direction(void **state) {
+    (void)state;
+    char *model = folder_without_head(1, 2);
+    char *head =
+        text("model: {path: %s}\ncompute: {backend: reference}\n"
+             "extractors: [{name: parts, plugin: weights, pool: " TEST_GOLDEN "/pool.txt, heads: [L1]}]\n",
+             model);
+    outcome got = run_in(make_folder(), head, "");
+    need_success(&got);
+    assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(described(&got, "L1.H2"), "directions")), 0);
+    assert_int_equal((int)number_of(described(&got, "L1.H2"), "rank"), 0);
+    assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(described(&got, "L1.H1"), "directions")), 4);
+    assert_non_null(strstr(got.errors, "1 of 3 heads, L1.H2 among them, has no direction"));
+    free(head);
+    end(&got);
+    remove_folder(model);
+}
+
 static void what_cannot_be_is_refused(void **state) {
     (void)state;
     static const struct {
@@ -158,6 +178,7 @@ int main(void) {
         cmocka_unit_test(coherence_costs_what_it_says),
         cmocka_unit_test(there_are_no_more_than_directions),
         cmocka_unit_test(one_text_explains_every_direction_it_can),
+        cmocka_unit_test(a_head_of_zeros_has_no_direction),
         cmocka_unit_test(what_cannot_be_is_refused),
     };
     return cmocka_run_group_tests(tests, open_setting, close_setting);

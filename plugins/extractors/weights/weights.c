@@ -277,6 +277,20 @@ static hl_status hand_over_all(const explanation *self, hl_finding *to, hl_error
     return status;
 }
 
+/* One line of the log for all heads without a direction. */
+static void say_silent(const explanation *self) {
+    size_t count = 0, first = 0;
+    for (size_t i = self->heads->count; i-- > 0;) {
+        if (self->found[i].parts.count > 0) continue;
+        ++count;
+        first = i;
+    }
+    if (count == 0) return;
+    self->host->log(self->host, HL_LOG_WARNING,
+                    "%zu of %zu heads, %s among them, %s no direction: weights of zero write nothing", count,
+                    self->heads->count, self->heads->selections[first]->name, count == 1 ? "has" : "have");
+}
+
 /* ---- all heads ---- */
 
 static hl_status explain(explanation *self, hl_finding *to, hl_error *error) {
@@ -288,7 +302,9 @@ static hl_status explain(explanation *self, hl_finding *to, hl_error *error) {
     if (status == HL_OK) status = open_pursuits(self, error);
     if (status == HL_OK) status = explain_all(self, error);
     if (status == HL_OK) status = hand_over_all(self, to, error);
-    if (status == HL_OK) host->log(host, HL_LOG_INFO, "described %zu heads", self->heads->count);
+    if (status != HL_OK) return status;
+    host->log(host, HL_LOG_INFO, "described %zu heads", self->heads->count);
+    say_silent(self);
     return status;
 }
 
