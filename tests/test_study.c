@@ -97,7 +97,7 @@ static char *replace_all(char *content, const char *what, const char *by) {
  * they have, keys of options, files. */
 static void they_fit_the_shapes_of_their_models(void **state) {
     (void)state;
-    static const char *const files[] = {"paper.yaml"};
+    static const char *const files[] = {"study.yaml", "paper.yaml"};
     static const char *const places[][2] = {
         {"../models/", CONFIGS "shapes/"},
         {"../data/imagenet/gallery.json", CONFIGS "mini/gallery.json"},
