@@ -144,19 +144,21 @@ static void references_are_faint_and_series_differ_in_shape(void **state) {
 
 /* ---- few and many, near and far ---- */
 
+#define EMPTY(MORE)     "{\"schema\":\"chart\",\"title\":\"t\"," MORE "}"
+#define EMPTY_MAP(MORE) "{\"schema\":\"head-map\",\"title\":\"t\"," MORE "}"
+
 static void nothing_is_a_figure_too(void **state) {
     (void)state;
     static const char *const items[] = {
         "{\"schema\":\"chart\"}",
-        "{\"schema\":\"chart\",\"title\":\"t\",\"kind\":\"bar\",\"series\":[]}",
-        "{\"schema\":\"chart\",\"title\":\"t\",\"kind\":\"line\",\"series\":[{\"name\":\"n\",\"points\":[]}]"
-        "}",
-        "{\"schema\":\"chart\",\"title\":\"t\",\"kind\":\"odd\",\"series\":[{\"points\":[{\"x\":1}]}]}",
-        "{\"schema\":\"chart\",\"title\":3,\"kind\":[],\"series\":\"none\"}",
+        EMPTY("\"kind\":\"bar\",\"series\":[]"),
+        EMPTY("\"kind\":\"line\",\"series\":[{\"name\":\"n\",\"points\":[]}]"),
+        EMPTY("\"kind\":\"odd\",\"series\":[{\"points\":[{\"x\":1}]}]"),
+        EMPTY("\"kind\":[],\"series\":\"none\""),
         "{\"schema\":\"head-map\"}",
-        "{\"schema\":\"head-map\",\"title\":\"t\",\"heads\":[]}",
-        "{\"schema\":\"head-map\",\"title\":\"t\",\"heads\":[{\"head\":\"L0.H0\"}],\"rest\":[{\"value\":1}]}",
-        "{\"schema\":\"head-map\",\"title\":\"t\",\"heads\":[3,\"x\",{}],\"rest\":{}}",
+        EMPTY_MAP("\"heads\":[]"),
+        EMPTY_MAP("\"heads\":[{\"head\":\"L0.H0\"}],\"rest\":[{\"value\":1}]"),
+        EMPTY_MAP("\"heads\":[3,\"x\",{}],\"rest\":{}"),
     };
     for (size_t i = 0; i < COUNT(items); i++) {
         written it = write_items(items[i]);
