@@ -162,7 +162,7 @@ static void show_table(const scoring *self) {
     hl_item *table = to->item(to, HL_SCHEMA_TABLE);
     to->text(table, "title", "Entanglement in its two forms (lower is better)");
     hl_item *rows = to->list(table, "rows", HL_TABLE);
-    for (int form = 0; form < FORMS; ++form) {
+    for (entanglement_form form = BY_HEADS; form < FORMS; ++form) {
         for (size_t i = 0; i < self->places; ++i) add_row(self, form, i, rows);
     }
 }
@@ -269,7 +269,7 @@ static void show_agreements(const scoring *self) {
 static hl_status open_scores(scoring *self, hl_error *error) {
     const hl_host *host = self->ask->host;
     self->places = self->of.heads.layer_count + 1;
-    for (int form = 0; form < FORMS; ++form) {
+    for (entanglement_form form = BY_HEADS; form < FORMS; ++form) {
         self->entangled[form] = host->allocate(host, self->places, sizeof *self->entangled[form]);
         if (!self->entangled[form]) return hl_no_memory(error, "entanglement");
     }
@@ -285,7 +285,7 @@ static hl_status score(scoring *self, hl_error *error) {
     if (status != HL_OK) return status;
     show_table(self);
     show_agreements(self);
-    for (int form = 0; form < FORMS; ++form) show_chart(self, form);
+    for (entanglement_form form = BY_HEADS; form < FORMS; ++form) show_chart(self, form);
     show_map(self);
     return HL_OK;
 }
@@ -298,7 +298,8 @@ static hl_status run(const hl_ask *ask, const hl_value *const *values, hl_findin
                     .finding = finding};
     hl_status status = labellings_open(ask, values[HEADS], values[LAYERS], &self.of, error);
     if (status == HL_OK) status = score(&self, error);
-    for (int form = 0; form < FORMS; ++form) ask->host->release(ask->host, self.entangled[form]);
+    for (entanglement_form form = BY_HEADS; form < FORMS; ++form)
+        ask->host->release(ask->host, self.entangled[form]);
     agreements_close(ask->host, &self.agreements);
     labellings_close(&self.of);
     return status;

@@ -26,7 +26,7 @@ static hl_status measuring_open(measuring *self, hl_error *error) {
     size_t most = self->settings->permutations + self->settings->resamples + of->count;
     bool whole = true;
     self->places = of->heads.layer_count + 1;
-    for (int form = 0; form < FORMS; ++form) {
+    for (entanglement_form form = BY_HEADS; form < FORMS; ++form) {
         self->one[form] = host->allocate(host, self->places, sizeof(double));
         self->measured[form] = host->allocate(host, self->places * (of->count + 1), sizeof(double));
         self->shuffled[form] =
@@ -40,7 +40,7 @@ static hl_status measuring_open(measuring *self, hl_error *error) {
 }
 
 static void measuring_close(measuring *self) {
-    for (int form = 0; form < FORMS; ++form) {
+    for (entanglement_form form = BY_HEADS; form < FORMS; ++form) {
         self->host->release(self->host, self->one[form]);
         self->host->release(self->host, self->measured[form]);
         self->host->release(self->host, self->shuffled[form]);
@@ -54,7 +54,7 @@ static void measuring_close(measuring *self) {
 static void measure(measuring *self, const size_t *order) {
     for (size_t run = 0; run < self->of->count; ++run) {
         labellings_entangle(self->of, run, order, self->counts, self->one);
-        for (int form = 0; form < FORMS; ++form) {
+        for (entanglement_form form = BY_HEADS; form < FORMS; ++form) {
             memcpy(self->measured[form] + run * self->places, self->one[form], self->places * sizeof(double));
         }
     }
@@ -98,7 +98,7 @@ static hl_status shuffle(measuring *self, hl_error *error) {
         chance_permutation(&drawn, self->order, self->of->heads.count);
         measure(self, self->order);
         for (size_t place = 0; place < self->places; ++place) {
-            for (int form = 0; form < FORMS; ++form) {
+            for (entanglement_form form = BY_HEADS; form < FORMS; ++form) {
                 size_t seen = collect(self, form, place);
                 self->shuffled[form][place * count + i] = mean_of(self->list, seen);
             }
@@ -125,12 +125,14 @@ hl_status scores_entangle(const hl_host *host, const labellings *of, const score
     if (status == HL_OK) {
         measure(&self, NULL);
         for (size_t place = 0; place < self.places; ++place) {
-            for (int form = 0; form < FORMS; ++form) out[form][place].given = sum_up(&self, form, place);
+            for (entanglement_form form = BY_HEADS; form < FORMS; ++form)
+                out[form][place].given = sum_up(&self, form, place);
         }
         status = shuffle(&self, error);
     }
     for (size_t place = 0; place < self.places && status == HL_OK; ++place) {
-        for (int form = 0; form < FORMS; ++form) compare(&self, form, place, &out[form][place]);
+        for (entanglement_form form = BY_HEADS; form < FORMS; ++form)
+            compare(&self, form, place, &out[form][place]);
     }
     measuring_close(&self);
     return status;
