@@ -65,7 +65,12 @@ static void reruns_find_what_other_code_found(void **state) {
         "  - {plugin: ablation, classes: " CLASSES ", " ALL_PROPERTIES
         ", reruns: true, images: 100, draws: 0}\n"
         "  - {plugin: ablation, classes: " CLASSES ", properties: [patterns, weather]"
-        ", reruns: true, images: 100, draws: 0, ablate: zero, rows: all}\n";
+        ", reruns: true, images: 100, draws: 0, ablate: zero, rows: all}\n"
+        "  - {plugin: ablation, classes: " CLASSES
+        ", keys: [main.patterns], heads: [L2.MLP], reruns: true, images: 100}\n"
+        "  - {plugin: ablation, classes: " CLASSES
+        ", keys: [main.patterns], heads: [L2.MLP + L3.MLP], reruns: true, images: 100, ablate: zero, rows: "
+        "all}\n";
     outcome got = run_in(make_folder(), ON_MINI, analyses);
     need_success(&got);
     for (size_t i = 0; i < COUNT(truth); ++i) {
@@ -78,6 +83,11 @@ static void reruns_find_what_other_code_found(void **state) {
         row = find_row(item_of(&got, 1, "by reruns"), truth[i].property, truth[i].key);
         need_near(number_of(row, "accuracy"), truth[i].rerun_zero, 0.011, truth[i].key);
     }
+    const cJSON *mlp = find_row(item_of(&got, 2, "by reruns"), "L2.MLP", "main.patterns");
+    need_near(number_of(mlp, "accuracy"), 0.87, 0.011, "L2.MLP by its mean");
+    assert_int_equal(number_of(mlp, "others"), 1);
+    mlp = find_row(item_of(&got, 3, "by reruns"), "L2.MLP + L3.MLP", "main.patterns");
+    need_near(number_of(mlp, "accuracy"), 0.80, 0.011, "two MLPs set to zero");
     const cJSON *all = cJSON_GetArrayItem(cJSON_GetObjectItem(item_of(&got, 0, "How far"), "rows"), 0);
     assert_int_equal(number_of(all, "images"), 100);
     assert_true(number_of(all, "same answers") > 0.8 && number_of(all, "accuracies apart, mean") < 0.1);

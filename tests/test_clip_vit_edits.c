@@ -99,6 +99,53 @@ static void scaled_heads_stay_consistent(void **state) {
     free(pixels.data);
 }
 
+/* What MLPs put out, and what enters the first layer: without its 1 / (sigma r), which a head's code has. */
+static void mlps_and_the_input_are_edited_too(void **state) {
+    (void)state;
+    static const char *const names[] = {"input", "L0.MLP", "L1.MLP", "L2.MLP"};
+    enum { WIDTH = 48 };
+    hl_error error;
+    npy_array pixels = golden("tiny-a", "pixels");
+    size_t count = pixels.shape[0];
+    float values[WIDTH], code[WIDTH + 2], before[WIDTH + 2], head[19], head_before[19];
+    for (size_t i = 0; i < WIDTH; ++i) values[i] = 0.05F * (float)i - 1;
+    static const uint32_t pooled[] = {0};
+    for (size_t b = 0; b < COUNT(names) * backend_count; ++b) {
+        opened_model m = open_folder(TINY_A, &backends[b / COUNT(names)], count);
+        uint32_t index = find_component(&m, names[b % COUNT(names)]), any = find_component(&m, "L0.H0");
+        assert_int_equal(m.info->components[index].width, WIDTH);
+        hl_edit twice = scale(index, -2);
+        twice.site = HL_SITE_MLP;
+        const hl_edit replace = {sizeof(hl_edit), HL_SITE_MLP, HL_EDIT_REPLACE, index, pooled, 1, 0, values};
+        const hl_edit *const scaled[] = {&twice}, *const replaced[] = {&replace};
+        hl_trace *plain[32], *traces[32];
+        encode(&m, &pixels, NULL, 0, plain);
+        encode(&m, &pixels, scaled, 1, traces);
+        for (size_t i = 0; i < count; ++i) {
+            assert_ok(api.code(traces[i], index, code, &error), error);
+            assert_ok(api.code(plain[i], index, before, &error), error);
+            assert_ok(api.code(traces[i], any, head, &error), error);
+            assert_ok(api.code(plain[i], any, head_before, &error), error);
+            for (size_t j = 0; j < WIDTH; ++j) {
+                assert_true(fabsf(code[j] / head[16] + 2 * before[j] / head_before[16]) <= 1e-4F);
+            }
+            assert_true(sum_error(&m, traces[i]) < 1e-4);
+        }
+        release_all(traces, count);
+        encode(&m, &pixels, replaced, 1, traces);
+        for (size_t i = 0; i < count; ++i) {
+            assert_ok(api.code(traces[i], index, code, &error), error);
+            assert_ok(api.code(traces[i], any, head, &error), error);
+            for (size_t j = 0; j < WIDTH; ++j) assert_true(fabsf(code[j] / head[16] - values[j]) <= 1e-4F);
+            assert_true(sum_error(&m, traces[i]) < 1e-4);
+        }
+        release_all(traces, count);
+        release_all(plain, count);
+        close_model(&m);
+    }
+    free(pixels.data);
+}
+
 static void replaced_heads_write_the_values(void **state) {
     (void)state;
     hl_error error;
@@ -168,6 +215,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ablating_a_head_is_a_model_without_it),
         cmocka_unit_test(scaled_heads_stay_consistent),
+        cmocka_unit_test(mlps_and_the_input_are_edited_too),
         cmocka_unit_test(replaced_heads_write_the_values),
         cmocka_unit_test(edits_touch_the_rows_that_they_name),
     };

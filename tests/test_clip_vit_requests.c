@@ -41,7 +41,7 @@ static void what_cannot_be_is_refused_by_name(void **state) {
         const char *named;
     } edits[] = {
         {{sizeof(hl_edit), HL_SITE_HEAD, 9, head, NULL, 0, 1, values}, "action 9"},
-        {{sizeof(hl_edit), HL_SITE_MLP, HL_EDIT_SCALE, mlp, NULL, 0, 0, NULL}, "HL_SITE_MLP"},
+        {{sizeof(hl_edit), HL_SITE_MLP, HL_EDIT_SCALE, head, NULL, 0, 0, NULL}, "L1.H1"},
         {{sizeof(hl_edit), 5, HL_EDIT_SCALE, head, NULL, 0, 0, NULL}, "site 5"},
         {{sizeof(hl_edit), HL_SITE_HEAD, HL_EDIT_SCALE, mlp, NULL, 0, 0, NULL}, "L1.MLP"},
         {{sizeof(hl_edit), HL_SITE_HEAD, HL_EDIT_SCALE, beyond, NULL, 0, 0, NULL}, "component 13"},

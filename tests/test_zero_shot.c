@@ -135,6 +135,18 @@ static void values_that_are_numbers_truths_and_dotted_keys_are_classes(void **st
     end(&got);
 }
 
+static void values_of_several_lines_are_texts_and_blank_ones_are_not(void **state) {
+    (void)state;
+    static const char *const facts[] = {", \"a\": \"a red\\n\\tstar\", \"b\": \"x\"",
+                                        ", \"a\": \" snow \", \"b\": \" \\u00a0 \"", NULL};
+    outcome got = run_on(put_gallery(facts), "  - {plugin: zero-shot, keys: [a]}\n");
+    need_success(&got);
+    end(&got);
+    got = run_on(put_gallery(facts), "  - {plugin: zero-shot, keys: [b]}\n");
+    need_failure(&got, 2, "has a text without a word");
+    end(&got);
+}
+
 static void what_is_unknown_on_either_side_is_said(void **state) {
     (void)state;
     static const char *const facts[] = {", \"hue\": \"red\"", ", \"hue\": \"mauve\"", ", \"hue\": \"blue\"",
@@ -251,6 +263,7 @@ int main(void) {
         cmocka_unit_test(the_mini_tells_classes_apart_as_other_code_found),
         cmocka_unit_test(confusions_add_up),
         cmocka_unit_test(values_that_are_numbers_truths_and_dotted_keys_are_classes),
+        cmocka_unit_test(values_of_several_lines_are_texts_and_blank_ones_are_not),
         cmocka_unit_test(what_is_unknown_on_either_side_is_said),
         cmocka_unit_test(a_gallery_of_one_image_is_enough),
         cmocka_unit_test(equal_scores_choose_the_first_class),

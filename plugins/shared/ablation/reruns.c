@@ -57,7 +57,7 @@ static void close_piece(rerun_job *job) {
     }
 }
 
-/* ---- what stands in place of a component: the mean of z = y[:width] / y[width] ---- */
+/* ---- what stands in place of a component: the mean of its output z, y[:width] = z * scale ---- */
 
 static size_t code_width(const hl_component *row) {
     return row->width + row->scalar_count;
@@ -70,28 +70,47 @@ static hl_status cannot_replace(const rerun_job *job, uint32_t component, hl_err
                    row_of(job, component)->name);
 }
 
-/* Of how many codes, and their sum; true: each has a scale. */
-static bool add_codes(const hl_component *row, const float *codes, size_t count, double *sum) {
-    size_t width = row->width, n = code_width(row);
-    for (size_t i = 0; i < count; ++i) {
-        double scale = row->scalar_count > 0 ? (double)codes[i * n + width] : 0;
-        if (!(fabs(scale) > 1e-12)) return false;
-        for (size_t k = 0; k < width; ++k) sum[k] += (double)codes[i * n + k] / scale;
-    }
+/* Adds z; false: the code has no scale. */
+static bool add_output(const hl_component *row, const float *code, double scale, double *sum) {
+    if (!(fabs(scale) > 1e-12)) return false;
+    for (size_t k = 0; k < row->width; ++k) sum[k] += (double)code[k] / scale;
     return true;
+}
+
+static bool has_scale(const hl_component *row) {
+    return row->kind == HL_HEAD && row->scalar_count > 0;
+}
+
+/* What an image's codes are divided by: the same for all components, and told by those of heads. */
+static hl_status find_scale(const rerun_job *job, const hl_image *image, double *out, hl_error *error) {
+    const hl_ask *ask = job->ask;
+    uint32_t head = 0;
+    while (head < ask->model->component_count && !has_scale(row_of(job, head))) ++head;
+    *out = 0;
+    if (head == ask->model->component_count) return HL_OK;
+    const hl_component *row = row_of(job, head);
+    float *code = malloc(code_width(row) * sizeof *code);
+    hl_status status = code ? ask->code(ask, image, head, code, error) : hl_no_memory(error, "a code");
+    if (status == HL_OK) *out = (double)code[row->width];
+    free(code);
+    return status;
 }
 
 /* Over the gallery. */
 static hl_status sum_head(const rerun_job *job, uint32_t component, float *codes, double *sum,
                           hl_error *error) {
     const hl_ask *ask = job->ask;
+    const hl_component *row = row_of(job, component);
     hl_status status = HL_OK;
     size_t all = job->of->images, count;
     for (size_t first = 0; first < all && status == HL_OK; first += count) {
         count = all - first < BLOCK ? all - first : BLOCK;
         status = ask->gallery_codes(ask, NULL, component, first, count, codes, error);
-        if (status == HL_OK && !add_codes(row_of(job, component), codes, count, sum))
-            status = cannot_replace(job, component, error);
+        for (size_t i = 0; i < count && status == HL_OK; ++i) {
+            const float *code = codes + i * code_width(row);
+            double scale = has_scale(row) ? (double)code[row->width] : 0;
+            if (!add_output(row, code, scale, sum)) status = cannot_replace(job, component, error);
+        }
     }
     return status;
 }
@@ -103,11 +122,13 @@ static hl_status sum_other(const rerun_job *job, uint32_t component, float *code
     hl_status status = HL_OK;
     for (size_t i = 0; i < job->image_count && status == HL_OK; ++i) {
         const hl_image *image;
+        double scale;
         status = open_image(job, i, &image, error);
         if (status != HL_OK) return status;
         status = ask->code(ask, image, component, codes, error);
+        if (status == HL_OK) status = find_scale(job, image, &scale, error);
         ask->release_image(ask, image);
-        if (status == HL_OK && !add_codes(row_of(job, component), codes, 1, sum))
+        if (status == HL_OK && !add_output(row_of(job, component), codes, scale, sum))
             status = cannot_replace(job, component, error);
     }
     return status;
@@ -182,8 +203,10 @@ static hl_status check_replacement(rerun_job *job, uint32_t component, const flo
     const hl_ask *ask = job->ask, *edited;
     float *code = malloc(code_width(row) * sizeof *code + 1), *got = job->embeddings;
     if (!code) return hl_no_memory(error, "a code");
+    double scale = 0;
     hl_status status = ask->code(ask, job->opened[0], component, code, error);
-    for (size_t k = 0; status == HL_OK && k < row->width; ++k) code[k] /= code[row->width];
+    if (status == HL_OK) status = find_scale(job, job->opened[0], &scale, error);
+    for (size_t k = 0; status == HL_OK && k < row->width; ++k) code[k] = (float)((double)code[k] / scale);
     hl_edit edit = make_edit(job, component);
     edit.values = code;
     const hl_edit *list[] = {&edit};

@@ -3,6 +3,8 @@
 #include "pool/pool.h"
 
 #include <math.h>
+#include <unictype.h>
+#include <unistr.h>
 
 static const char PLACE[] = "{}";
 
@@ -34,8 +36,21 @@ static char *fill_in(const char *template, const char *words) {
     return NULL;
 }
 
+/* One line, also where a value of gallery.json has several. */
 static char *make_text(const text_job *job, const class_row *row, size_t template) {
-    return fill_in(job->templates ? job->templates->texts[template] : PLACE, row->text);
+    char *out = fill_in(job->templates ? job->templates->texts[template] : PLACE, row->text);
+    for (char *at = out; at && *at; ++at) {
+        if (*at == '\n' || *at == '\r') *at = ' ';
+    }
+    return out;
+}
+
+static bool is_blank(const char *text) {
+    const uint8_t *at = (const uint8_t *)text;
+    ucs4_t character;
+    while ((at = u8_next(&character, at)) && uc_is_property_white_space(character)) {
+    }
+    return !at;
 }
 
 static hl_status check_templates(const pool *templates, hl_error *error) {
@@ -106,9 +121,10 @@ static hl_status add_row(const text_job *job, const class_row *row, double *sum,
         char *words = make_text(job, row, k);
         if (!words) return hl_no_memory(error, "texts of classes");
         size_t index = pool_find(job->texts, words);
+        bool blank = is_blank(words);
         free(words);
-        if (index == SIZE_MAX)
-            return hl_fail(error, HL_FAILED, "a text of the class %s got lost", row->value);
+        if (blank) return hl_fail(error, HL_USAGE, "the class \"%s\" has a text without a word", row->value);
+        if (index == SIZE_MAX) return hl_no_memory(error, "texts of classes");
         for (size_t i = 0; i < dim; ++i) sum[i] += (double)job->vectors[index * dim + i];
     }
     return HL_OK;

@@ -65,8 +65,7 @@ static hl_status embed(const pass *p, const float *pixels) {
                                           .out = x};
     TRY(c->api->patch_embedding(c->backend, &operation, p->error));
     if (tower->ln_pre.gain) TRY(apply_norm(c, &tower->ln_pre, x, x, none, p->error));
-    if (!p->plan->input) return HL_OK;
-    return apply_copy(c, every(x, p->tokens), block(p, s->mlps, 0), p->error);
+    return HL_OK;
 }
 
 /* What the parts by token are made of, as the layer computed it, before any edit. */
@@ -98,11 +97,9 @@ static void edit_row(const hl_edit *edit, size_t width, float *row) {
     }
 }
 
-/* `heads`: one row for each query row; the last layer has only the pooled one of each image. */
-static hl_status apply_edit(const pass *p, const hl_edit *edit, hl_matrix heads) {
+/* `own`: one row for each query row; the last layer has only the pooled one of each image. */
+static hl_status apply_edit(const pass *p, const hl_edit *edit, hl_matrix own) {
     const hl_compute *c = p->compute;
-    const hl_component *component = &p->tower->components.rows[edit->component];
-    hl_matrix own = columns(heads, (size_t)component->index * component->width, component->width);
     float *rows = malloc(own.rows * own.cols * sizeof *rows);
     if (!rows) return hl_no_memory(p->error, "an edit");
     hl_status status = c->api->download(c->backend, own, rows, p->error);
@@ -114,14 +111,55 @@ static hl_status apply_edit(const pass *p, const hl_edit *edit, hl_matrix heads)
     return status;
 }
 
-static hl_status apply_edits(const pass *p, size_t layer, hl_matrix heads) {
+static bool is_edited(const pass *p, const hl_edit *edit, uint32_t kind, int32_t layer) {
+    const hl_component *component = &p->tower->components.rows[edit->component];
+    return component->kind == kind && component->layer == layer;
+}
+
+/* `outputs`: of a layer's heads side by side, of its MLP, or what enters the first. */
+static hl_status apply_edits(const pass *p, uint32_t kind, int32_t layer, hl_matrix outputs) {
     const hl_request *request = p->plan->request;
     for (size_t i = 0; request && i < request->edit_count; ++i) {
         const hl_edit *edit = request->edits[i];
-        if (p->tower->components.rows[edit->component].layer == (int32_t)layer)
-            TRY(apply_edit(p, edit, heads));
+        const hl_component *component = &p->tower->components.rows[edit->component];
+        hl_matrix own = outputs;
+        if (!is_edited(p, edit, kind, layer)) continue;
+        if (kind == HL_HEAD)
+            own = columns(outputs, (size_t)component->index * component->width, component->width);
+        TRY(apply_edit(p, edit, own));
     }
     return HL_OK;
+}
+
+static bool has_edited_mlp(const pass *p, size_t layer) {
+    const hl_request *request = p->plan->request;
+    for (size_t i = 0; request && i < request->edit_count; ++i) {
+        if (is_edited(p, request->edits[i], HL_MLP, (int32_t)layer)) return true;
+    }
+    return false;
+}
+
+/* x += y, here: no operation of a backend adds two matrices. */
+static hl_status add_rows(const pass *p, hl_matrix y, hl_matrix x) {
+    const hl_compute *c = p->compute;
+    size_t numbers = x.rows * x.cols;
+    float *both = malloc(2 * numbers * sizeof *both);
+    if (!both) return hl_no_memory(p->error, "an edit");
+    hl_status status = c->api->download(c->backend, x, both, p->error);
+    if (status == HL_OK) status = c->api->download(c->backend, y, both + numbers, p->error);
+    for (size_t i = 0; status == HL_OK && i < numbers; ++i) both[i] += both[numbers + i];
+    if (status == HL_OK) status = c->api->upload(c->backend, both, x, p->error);
+    free(both);
+    return status;
+}
+
+static hl_status finish_edited(const pass *p, size_t layer, hl_matrix heads, hl_matrix x, size_t step,
+                               hl_matrix capture) {
+    hl_matrix out;
+    TRY(run_mlp(&p->tower->layers, layer, &p->session->scratch, heads, x, &out, p->error));
+    TRY(apply_edits(p, HL_MLP, (int32_t)layer, out));
+    if (capture.tensor) TRY(apply_copy(p->compute, every(out, step), capture, p->error));
+    return add_rows(p, out, x);
 }
 
 /* Only pooled rows are wanted, so the last layer computes nothing else. */
@@ -138,14 +176,25 @@ static hl_status run_layer(const pass *p, size_t layer) {
     }
     TRY(attend(&p->tower->layers, layer, &s->scratch, in, &io, p->error));
     TRY(take_tokens(p, layer, &io));
-    TRY(apply_edits(p, layer, io.out));
+    TRY(apply_edits(p, HL_HEAD, (int32_t)layer, io.out));
     if (wish.heads && !last) {
         TRY(apply_copy(c, every(io.out, p->tokens), block(p, s->heads, layer), p->error));
     }
     hl_matrix x = all_rows(p, s->scratch.x), capture = {0};
     if (wish.mlp) capture = block(p, s->mlps, layer + 1);
-    return finish_layer(&p->tower->layers, layer, &s->scratch, io.out, last ? every(x, p->tokens) : x,
-                        last ? 1 : p->tokens, capture, p->error);
+    if (last) x = every(x, p->tokens);
+    size_t step = last ? 1 : p->tokens;
+    if (has_edited_mlp(p, layer)) return finish_edited(p, layer, io.out, x, step, capture);
+    return finish_layer(&p->tower->layers, layer, &s->scratch, io.out, x, step, capture, p->error);
+}
+
+/* What enters the first layer is a component too. */
+static hl_status take_input(const pass *p) {
+    image_session *s = p->session;
+    hl_matrix x = all_rows(p, s->scratch.x);
+    TRY(apply_edits(p, HL_INPUT, -1, x));
+    if (!p->plan->input) return HL_OK;
+    return apply_copy(p->compute, every(x, p->tokens), block(p, s->mlps, 0), p->error);
 }
 
 static hl_status run_layers(const pass *p) {
@@ -205,6 +254,7 @@ static hl_status run_pass(const pass *p, const float *pixels) {
         if (!p->traces[i]) return hl_no_memory(p->error, "the trace of an image");
     }
     TRY(embed(p, pixels));
+    TRY(take_input(p));
     TRY(run_layers(p));
     TRY(finish(p));
     TRY(collect(p, false));

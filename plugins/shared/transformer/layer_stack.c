@@ -136,18 +136,37 @@ hl_status attend(const layer_stack *t, size_t number, const scratch *s, sequence
     return t->compute->api->attention(t->compute->backend, &operation, error);
 }
 
+/* x += heads W_O + b_O; the MLP's hidden layer. */
+static hl_status begin_mlp(const layer_stack *t, size_t number, const scratch *s, hl_matrix heads,
+                           hl_matrix x, hl_matrix *hidden, hl_error *error) {
+    const hl_compute *c = t->compute;
+    const hl_matrix none = {0};
+    const stack_layer *l = &t->layers[number];
+    hl_matrix normed = dense(s->normed, 0, x.rows, x.cols);
+    *hidden = dense(s->wide, 0, x.rows, t->shape->hidden);
+    TRY(apply_linear(c, l->out, heads, x, x, HL_IDENTITY, error));
+    TRY(apply_norm(c, &l->ln_2, x, normed, none, error));
+    return apply_linear(c, l->mlp_in, normed, none, *hidden, t->shape->activation, error);
+}
+
 hl_status finish_layer(const layer_stack *t, size_t number, const scratch *s, hl_matrix heads, hl_matrix x,
                        size_t step, hl_matrix capture, hl_error *error) {
     const hl_compute *c = t->compute;
     const hl_matrix none = {0};
     const stack_layer *l = &t->layers[number];
-    hl_matrix normed = dense(s->normed, 0, x.rows, x.cols);
-    hl_matrix hidden = dense(s->wide, 0, x.rows, t->shape->hidden);
-    TRY(apply_linear(c, l->out, heads, x, x, HL_IDENTITY, error));
-    TRY(apply_norm(c, &l->ln_2, x, normed, none, error));
-    TRY(apply_linear(c, l->mlp_in, normed, none, hidden, t->shape->activation, error));
+    hl_matrix hidden;
+    TRY(begin_mlp(t, number, s, heads, x, &hidden, error));
     if (capture.tensor) {
         TRY(apply_linear(c, l->mlp_out, every(hidden, step), none, capture, HL_IDENTITY, error));
     }
     return apply_linear(c, l->mlp_out, hidden, x, x, HL_IDENTITY, error);
+}
+
+hl_status run_mlp(const layer_stack *t, size_t number, const scratch *s, hl_matrix heads, hl_matrix x,
+                  hl_matrix *out, hl_error *error) {
+    const hl_matrix none = {0};
+    hl_matrix hidden;
+    TRY(begin_mlp(t, number, s, heads, x, &hidden, error));
+    *out = dense(s->normed, 0, x.rows, x.cols); /* which nobody needs any more */
+    return apply_linear(t->compute, t->layers[number].mlp_out, hidden, none, *out, HL_IDENTITY, error);
 }

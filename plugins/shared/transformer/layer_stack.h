@@ -78,4 +78,9 @@ hl_status attend(const layer_stack *t, size_t number, const scratch *s, sequence
 hl_status finish_layer(const layer_stack *t, size_t number, const scratch *s, hl_matrix heads, hl_matrix x,
                        size_t step, hl_matrix capture, hl_error *error);
 
+/* x += heads W_O + b_O, and the MLP's output for all rows of x, which is not added yet; it lies in the
+ * scratch memory until the next layer. */
+hl_status run_mlp(const layer_stack *t, size_t number, const scratch *s, hl_matrix heads, hl_matrix x,
+                  hl_matrix *out, hl_error *error);
+
 #endif

@@ -64,9 +64,6 @@ static hl_status add_capture(const image_tower *tower, const hl_capture *capture
 
 static hl_status check_edit(const image_tower *tower, const hl_edit *edit, hl_error *error) {
     TRY(check_site(tower, edit->site, error));
-    if (edit->site != HL_SITE_HEAD) {
-        return hl_fail(error, HL_USAGE, "%s: HL_SITE_MLP cannot be edited, only HL_SITE_HEAD", tower->plugin);
-    }
     if (edit->action != HL_EDIT_SCALE && edit->action != HL_EDIT_REPLACE) {
         return hl_fail(error, HL_USAGE,
                        "%s: edit action %u is not supported, only HL_EDIT_SCALE and HL_EDIT_REPLACE",
