@@ -110,6 +110,26 @@ static void heads_are_silenced_by_their_scores(void **state) {
     end(&got);
 }
 
+/* A study goes on where a group, or each of them, has no heads. */
+static void groups_without_heads_are_left_out(void **state) {
+    (void)state;
+    static const char head[] =
+        ON(MINI_FOLDER) "extractors:\n"
+                        "  - {name: labels, plugin: labels-file, path: " MINI_FOLDER "/labels.json}\n"
+                        "  - {name: marks, plugin: sample-ccs, from: labels, high: "
+                        "tastes, moderate: smells}\n";
+    outcome got =
+        run_in(make_folder(), head,
+               "  - {plugin: pruning, classes: " MINI_FOLDER "/classes.txt, keys: [places]}\n"
+               "  - {plugin: pruning, classes: " MINI_FOLDER "/classes.txt, keys: [places], score: other}\n");
+    need_success(&got);
+    assert_non_null(strstr(got.errors, "no head is of high consistency"));
+    const cJSON *table = item_of(&got, 0, "from codes");
+    assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(table, "rows")), 1);
+    row_of(table, "ablated", "low consistency", "classes", "places");
+    end(&got);
+}
+
 static void expect(const char *head, const char *analysis, int status, const char *words) {
     char *list = text("  - {%s}\n", analysis);
     outcome got = run_in(make_folder(), head, list);
@@ -139,6 +159,7 @@ int main(void) {
         cmocka_unit_test(the_worst_group_is_repaired_without_the_heads_of_places),
         cmocka_unit_test(without_the_cue_nothing_is_to_be_repaired),
         cmocka_unit_test(heads_are_silenced_by_their_scores),
+        cmocka_unit_test(groups_without_heads_are_left_out),
         cmocka_unit_test(what_names_no_heads_is_refused),
     };
     return cmocka_run_group_tests(tests, open_setting, close_setting);

@@ -110,7 +110,8 @@ static hl_status add_group(const pruning *self, case_list *cases, const group *o
         ++marked;
     }
     if (marked == 0)
-        self->ask->host->log(self->ask->host, HL_LOG_INFO, "no head is of %s: nothing to silence", of->name);
+        self->ask->host->log(self->ask->host, HL_LOG_WARNING, "no head is of %s: nothing to silence there",
+                             of->name);
     return marked > 0 ? ablation_add(cases, of->name, settings, self->scored, error) : HL_OK;
 }
 
@@ -120,9 +121,7 @@ static hl_status choose_cases(const pruning *self, case_list *cases, ablation_se
     for (size_t i = 0; i < GROUPS && status == HL_OK; ++i) {
         status = add_group(self, cases, &groups[i], settings, error);
     }
-    if (status != HL_OK || cases->count > 1) return status;
-    return hl_fail(error, HL_USAGE, "no head has 5, 3, or at most 1 as its score \"%s\": nothing to silence",
-                   self->score);
+    return status;
 }
 
 /* ---- all together ---- */
@@ -150,8 +149,9 @@ static hl_status prune(pruning *self, const hl_value *const *values, hl_result *
     if (status == HL_OK) status = choose_cases(self, &cases, settings, error);
     if (status == HL_OK) status = classifier_open(self->ask, values, &of, error);
     if (status == HL_OK) status = ablation_run(of, &cases, settings, &done, error);
-    if (status == HL_OK) status = showing_tables(&done, result, error);
-    if (status == HL_OK) status = showing_bars(&done, result, error);
+    bool any = cases.count > 1;
+    if (status == HL_OK && any) status = showing_tables(&done, result, error);
+    if (status == HL_OK && any) status = showing_bars(&done, result, error);
     if (status == HL_OK) show_heads(self, result);
     ablation_free(&done);
     classifier_close(of);
