@@ -278,13 +278,22 @@ static bool has_layers(const comparison *self, const entry *of) {
     return false;
 }
 
-static int last_layer(const comparison *self, const entry *of, size_t variant) {
+/* Of all that is scored of the variant: a score need not be there for every layer. */
+static int last_layer(const comparison *self, size_t variant) {
     int last = WHOLE_MODEL;
     for (size_t i = 0; i < self->scores.count; ++i) {
-        const entry *other = &self->scores.all[i];
-        if (other->variant == variant && same_score(other, of) && other->layer > last) last = other->layer;
+        const entry *of = &self->scores.all[i];
+        if (of->variant == variant && of->layer > last) last = of->layer;
     }
     return last;
+}
+
+static bool has_layers_of(const comparison *self, const entry *of, size_t variant) {
+    for (size_t i = 0; i < self->scores.count; ++i) {
+        const entry *other = &self->scores.all[i];
+        if (other->variant == variant && other->layer != WHOLE_MODEL && same_score(other, of)) return true;
+    }
+    return false;
 }
 
 /* Towers end in the embedding, however many layers they have: so they are put side by side at their ends. */
@@ -292,8 +301,8 @@ static void draw_layers(const comparison *self, const entry *of) {
     if (!has_layers(self, of)) return;
     hl_item *chart = add_chart(self, of, "line", "by layer", "layers before the last");
     for (size_t variant = 0; variant < self->count; ++variant) {
-        int last = last_layer(self, of, variant);
-        if (last == WHOLE_MODEL) continue;
+        if (!has_layers_of(self, of, variant)) continue;
+        int last = last_layer(self, variant);
         const compare_variant *from = &self->variants[variant];
         hl_item *points = add_series(chart, from->name, has_null(self) && is_random(from));
         for (size_t i = 0; i < self->scores.count; ++i) {
