@@ -453,6 +453,37 @@ static void what_cannot_be_is_refused(void **state) {
     }
 }
 
+/* Endpoint and model may be left to the environment; what is kept depends on what it said. */
+static void the_environment_may_say_whom_to_ask(void **state) {
+    (void)state;
+    static const char head[] = "model: {path: " MINI "}\ncompute: {backend: reference}\nextractors:\n"
+                               "  - {name: spans, plugin: sample-texts, heads: [L3], texts: " TEXTS "}\n"
+                               "  - {name: labels, plugin: llm, from: spans, batch: 3}\n";
+    static const char *const models[] = {"parrot", "parrot", "magpie: [\"", ""};
+    static const size_t requests[] = {3, 0, 3, 0};
+    setenv("OPENAI_BASE_URL", endpoint_url(server), 1);
+    for (size_t i = 0; i < COUNT(models); ++i) {
+        setenv("OPENAI_MODEL", models[i], 1);
+        script(NULL, 0);
+        outcome got = run_in(make_folder(), head, "");
+        expect_requests(requests[i]);
+        if (*models[i]) {
+            expect_labels(&got);
+            const cJSON *options = cJSON_GetObjectItem(
+                cJSON_GetArrayItem(cJSON_GetObjectItem(got.root, "extractors"), 1), "options");
+            assert_string_equal(field(options, "model"), models[i]);
+            assert_string_equal(field(options, "base-url"), endpoint_url(server));
+        } else {
+            need_failure(&got, 2,
+                         "option \"model\" is missing: expected a text, here or in the environment variable "
+                         "OPENAI_MODEL");
+        }
+        end(&got);
+    }
+    unsetenv("OPENAI_BASE_URL");
+    unsetenv("OPENAI_MODEL");
+}
+
 /* ---- the judge ---- */
 
 static const cJSON *verdict_at(const outcome *got, const char *score, const char *head, int rank) {
@@ -551,6 +582,7 @@ int main(void) {
         TEST(a_signal_ends_the_waiting),
         TEST(keys_come_from_where_they_are_said_to),
         TEST(what_cannot_be_is_refused),
+        TEST(the_environment_may_say_whom_to_ask),
         TEST(descriptions_are_judged),
         TEST(labels_without_descriptions_are_not_judged),
     };

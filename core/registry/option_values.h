@@ -66,5 +66,6 @@ const char *option_type_name(hl_type type); /* as in option.h */
 bool option_is_list(const hl_option *option);
 bool option_is_bounded(const hl_option *option);
 bool option_is_secret(const hl_option *option);
+bool option_is_environment(const hl_option *option);
 
 #endif

@@ -134,14 +134,38 @@ bool option_may_be_left_out(const hl_option *option) {
     return option->fallback && strcmp(option->fallback, "~") == 0;
 }
 
-hl_status options_read_default(option_values *values, option_row *row, hl_error *error) {
-    const char *fallback = row->option->fallback;
+static hl_status read_fallback(option_values *values, option_row *row, const char *fallback,
+                               hl_error *error) {
     char name[256];
     snprintf(name, sizeof name, "default \"%s\"", fallback);
     hl_status status = yaml_parse(name, (const uint8_t *)fallback, strlen(fallback), &row->fallback, error);
     if (status != HL_OK) return status;
     row->is_default = true;
     return read_value(&(option_reader){values, row, error}, yaml_root(row->fallback));
+}
+
+hl_status options_read_default(option_values *values, option_row *row, hl_error *error) {
+    return read_fallback(values, row, row->option->fallback, error);
+}
+
+static hl_status fail_missing(const option_values *values, const hl_option *option, hl_error *error) {
+    char expected[512];
+    options_expected(option, expected, sizeof expected);
+    bool environment = option_is_environment(option);
+    return options_fail(values, values->section, error, "option \"%s\" is missing: expected %s%s%s",
+                        option->name, expected, environment ? ", here or in the environment variable " : "",
+                        environment ? option->fallback : "");
+}
+
+/* What the variable says, in place of a default. */
+static hl_status read_environment(option_values *values, option_row *row, hl_error *error) {
+    const char *said = getenv(row->option->fallback);
+    if (!said || !*said) return fail_missing(values, row->option, error);
+    hl_status status = read_fallback(values, row, "\"\"", error); /* a text, whatever it says */
+    if (status != HL_OK) return status;
+    row->value.string = arena_copy_text(&values->memory, said, strlen(said));
+    row->written[0] = option_is_secret(row->option) ? YAML_HIDDEN : row->value.string;
+    return row->value.string ? HL_OK : options_no_memory(error);
 }
 
 static hl_status read_row(option_values *values, option_row *row, hl_error *error) {
@@ -151,11 +175,8 @@ static hl_status read_row(option_values *values, option_row *row, hl_error *erro
         return read_value(&(option_reader){values, row, error}, node);
     }
     if (option_may_be_left_out(option)) return HL_OK;
-    if (option->fallback) return options_read_default(values, row, error);
-    char expected[512];
-    options_expected(option, expected, sizeof expected);
-    return options_fail(values, values->section, error, "option \"%s\" is missing: expected %s", option->name,
-                        expected);
+    if (option_is_environment(option)) return read_environment(values, row, error);
+    return option->fallback ? options_read_default(values, row, error) : fail_missing(values, option, error);
 }
 
 static bool is_listed(const char *word, const char *const *names, size_t count) {

@@ -42,7 +42,7 @@ static bool is_name(const char *name) {
 }
 
 static uint32_t flags_of(const hl_option *option) {
-    if (option->type == HL_STRING) return HL_OPTION_SECRET;
+    if (option->type == HL_STRING) return HL_OPTION_SECRET | HL_OPTION_ENVIRONMENT;
     uint32_t flags = option_is_list(option) ? HL_OPTION_MAY_BE_EMPTY : 0;
     if (option->type != HL_HEADS) return flags;
     return flags | HL_OPTION_AGGREGATE | HL_OPTION_SETS | HL_OPTION_ALL_COMPONENTS;
@@ -60,6 +60,8 @@ static const char *flaw_of_row(const hl_option *option) {
     }
     if (option_is_list(option) && option->min < 0) return "has a length below 0 among its bounds";
     if (option->flags & ~flags_of(option)) return "has a flag that means nothing for its type";
+    bool named = option->fallback && *option->fallback && !option_may_be_left_out(option);
+    if (option_is_environment(option) && !named) return "names no environment variable as its default";
     return NULL;
 }
 
@@ -88,7 +90,7 @@ static hl_status check_row(option_values *values, size_t index, hl_error *error)
             "option \"%s\" has a name that the section of a plugin of kind %s has taken: choose another",
             option->name, kind_name(plugin->kind));
     }
-    if (!option->fallback || option_may_be_left_out(option)) return HL_OK;
+    if (!option->fallback || option_may_be_left_out(option) || option_is_environment(option)) return HL_OK;
     return options_read_default(values, &values->rows[index], error);
 }
 

@@ -20,6 +20,10 @@ bool option_is_secret(const hl_option *option) {
     return option->flags & HL_OPTION_SECRET;
 }
 
+bool option_is_environment(const hl_option *option) {
+    return option->flags & HL_OPTION_ENVIRONMENT;
+}
+
 static const char *type_words(const hl_option *option) {
     switch (option->type) {
     case HL_BOOL:
@@ -152,6 +156,8 @@ static void document_option(const hl_option *option, FILE *out) {
         snprintf(line, sizeof line, "%s; must be given", expected);
     } else if (strcmp(fallback, "~") == 0) {
         snprintf(line, sizeof line, "%s; may be left out", expected);
+    } else if (option_is_environment(option)) {
+        snprintf(line, sizeof line, "%s; default: what the environment variable %s says", expected, fallback);
     } else {
         snprintf(line, sizeof line, "%s; default %s", expected, fallback);
     }

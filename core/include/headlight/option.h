@@ -68,7 +68,12 @@ enum {
 
     /* Since ABI 2.1. HL_STRING: a password or the like. Results, pages and the experiment's text on them show
      * "***" in its place, and what is kept on disk does not depend on it. */
-    HL_OPTION_SECRET = 1u << 4
+    HL_OPTION_SECRET = 1u << 4,
+
+    /* Since ABI 2.1. HL_STRING: the default is what the environment variable says that `fallback` names;
+     * where that is missing or empty the option must be given. Results show what it said, and what is kept on
+     * disk depends on it. */
+    HL_OPTION_ENVIRONMENT = 1u << 5
 };
 
 /* What an analysis or an extractor cannot do without: in hl_analysis_api.needs and hl_extractor_api.needs.

@@ -27,10 +27,14 @@ enum {
 #define CHAT_OPTIONS                                                                                         \
     [CHAT_BASE_URL] = {.name = "base-url",                                                                   \
                        .type = HL_STRING,                                                                    \
+                       .fallback = "OPENAI_BASE_URL",                                                        \
+                       .flags = HL_OPTION_ENVIRONMENT,                                                       \
                        .help = "The endpoint, such as https://api.openai.com/v1 or "                         \
                                "http://127.0.0.1:8080/v1; /chat/completions is appended."},                  \
     [CHAT_MODEL] = {.name = "model",                                                                         \
                     .type = HL_STRING,                                                                       \
+                    .fallback = "OPENAI_MODEL",                                                              \
+                    .flags = HL_OPTION_ENVIRONMENT,                                                          \
                     .help = "The language model, as the endpoint calls it."},                                \
     [CHAT_KEY_ENV] = {.name = "key-env",                                                                     \
                       .type = HL_STRING,                                                                     \

@@ -151,6 +151,7 @@ static bool set_up(endpoint *self, const char *url, double seconds) {
     CURL *easy = self->easy;
     long whole = (long)(seconds * 1000),
          connect = whole < CONNECT_SECONDS * 1000 ? whole : CONNECT_SECONDS * 1000;
+    const char *authorities = getenv("SSL_CERT_FILE"); /* as OpenSSL's own programs have it */
     const CURLcode said[] = {
         curl->curl_easy_setopt(easy, CURLOPT_URL, url),
         curl->curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https"),
@@ -165,6 +166,7 @@ static bool set_up(endpoint *self, const char *url, double seconds) {
         curl->curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, whole),
         curl->curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body),
         curl->curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header),
+        authorities && *authorities ? curl->curl_easy_setopt(easy, CURLOPT_CAINFO, authorities) : CURLE_OK,
         /* No proxy stands between a machine and itself. */
         self->near ? curl->curl_easy_setopt(easy, CURLOPT_PROXY, "") : CURLE_OK,
     };
