@@ -354,6 +354,29 @@ static void without_wordnet_the_package_is_named(void **state) {
     end(&got);
 }
 
+/* Over one image nothing varies: no descriptions, no labels, no verdicts, and no error. */
+static void where_nothing_varies_nothing_is_said(void **state) {
+    (void)state;
+    char *folder = make_folder(), *images = text("%s/gallery", folder), *spans = text(SPANS, "");
+    char *labels = text(LEXICON, KNOWN), *agreed = text(AGREED, KNOWN),
+         *judged = text(JUDGED, "labels", KNOWN);
+    char *yaml =
+        text(MODEL "gallery: {images: gallery}\nextractors:\n%s%s%s%s", spans, labels, agreed, judged);
+    put_scenes(images, 0, 1);
+    outcome got = run_in(folder, yaml, "");
+    need_success(&got);
+    static const char *const names[] = {"labels", "agreed", "judged"};
+    for (size_t i = 0; i < COUNT(names); ++i)
+        assert_int_equal(cJSON_GetArraySize(found_by(&got, names[i])), 0);
+    free(yaml);
+    free(judged);
+    free(agreed);
+    free(labels);
+    free(spans);
+    free(images);
+    end(&got);
+}
+
 static void labels_without_descriptions_cannot_be_judged(void **state) {
     (void)state;
     char *gallery = text(GALLERY, place), *judged = text(JUDGED, "given", KNOWN);
@@ -380,6 +403,7 @@ int main(void) {
         cmocka_unit_test(agreement_compares_at_least_two_lines),
         cmocka_unit_test(labels_of_others_are_judged_by_their_words),
         cmocka_unit_test(without_wordnet_the_package_is_named),
+        cmocka_unit_test(where_nothing_varies_nothing_is_said),
         cmocka_unit_test(labels_without_descriptions_cannot_be_judged),
     };
     return cmocka_run_group_tests(tests, open_setting, close_setting);

@@ -160,7 +160,7 @@ static hl_status run(const hl_ask *ask, const hl_value *const *values, hl_findin
                                  .lines = values[LINES]->string,
                                  .roots = values[ROOTS]->string};
     judging self = {.ask = ask, .finding = finding};
-    if (!ask->description(ask, NULL, 0)) {
+    if (ask->label(ask, NULL, 0) && !ask->description(ask, NULL, 0)) {
         return hl_fail(
             error, HL_USAGE,
             "there is nothing to judge: expected labels that were made from descriptions of heads; let "
