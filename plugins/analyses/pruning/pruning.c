@@ -140,6 +140,20 @@ static void show_heads(const pruning *self, hl_result *to) {
     }
 }
 
+/* How many heads each group has: none, too. */
+static void show_groups(const pruning *self, hl_result *to) {
+    hl_item *item = to->item(to, HL_SCHEMA_TABLE);
+    to->text(item, "title", "Heads by their score");
+    hl_item *rows = to->list(item, "rows", HL_TABLE);
+    for (size_t i = 0; i < GROUPS; ++i) {
+        int64_t heads = 0;
+        for (uint32_t c = 0; c < self->ask->model->component_count; ++c) heads += is_in(self, c, &groups[i]);
+        hl_item *row = to->map(rows, NULL);
+        to->text(row, "group", groups[i].name);
+        to->whole(row, "heads", heads);
+    }
+}
+
 static hl_status prune(pruning *self, const hl_value *const *values, hl_result *result, hl_error *error) {
     classifier *of = NULL;
     case_list cases;
@@ -152,6 +166,7 @@ static hl_status prune(pruning *self, const hl_value *const *values, hl_result *
     bool any = cases.count > 1;
     if (status == HL_OK && any) status = showing_tables(&done, result, error);
     if (status == HL_OK && any) status = showing_bars(&done, result, error);
+    if (status == HL_OK) show_groups(self, result);
     if (status == HL_OK) show_heads(self, result);
     ablation_free(&done);
     classifier_close(of);

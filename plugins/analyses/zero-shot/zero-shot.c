@@ -72,22 +72,6 @@ static hl_status show_table(const zero_shot *self, hl_error *error) {
     return status;
 }
 
-/* Images that do not count, by key. */
-static void show_left_out(const zero_shot *self) {
-    hl_result *to = self->result;
-    hl_item *item = to->item(to, HL_SCHEMA_TABLE);
-    to->text(item, "title", "Images by what the gallery says of them");
-    hl_item *rows = to->list(item, "rows", HL_TABLE);
-    for (size_t t = 0; t < self->of->task_count; ++t) {
-        const classifier_task *task = &self->of->tasks[t];
-        hl_item *row = to->map(rows, NULL);
-        to->text(row, "classes", task->key);
-        to->whole(row, "of a class", (int64_t)task->labelled);
-        to->whole(row, "without a value", (int64_t)task->without_value);
-        to->whole(row, "of no class", (int64_t)task->unknown);
-    }
-}
-
 static hl_status show_point(const zero_shot *self, hl_item *points, size_t head, size_t task,
                             hl_error *error) {
     classifier_measures got;
@@ -245,7 +229,7 @@ static hl_status classify(const classifier *of, const hl_value *heads, bool cent
 
 static hl_status show(const zero_shot *self, bool confusion, hl_error *error) {
     hl_status status = show_table(self, error);
-    if (status == HL_OK) show_left_out(self);
+    if (status == HL_OK) classifier_show_left_out(self->of, self->result);
     if (status == HL_OK) status = show_chart(self, error);
     if (status == HL_OK) status = show_maps(self, error);
     return status == HL_OK && confusion ? show_confusions(self, error) : status;

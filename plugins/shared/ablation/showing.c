@@ -145,6 +145,7 @@ hl_status showing_tables(const ablation *self, hl_result *to, hl_error *error) {
     const char *way = way_words[self->settings.way];
     hl_format(title, sizeof title, "Accuracy with components %s, from codes, the normalisation frozen", way);
     hl_status status = show_rows(self, show_frozen, to, begin_table(to, title), error);
+    if (status == HL_OK) classifier_show_left_out(self->of, to);
     if (status != HL_OK || !self->rerun) return status;
     hl_format(title, sizeof title, "Accuracy with components %s in %s, by reruns over %zu images", way,
               self->settings.rows == ABLATION_POOLED ? "the pooled row" : "all rows", self->image_count);

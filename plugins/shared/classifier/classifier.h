@@ -77,6 +77,9 @@ void classifier_close(classifier *self); /* accepts NULL */
 /* The class with the highest score; of equal ones the first. */
 uint16_t classifier_choose(const classifier_task *task, const double *scores);
 
+/* A table of the images that have a class, and of those that do not count. */
+void classifier_show_left_out(const classifier *self, hl_result *to);
+
 /* ---- how often it is right ---- */
 
 typedef struct classifier_measures {
