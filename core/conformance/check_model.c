@@ -476,7 +476,7 @@ typedef struct memory_job {
 } memory_job;
 
 static hl_status use_value_map(const engine *model, hl_error *error) {
-    bool is_there;
+    bool is_there = false;
     if (!model->api.value_gram || model->head_count == 0) return HL_OK;
     return check_value_gram_of(model, first_head(model), &is_there, error);
 }
