@@ -30,7 +30,7 @@ static hl_status add_label(labelled *self, const hl_label *label, hl_error *erro
 }
 
 /* Whether the head carries what it says, and it is no word for nothing in common. */
-static hl_status is_label(const hl_label *label, bool *out, hl_error *error) {
+static hl_status counts_as_label(const hl_label *label, bool *out, hl_error *error) {
     char *key = property_key(label->property);
     if (!key) return no_memory(error);
     *out = label->weight > 0 && !property_key_is_none(key);
@@ -43,7 +43,7 @@ static hl_status find_labelled(const hl_ask *ask, labelled *out, hl_error *error
     hl_status status = HL_OK;
     for (size_t i = 0; status == HL_OK && (label = ask->label(ask, NULL, i)); ++i) {
         bool counts = false;
-        status = is_label(label, &counts, error);
+        status = counts_as_label(label, &counts, error);
         if (status == HL_OK && counts) status = add_label(out, label, error);
     }
     return status;
