@@ -33,7 +33,7 @@ static bool add_texts(arena *memory, const hl_direction_source *source, directio
     out->texts = arena_array(memory, out->text_count, sizeof *out->texts);
     bool complete = out->texts != NULL;
     for (size_t i = 0; i < out->text_count && complete; ++i) {
-        out->texts[i] = template_fill(memory, templates[i], source->text);
+        out->texts[i] = template_fill(memory, templates[i], strlen(templates[i]), source->text);
         complete = out->texts[i] != NULL;
     }
     return complete;

@@ -305,7 +305,8 @@ static hl_status score_all(search *self, hl_error *error) {
     if (status != HL_OK) return status;
     if (!prepare(self)) return hl_no_memory(error, "a search");
     self->host->parallel(self->host, count_blocks(self->atlas), score_block, self);
-    if (self->host->cancelled(self->host)) return hl_fail(error, HL_FAILED, "cancelled");
+    status = hl_check_cancelled(self->host, error);
+    if (status != HL_OK) return status;
     if (atomic_load(&self->out_of_memory)) return hl_no_memory(error, "a search");
     return atlas_check(self->atlas, false, error);
 }

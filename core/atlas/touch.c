@@ -64,7 +64,8 @@ static void verify_one(void *argument, size_t index) {
 
 /* Damage is rare: what failed is read again for its message. */
 static hl_status report(const verification *job, hl_error *error) {
-    if (job->host->cancelled(job->host)) return hl_fail(error, HL_FAILED, "cancelled");
+    hl_status status = hl_check_cancelled(job->host, error);
+    if (status != HL_OK) return status;
     for (size_t i = 0; i < job->count; ++i) {
         if (job->pieces[i].result != HL_OK) return verify_piece(job->self, &job->pieces[i], error);
     }

@@ -69,7 +69,7 @@ static hl_status fill_shard(search_bench *self, shard_builder *shard, size_t fir
             status = shard_builder_code(shard, head, code, error);
         }
         if (image % IMAGES_BETWEEN_REPORTS != 0) continue;
-        if (interface->cancelled(interface)) return hl_fail(error, HL_FAILED, "cancelled");
+        if (status == HL_OK) status = hl_check_cancelled(interface, error);
         call_progress("making an atlas", "image", image, self->request->images);
     }
     return status;

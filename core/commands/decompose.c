@@ -182,26 +182,22 @@ static hl_status begin(decompose *self, array *to, const char *name, size_t rank
     return npy_begin(self->files, name, "<f4", rank, shape, &to->file, error);
 }
 
-#define SHAPE(...)                                                                                           \
-    sizeof((size_t[]){__VA_ARGS__}) / sizeof(size_t), (size_t[]) {                                           \
-        __VA_ARGS__                                                                                          \
-    }
-
 static hl_status begin_arrays(decompose *self, hl_error *error) {
     size_t b = self->image_count, l = self->layers, h = self->heads, d = self->width;
-    hl_status status =
-        begin(self, &self->pixels, "pixels.npy", SHAPE(b, 3, self->image_height, self->image_width), error);
-    if (status == HL_OK) status = begin(self, &self->embedding, "embedding.npy", SHAPE(b, d), error);
+    hl_status status = begin(self, &self->pixels, "pixels.npy",
+                             NPY_SHAPE(b, 3, self->image_height, self->image_width), error);
+    if (status == HL_OK) status = begin(self, &self->embedding, "embedding.npy", NPY_SHAPE(b, d), error);
     if (status == HL_OK)
-        status = begin(self, &self->codes, "codes.npy", SHAPE(b, l, h, self->code_width), error);
-    if (status == HL_OK) status = begin(self, &self->head_sums, "heads.npy", SHAPE(b, l, h, d), error);
+        status = begin(self, &self->codes, "codes.npy", NPY_SHAPE(b, l, h, self->code_width), error);
+    if (status == HL_OK) status = begin(self, &self->head_sums, "heads.npy", NPY_SHAPE(b, l, h, d), error);
     if (status == HL_OK)
-        status = begin(self, &self->mlps, "mlps.npy", SHAPE(b, self->model->other_count, d), error);
+        status = begin(self, &self->mlps, "mlps.npy", NPY_SHAPE(b, self->model->other_count, d), error);
     if (status == HL_OK && self->request->tokens) {
-        status = begin(self, &self->token_sums, "tokens.npy", SHAPE(b, l, self->tokens, h, d), error);
+        status = begin(self, &self->token_sums, "tokens.npy", NPY_SHAPE(b, l, self->tokens, h, d), error);
     }
     if (status == HL_OK && self->text_count) {
-        status = begin(self, &self->heat, "heat.npy", SHAPE(b, self->text_count, l, h, self->cells), error);
+        status =
+            begin(self, &self->heat, "heat.npy", NPY_SHAPE(b, self->text_count, l, h, self->cells), error);
     }
     return status;
 }
@@ -209,7 +205,7 @@ static hl_status begin_arrays(decompose *self, hl_error *error) {
 static hl_status write_bases(decompose *self, hl_error *error) {
     array bases;
     hl_status status = begin(self, &bases, "bases.npy",
-                             SHAPE(self->layers, self->heads, self->code_width, self->width), error);
+                             NPY_SHAPE(self->layers, self->heads, self->code_width, self->width), error);
     for (uint32_t i = 0; i < self->model->head_count && status == HL_OK; ++i) {
         const float *basis;
         status = engine_basis(self->model, engine_component(self->model, self->model->heads[i])->basis,
@@ -237,10 +233,10 @@ static hl_status write_text_arrays(decompose *self, const float *embeddings, con
                                    hl_error *error) {
     size_t count = self->text_count, context = self->info->context;
     array file;
-    hl_status status = begin(self, &file, "text_embedding.npy", SHAPE(count, self->width), error);
+    hl_status status = begin(self, &file, "text_embedding.npy", NPY_SHAPE(count, self->width), error);
     if (status == HL_OK) status = write(self, &file, embeddings, count * self->width, error);
     if (status == HL_OK) {
-        status = npy_begin(self->files, "text_ids.npy", "<i4", SHAPE(count, context), &file.file, error);
+        status = npy_begin(self->files, "text_ids.npy", "<i4", NPY_SHAPE(count, context), &file.file, error);
     }
     if (status != HL_OK) return status;
     return output_write(self->files, file.file, ids, count * context * sizeof *ids, error);

@@ -116,23 +116,9 @@ static hl_status read_texts(peer_arrays *self, hl_error *error) {
     return status == HL_OK && !self->model->info->context ? engine_no_texts(self->model, error) : status;
 }
 
-/* "main.colors" is the entry `colors` of the entry `main`. */
-static const hl_node *find_fact(const hl_node *facts, const char *key) {
-    char word[128];
-    while (facts && *key) {
-        size_t length = strcspn(key, ".");
-        if (length >= sizeof word) return NULL;
-        memcpy(word, key, length);
-        word[length] = '\0';
-        facts = hl_get(facts, word);
-        key += length + (key[length] == '.');
-    }
-    return facts;
-}
-
 static hl_status read_label(const peer_arrays *self, const gallery_image *image, const char *key,
                             int64_t *out, hl_error *error) {
-    const hl_node *fact = find_fact(image->facts, key);
+    const hl_node *fact = hl_find(image->facts, key);
     size_t class = fact && fact->type == HL_TEXT ? text_lines_find(&self->classes, fact->text) : SIZE_MAX;
     if (class != SIZE_MAX) {
         *out = (int64_t) class;
@@ -179,11 +165,6 @@ static hl_status open_images(peer_arrays *self, hl_error *error) {
 
 /* ---- files ---- */
 
-#define SHAPE(...)                                                                                           \
-    sizeof((size_t[]){__VA_ARGS__}) / sizeof(size_t), (size_t[]) {                                           \
-        __VA_ARGS__                                                                                          \
-    }
-
 /* An array called "BEFORE_MIDDLE_MODEL.npy", or "BEFORE_MODEL.npy" without a middle. */
 static hl_status begin(peer_arrays *self, const char *before, const char *middle, size_t rank,
                        const size_t *shape, FILE **file, hl_error *error) {
@@ -219,7 +200,7 @@ static hl_status write_pool(peer_arrays *self, hl_error *error) {
     hl_status status = stem && rows
                            ? engine_encode_texts(self->model, self->pool.all, count, rows, NULL, error)
                            : hl_no_memory(error, "a pool");
-    if (status == HL_OK) status = begin(self, stem, NULL, SHAPE(count, self->dim), &file, error);
+    if (status == HL_OK) status = begin(self, stem, NULL, NPY_SHAPE(count, self->dim), &file, error);
     if (status == HL_OK) status = write(self, file, rows, count * self->dim, error);
     free(rows);
     free(stem);
@@ -239,7 +220,7 @@ static hl_status write_classifier(peer_arrays *self, hl_error *error) {
         call_progress("classes", "class", i + 1, count);
     }
     if (status == HL_OK)
-        status = begin(self, self->request->dataset, "classifier", SHAPE(dim, count), &file, error);
+        status = begin(self, self->request->dataset, "classifier", NPY_SHAPE(dim, count), &file, error);
     if (status == HL_OK) status = write(self, file, columns, count * dim, error);
     free(row);
     free(columns);
@@ -287,11 +268,11 @@ static hl_status begin_images(peer_arrays *self, hl_error *error) {
     const char *dataset = self->request->dataset;
     size_t images = self->images->count, layers = self->layers, heads = self->heads, dim = self->dim;
     hl_status status =
-        begin(self, dataset, "attn", SHAPE(images, layers, heads, dim), &self->attention, error);
+        begin(self, dataset, "attn", NPY_SHAPE(images, layers, heads, dim), &self->attention, error);
     if (status == HL_OK)
-        status = begin(self, dataset, "mlp", SHAPE(images, layers + 1, dim), &self->mlps, error);
+        status = begin(self, dataset, "mlp", NPY_SHAPE(images, layers + 1, dim), &self->mlps, error);
     if (status == HL_OK)
-        status = begin(self, dataset, "cls_attn", SHAPE(images, layers, dim), &self->class_token, error);
+        status = begin(self, dataset, "cls_attn", NPY_SHAPE(images, layers, dim), &self->class_token, error);
     if (status == HL_OK) status = write_labels(self, error);
     return status == HL_OK ? write_paths(self, error) : status;
 }

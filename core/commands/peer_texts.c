@@ -5,7 +5,7 @@
 #include "core/io/input.h"
 #include "core/io/lines.h"
 #include "core/io/template.h"
-#include <math.h>
+#include "core/registry/direction.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -119,33 +119,27 @@ hl_status texts_check(const engine *model, const text_lines *texts, hl_error *er
     return status;
 }
 
-/* rows: count x dim, unit norm. */
-static void average(const float *rows, size_t count, size_t dim, float *out) {
-    double square = 0;
-    for (size_t j = 0; j < dim; ++j) {
-        double sum = 0;
-        for (size_t i = 0; i < count; ++i) sum += (double)rows[i * dim + j];
-        out[j] = (float)(sum / (double)count);
-        square += (double)out[j] * (double)out[j];
-    }
-    for (size_t j = 0; j < dim; ++j) out[j] = (float)((double)out[j] / sqrt(square));
+static hl_status encode(void *user, const char *const *texts, size_t count, float *out, hl_error *error) {
+    return engine_encode_texts(user, texts, count, out, NULL, error);
 }
 
 hl_status class_encode(engine *model, const char *name, const text_lines *templates, float *out,
                        hl_error *error) {
     arena memory = {.blocks = NULL};
-    size_t dim = model->info->embed_dim;
-    const char **texts = arena_array(&memory, templates->count, sizeof *texts);
-    float *rows = arena_array(&memory, templates->count * dim, sizeof *rows);
-    bool complete = texts && rows;
-    for (size_t i = 0; i < templates->count && complete; ++i) {
-        texts[i] = template_fill(&memory, templates->all[i], name);
-        complete = texts[i] != NULL;
+    size_t count = templates->count;
+    direction_form form = {.shown = {.name = name}, .text_count = count}, *one = &form;
+    const direction_encoder encoder = {.user = model, .texts = encode};
+    form.texts = arena_array(&memory, count, sizeof *form.texts);
+    bool complete = form.texts != NULL;
+    for (size_t i = 0; i < count && complete; ++i) {
+        form.texts[i] = template_fill(&memory, templates->all[i], strlen(templates->all[i]), name);
+        complete = form.texts[i] != NULL;
     }
-    hl_status status = complete ? texts_check(model, &(text_lines){texts, templates->count}, error)
+    hl_status status = complete ? texts_check(model, &(text_lines){form.texts, count}, error)
                                 : hl_no_memory(error, "a class");
-    if (status == HL_OK) status = engine_encode_texts(model, texts, templates->count, rows, NULL, error);
-    if (status == HL_OK) average(rows, templates->count, dim, out);
+    if (status == HL_OK)
+        status = directions_encode(&memory, &one, 1, model->info->embed_dim, &encoder, error);
+    if (status == HL_OK) memcpy(out, form.shown.vector, model->info->embed_dim * sizeof *out);
     arena_free(&memory);
     return status;
 }

@@ -137,9 +137,7 @@ hl_status indexing_add_columns(indexing *self, hl_error *error) {
     for (size_t i = 0; status == HL_OK && self->old && i < self->old->opened; ++i) {
         uint32_t lacks = self->layout.atlas.columns & ~self->old->shards[i].layout->atlas->columns;
         if (lacks) status = add_to_shard(self, i, lacks, error);
-        if (status == HL_OK && interface->cancelled(interface)) {
-            status = hl_fail(error, HL_FAILED, "cancelled");
-        }
+        if (status == HL_OK) status = hl_check_cancelled(interface, error);
     }
     return status;
 }

@@ -29,7 +29,8 @@ static hl_status sum_all(const indexing *self, summing *job, hl_error *error) {
     const hl_host *interface = self->model->interface;
     size_t count = job->now->shard_count, made = 0;
     interface->parallel(interface, count, sum_shard, job);
-    if (interface->cancelled(interface)) return hl_fail(error, HL_FAILED, "cancelled");
+    hl_status status = hl_check_cancelled(interface, error);
+    if (status != HL_OK) return status;
     for (size_t i = 0; i < count; ++i) made += job->sums[i] != NULL;
     return made > 0 ? atlas_writer_complete(self->writer, job->sums, error) : HL_OK;
 }

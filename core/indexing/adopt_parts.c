@@ -31,9 +31,7 @@ static hl_status copy_part(const indexing *self, const char *folder, hl_error *e
         if (!manifest_holds(whole, &from->manifest->shards[i])) {
             status = atlas_writer_copy(self->writer, from, i, error);
         }
-        if (status == HL_OK && interface->cancelled(interface)) {
-            status = hl_fail(error, HL_FAILED, "cancelled");
-        }
+        if (status == HL_OK) status = hl_check_cancelled(interface, error);
     }
     atlas_close(from);
     return status;

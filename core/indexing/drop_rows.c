@@ -72,9 +72,7 @@ static hl_status rewrite_shards(const indexing *self, hl_error *error) {
         size_t kept = 0;
         for (size_t k = 0; k < indexing_rows(shard); ++k) kept += !leaves(self, shard, k, self->fates[i][k]);
         if (kept < indexing_rows(shard)) status = rewrite(self, i, kept, error);
-        if (status == HL_OK && interface->cancelled(interface)) {
-            status = hl_fail(error, HL_FAILED, "cancelled");
-        }
+        if (status == HL_OK) status = hl_check_cancelled(interface, error);
     }
     return status;
 }

@@ -125,7 +125,7 @@ static hl_status copy_shards(const merge *self, hl_error *error) {
     for (size_t i = 0; i < self->count; ++i) {
         const atlas *from = self->inputs[i].opened;
         for (size_t shard = 0; shard < atlas_shard_count(from) && status == HL_OK; ++shard) {
-            if (self->host->cancelled(self->host)) status = hl_fail(error, HL_FAILED, "cancelled");
+            status = hl_check_cancelled(self->host, error);
             if (status == HL_OK && !is_held(self, &self->inputs[i], shard)) {
                 status = atlas_writer_copy(self->writer, from, shard, error);
             }

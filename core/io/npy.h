@@ -19,6 +19,12 @@ typedef struct npy_array {
 hl_status npy_begin(output *out, const char *name, const char *descr, size_t rank, const size_t *shape,
                     FILE **file, hl_error *error);
 
+/* A shape as two arguments, `rank` and `shape`: NPY_SHAPE(images, 3, height, width). */
+#define NPY_SHAPE(...)                                                                                       \
+    sizeof((size_t[]){__VA_ARGS__}) / sizeof(size_t), (size_t[]) {                                           \
+        __VA_ARGS__                                                                                          \
+    }
+
 /* Reads a little-endian f4 or f8 array in C order; everything is checked before it is used. */
 hl_status npy_read(const char *path, npy_array *array, hl_error *error);
 

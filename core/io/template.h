@@ -4,7 +4,7 @@
 
 #include "core/io/arena.h"
 
-/* The template with the text in place of each "{}"; NULL: no memory. */
-const char *template_fill(arena *memory, const char *template, const char *text);
+/* The template, of `length` bytes, with the text in place of each "{}"; NULL: no memory. */
+const char *template_fill(arena *memory, const char *template, size_t length, const char *text);
 
 #endif

@@ -5,6 +5,7 @@
 #include "core/io/lines.h"
 #include "core/io/npy.h"
 #include "core/io/number.h"
+#include "core/io/template.h"
 #include "core/registry/options.h"
 #include <errno.h>
 #include <math.h>
@@ -69,34 +70,15 @@ static hl_status allocate_texts(const reader *self, size_t count) {
 
 /* ---- texts and templates ---- */
 
-/* The template with the text in place of each {}; `text` NULL: only counts the bytes. */
-static size_t fill(line template, const char *text, size_t length, char *to) {
-    size_t used = 0;
-    for (size_t i = 0; i < template.length;) {
-        bool is_gap = i + 1 < template.length && template.text[i] == '{' && template.text[i + 1] == '}';
-        if (is_gap) {
-            if (to) memcpy(to + used, text, length);
-            used += length;
-        } else {
-            if (to) to[used] = template.text[i];
-            ++used;
-        }
-        i += is_gap ? 2 : 1;
-    }
-    return used;
-}
-
 static hl_status add_template(const reader *self, const char *file, line template) {
-    const char *text = self->values[TEXT]->string;
-    size_t length = strlen(text);
     if (!memmem(template.text, template.length, "{}", 2)) {
         return yaml_fail(self->node, self->error,
                          "%s:%zu: no {}, which stands for the text in a template, as in a photo of {}", file,
                          template.number);
     }
-    char *made = arena_array(self->memory, fill(template, text, length, NULL) + 1, 1);
+    const char *made =
+        template_fill(self->memory, template.text, template.length, self->values[TEXT]->string);
     if (!made) return no_memory(self->error);
-    fill(template, text, length, made);
     self->out->texts[self->out->text_count++] = made;
     return HL_OK;
 }

@@ -62,6 +62,11 @@ struct hl_host {
                            hl_error *error);
 };
 
+/* Whether to go on: HL_OK, or "cancelled" once the user has asked to stop. [any thread] */
+static inline hl_status hl_check_cancelled(const hl_host *host, hl_error *error) {
+    return host->cancelled(host) ? hl_fail(error, HL_FAILED, "cancelled") : HL_OK;
+}
+
 #ifdef __cplusplus
 }
 #endif

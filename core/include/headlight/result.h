@@ -65,6 +65,19 @@ static inline const hl_node *hl_get(const hl_node *map, const char *key) {
     return entry;
 }
 
+/* What a path leads to, "colors" or, joined by dots through maps, "main.colors"; a key may itself have dots:
+ * the whole path as one key comes first. NULL when there is none, or `map` is none or NULL. */
+static inline const hl_node *hl_find(const hl_node *map, const char *path) {
+    const hl_node *found = hl_get(map, path);
+    const hl_node *entry = map && map->type == HL_MAP ? map->first : NULL;
+    for (; entry && !found; entry = entry->next) {
+        size_t length = strlen(entry->key);
+        if (strncmp(entry->key, path, length) != 0 || path[length] != '.') continue;
+        found = hl_find(entry, path + length + 1);
+    }
+    return found;
+}
+
 /* The text of a map's entry, "" when there is none or it is no text. */
 static inline const char *hl_get_text(const hl_node *map, const char *key) {
     const hl_node *entry = hl_get(map, key);

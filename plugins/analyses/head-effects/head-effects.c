@@ -193,7 +193,8 @@ static hl_status take_apart_gallery(work *self, size_t *images, hl_error *error)
     }
     for (uint32_t i = 0; i < self->components && status == HL_OK; ++i) {
         bool head = hl_component_at(ask->model, i)->kind == HL_HEAD;
-        if (ask->host->cancelled(ask->host)) return hl_fail(error, HL_FAILED, "cancelled");
+        status = hl_check_cancelled(ask->host, error);
+        if (status != HL_OK) return status;
         status = head ? mean_of_head(self, i, error) : mean_of_other(self, i, *images, error);
         if (status == HL_OK) take_effects(self, i);
     }

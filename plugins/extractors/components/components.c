@@ -111,8 +111,8 @@ static hl_status find_directions(const decomposition *self, size_t index, descri
 static void find_directions_of(void *argument, size_t index) {
     decomposition *self = argument;
     description *to = &self->found[index];
-    to->status = self->host->cancelled(self->host) ? hl_fail(&to->error, HL_FAILED, "cancelled")
-                                                   : find_directions(self, index, to, &to->error);
+    to->status = hl_check_cancelled(self->host, &to->error);
+    if (to->status == HL_OK) to->status = find_directions(self, index, to, &to->error);
 }
 
 /* ---- texts ---- */
@@ -152,11 +152,10 @@ static hl_status score_texts(const decomposition *self, size_t directions, const
     for (size_t first = 0; first < texts; first += TEXT_BLOCK) {
         size_t count = texts - first < TEXT_BLOCK ? texts - first : TEXT_BLOCK;
         for (size_t i = 0; i < count * dim; ++i) room->block[i] = (double)room->vectors[first * dim + i];
-        hl_status status =
-            self->host->cancelled(self->host)
-                ? hl_fail(error, HL_FAILED, "cancelled")
-                : self->ask->product_f64(self->ask, false, true, directions, count, dim, room->rows, dim,
-                                         room->block, dim, room->scores, count, error);
+        hl_status status = hl_check_cancelled(self->host, error);
+        if (status == HL_OK)
+            status = self->ask->product_f64(self->ask, false, true, directions, count, dim, room->rows, dim,
+                                            room->block, dim, room->scores, count, error);
         if (status != HL_OK) return status;
         offer_texts(self, room->scores, first, count);
     }
@@ -225,10 +224,9 @@ static hl_status score_images(const decomposition *self, size_t index, size_t n,
     uint32_t component = self->heads->selections[index]->components[0];
     for (size_t first = 0; first < self->images; first += IMAGE_BLOCK) {
         size_t count = self->images - first < IMAGE_BLOCK ? self->images - first : IMAGE_BLOCK;
-        hl_status status =
-            self->host->cancelled(self->host)
-                ? hl_fail(error, HL_FAILED, "cancelled")
-                : self->ask->gallery_codes(self->ask, NULL, component, first, count, codes, error);
+        hl_status status = hl_check_cancelled(self->host, error);
+        if (status == HL_OK)
+            status = self->ask->gallery_codes(self->ask, NULL, component, first, count, codes, error);
         if (status != HL_OK) return status;
         for (size_t i = 0; i < count * to->parts.count; ++i) {
             size_t image = i / to->parts.count, k = i % to->parts.count;
@@ -311,12 +309,8 @@ static hl_status add_component(const decomposition *self, const description *of,
 static hl_status tell(const decomposition *self, const description *of, const char *head, hl_finding *to,
                       hl_error *error) {
     hl_result *result = to->result;
-    hl_item *facts = to->about(to, head);
     hl_status status = HL_OK;
-    result->whole(facts, "rank", (int64_t)of->parts.rank);
-    result->number(facts, "effective_rank", of->parts.effective_rank);
-    result->number(facts, "variance", of->parts.total);
-    hl_item *list = result->list(facts, "components", HL_LIST);
+    hl_item *list = result->list(principal_tell(&of->parts, head, to), "components", HL_LIST);
     for (size_t k = 0; k < of->parts.count && status == HL_OK; ++k)
         status = add_component(self, of, k, result, list, error);
     return status;

@@ -222,7 +222,8 @@ static hl_status measure_reuse(measuring *self, measures *out, hl_error *error) 
 
 static hl_status measure_all(measuring *self, measures *out, hl_error *error) {
     for (size_t which = 0; which < out->count; ++which) {
-        if (self->host->cancelled(self->host)) return hl_fail(error, HL_FAILED, "cancelled");
+        hl_status status = hl_check_cancelled(self->host, error);
+        if (status != HL_OK) return status;
         measure_heads(self, which);
         for (size_t place = 0; place < out->places; ++place) {
             size_t first, count;

@@ -3,10 +3,6 @@
 
 #include <math.h>
 
-static hl_status cancelled(hl_error *error) {
-    return hl_fail(error, HL_FAILED, "cancelled");
-}
-
 /* ---- entanglement ---- */
 
 typedef struct measuring {
@@ -94,7 +90,8 @@ static hl_status shuffle(measuring *self, hl_error *error) {
     chance drawn = chance_begin(self->settings->seed);
     size_t count = self->settings->permutations;
     for (size_t i = 0; i < count; ++i) {
-        if (self->host->cancelled(self->host)) return cancelled(error);
+        hl_status status = hl_check_cancelled(self->host, error);
+        if (status != HL_OK) return status;
         chance_permutation(&drawn, self->order, self->of->heads.count);
         measure(self, self->order);
         for (size_t place = 0; place < self->places; ++place) {
@@ -186,7 +183,8 @@ static hl_status resample(const agreeing *self, size_t pairs, hl_error *error) {
     size_t heads = self->of->heads.count;
     chance drawn = chance_begin(self->settings->seed);
     for (size_t i = 0; i < self->settings->resamples; ++i) {
-        if (self->host->cancelled(self->host)) return cancelled(error);
+        hl_status status = hl_check_cancelled(self->host, error);
+        if (status != HL_OK) return status;
         for (size_t k = 0; k < heads; ++k) self->heads[k] = chance_below(&drawn, heads);
         agree(self, pairs, NULL, self->drawn + i, self->settings->resamples);
     }

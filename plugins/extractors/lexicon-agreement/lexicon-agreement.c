@@ -226,8 +226,8 @@ static hl_status add_head_codes(const agreement *self, const described_head *hea
 }
 
 static hl_status add_piece(agreement *self, piece *of, hl_error *error) {
-    if (self->host->cancelled(self->host)) return hl_fail(error, HL_FAILED, "cancelled");
-    hl_status status = add_whole(self, of, error);
+    hl_status status = hl_check_cancelled(self->host, error);
+    if (status == HL_OK) status = add_whole(self, of, error);
     for (size_t i = 0; i < self->head_count && status == HL_OK; ++i)
         status = add_head_codes(self, &self->heads[i], of, error);
     return status;

@@ -7,12 +7,10 @@
 #include "property-words/property-words.h"
 
 /* In the order of the table. */
-enum { WORDNET, LINES, ROOTS, NULL_TOO, SEED };
+enum { NULL_TOO = LEXICON_OPTION_COUNT, SEED };
 
 static const hl_option options[] = {
-    [WORDNET] = {.name = "wordnet", .type = HL_PATH, .fallback = "~", .help = LEXICON_WORDNET_HELP},
-    [LINES] = {.name = "pool-properties", .type = HL_PATH, .fallback = "~", .help = LEXICON_LINES_HELP},
-    [ROOTS] = {.name = "properties", .type = HL_PATH, .fallback = "~", .help = LEXICON_ROOTS_HELP},
+    LEXICON_OPTIONS,
     [NULL_TOO] = {.name = "null",
                   .type = HL_BOOL,
                   .fallback = "true",
@@ -128,9 +126,8 @@ static hl_status judge(judging *self, const hl_description *of, const char *scor
 static hl_status judge_head(judging *self, size_t index, const meaning *other, hl_error *error) {
     const char *head = self->labels[index]->head;
     const hl_description *of;
-    hl_status status = HL_OK;
+    hl_status status = hl_check_cancelled(self->ask->host, error);
     size_t judged = 0;
-    if (self->ask->host->cancelled(self->ask->host)) return hl_fail(error, HL_FAILED, "cancelled");
     for (size_t i = 0; status == HL_OK && (of = self->ask->description(self->ask, NULL, i)); ++i) {
         if (strcmp(of->head, head) != 0) continue;
         ++judged;
@@ -155,10 +152,7 @@ static hl_status judge_heads(judging *self, bool others, uint64_t seed, hl_error
 }
 
 static hl_status run(const hl_ask *ask, const hl_value *const *values, hl_finding *finding, hl_error *error) {
-    const lexicon_files files = {.wordnet = values[WORDNET]->given ? values[WORDNET]->string
-                                                                   : LEXICON_WORDNET_FOLDER,
-                                 .lines = values[LINES]->string,
-                                 .roots = values[ROOTS]->string};
+    const lexicon_files files = lexicon_named_files(values);
     judging self = {.ask = ask, .finding = finding};
     if (ask->label(ask, NULL, 0) && !ask->description(ask, NULL, 0)) {
         return hl_fail(

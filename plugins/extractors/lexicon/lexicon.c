@@ -5,12 +5,10 @@
 #include "property-lexicon/property_lexicon.h"
 
 /* In the order of the table. */
-enum { WORDNET, LINES, ROOTS, THRESHOLD, DESCRIPTIONS, MOST };
+enum { THRESHOLD = LEXICON_OPTION_COUNT, DESCRIPTIONS, MOST };
 
 static const hl_option options[] = {
-    [WORDNET] = {.name = "wordnet", .type = HL_PATH, .fallback = "~", .help = LEXICON_WORDNET_HELP},
-    [LINES] = {.name = "pool-properties", .type = HL_PATH, .fallback = "~", .help = LEXICON_LINES_HELP},
-    [ROOTS] = {.name = "properties", .type = HL_PATH, .fallback = "~", .help = LEXICON_ROOTS_HELP},
+    LEXICON_OPTIONS,
     [THRESHOLD] = {.name = "threshold",
                    .type = HL_REAL,
                    .fallback = "0.2",
@@ -164,10 +162,8 @@ static hl_status name_heads(naming *self, hl_error *error) {
     self->shares = calloc(properties + 1, sizeof *self->shares);
     hl_status status = named && self->votes && self->shares ? HL_OK : hl_no_memory(error, "labels");
     for (size_t i = 0; status == HL_OK && (of = self->ask->description(self->ask, NULL, i)); ++i) {
-        if (self->ask->host->cancelled(self->ask->host))
-            status = hl_fail(error, HL_FAILED, "cancelled");
-        else if (of->rank == 1)
-            status = name_head(self, of->head, named, error);
+        status = hl_check_cancelled(self->ask->host, error);
+        if (status == HL_OK && of->rank == 1) status = name_head(self, of->head, named, error);
     }
     free(named);
     free(self->votes);
@@ -176,10 +172,7 @@ static hl_status name_heads(naming *self, hl_error *error) {
 }
 
 static hl_status run(const hl_ask *ask, const hl_value *const *values, hl_finding *finding, hl_error *error) {
-    const lexicon_files files = {.wordnet = values[WORDNET]->given ? values[WORDNET]->string
-                                                                   : LEXICON_WORDNET_FOLDER,
-                                 .lines = values[LINES]->string,
-                                 .roots = values[ROOTS]->string};
+    const lexicon_files files = lexicon_named_files(values);
     naming self = {.ask = ask, .values = values, .finding = finding};
     hl_status status = lexicon_open(ask->host, &files, &self.words, error);
     if (status == HL_OK) status = name_heads(&self, error);

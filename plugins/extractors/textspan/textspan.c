@@ -244,8 +244,8 @@ static void describe_one(void *argument, size_t index) {
     description *to = &all->found[index];
     uint32_t component = all->heads->selections[index]->components[0];
     to->gallery_halves = to->pool_subsets = -1;
-    to->status = all->host->cancelled(all->host) ? hl_fail(&to->error, HL_FAILED, "cancelled")
-                                                 : describe_head(all, component, to, &to->error);
+    to->status = hl_check_cancelled(all->host, &to->error);
+    if (to->status == HL_OK) to->status = describe_head(all, component, to, &to->error);
 }
 
 /* ---- what is handed over ---- */
@@ -352,7 +352,7 @@ static hl_status span(spanning *self, hl_finding *to, hl_error *error) {
     say(self, "describing");
     self->host->parallel(self->host, self->heads->count, describe_one, self);
     say(self, "described");
-    if (self->host->cancelled(self->host)) status = hl_fail(error, HL_FAILED, "cancelled");
+    status = hl_check_cancelled(self->host, error);
     for (size_t i = 0; i < self->heads->count && status == HL_OK; ++i) {
         status = hand_over(self, i, to, error);
     }

@@ -85,7 +85,8 @@ static hl_status read_basis(const explanation *self, size_t head, hl_error *erro
     const hl_host *host = self->host;
     const hl_component *row = hl_component_at(self->ask->model, component_of(self, head));
     size_t rows = (size_t)row->width + row->scalar_count;
-    if (host->cancelled(host)) return hl_fail(error, HL_FAILED, "cancelled");
+    hl_status status = hl_check_cancelled(host, error);
+    if (status != HL_OK) return status;
     self->found[head].basis = host->allocate(host, rows * self->texts.dim, sizeof(float));
     if (!self->found[head].basis) return hl_no_memory(error, "a basis");
     return self->ask->basis(self->ask, component_of(self, head), self->found[head].basis, error);
@@ -107,8 +108,8 @@ static hl_status find_directions(const explanation *self, size_t head, hl_error 
 static void find_directions_of(void *argument, size_t head) {
     explanation *self = argument;
     description *to = &self->found[head];
-    to->status = self->host->cancelled(self->host) ? hl_fail(&to->error, HL_FAILED, "cancelled")
-                                                   : find_directions(self, head, &to->error);
+    to->status = hl_check_cancelled(self->host, &to->error);
+    if (to->status == HL_OK) to->status = find_directions(self, head, &to->error);
     self->host->release(self->host, to->basis);
     to->basis = NULL;
 }
@@ -159,11 +160,10 @@ static hl_status multiply(const explanation *self, size_t rows, double *block, h
         size_t count = texts - first < TEXT_BLOCK ? texts - first : TEXT_BLOCK;
         const float *vectors = self->texts.vectors + first * dim;
         for (size_t i = 0; i < count * dim; ++i) block[i] = (double)vectors[i];
-        hl_status status =
-            self->host->cancelled(self->host)
-                ? hl_fail(error, HL_FAILED, "cancelled")
-                : self->ask->product_f64(self->ask, false, true, rows, count, dim, self->rests, dim, block,
-                                         dim, self->products + first, texts, error);
+        hl_status status = hl_check_cancelled(self->host, error);
+        if (status == HL_OK)
+            status = self->ask->product_f64(self->ask, false, true, rows, count, dim, self->rests, dim, block,
+                                            dim, self->products + first, texts, error);
         if (status != HL_OK) return status;
     }
     return HL_OK;
@@ -255,11 +255,7 @@ static hl_status hand_over(const explanation *self, size_t head, const pursuit *
         status = to->describe(to, &one, error);
     }
     if (status != HL_OK) return status;
-    hl_item *facts = to->about(to, one.head);
-    to->result->whole(facts, "rank", (int64_t)parts->rank);
-    to->result->number(facts, "effective_rank", parts->effective_rank);
-    to->result->number(facts, "variance", parts->total);
-    hl_item *list = to->result->list(facts, "directions", HL_LIST);
+    hl_item *list = to->result->list(principal_tell(parts, one.head, to), "directions", HL_LIST);
     for (size_t k = 0; k < parts->count; ++k)
         add_direction(self, parts, k, better(both + 2 * k), to->result, list);
     return HL_OK;

@@ -277,8 +277,9 @@ static hl_status encode(rerun_job *job, const hl_ask *edited, const char *key, s
     const hl_host *host = job->ask->host;
     hl_status status = open_piece(job, first, count, error);
     for (size_t i = 0; i < count && status == HL_OK; ++i) {
-        if (host->cancelled(host)) return hl_fail(error, HL_FAILED, "cancelled");
-        status = edited->embedding(edited, job->opened[i], job->embeddings + i * job->dim, error);
+        status = hl_check_cancelled(host, error);
+        if (status == HL_OK)
+            status = edited->embedding(edited, job->opened[i], job->embeddings + i * job->dim, error);
     }
     if (status == HL_OK)
         edited->remember(edited, key, job->embeddings, count * job->dim * sizeof *job->embeddings);

@@ -223,10 +223,6 @@ bool endpoint_is_encrypted(const endpoint *self) {
 
 /* ---- asking ---- */
 
-static hl_status check_cancelled(const hl_host *host, hl_error *error) {
-    return host->cancelled(host) ? hl_fail(error, HL_FAILED, "cancelled") : HL_OK;
-}
-
 /* Whether what went wrong may go right at the next try. */
 static bool may_pass(CURLcode code) {
     static const CURLcode passing[] = {CURLE_COULDNT_RESOLVE_PROXY,
@@ -266,7 +262,7 @@ static hl_status transfer(endpoint *self, CURLcode *out, hl_error *error) {
         if (curl->curl_multi_perform(self->multi, &running) != CURLM_OK) {
             return hl_fail(error, HL_FAILED, "libcurl cannot go on");
         }
-        status = check_cancelled(self->host, error);
+        status = hl_check_cancelled(self->host, error);
         if (status == HL_OK && running > 0)
             curl->curl_multi_poll(self->multi, NULL, 0, LOOK_MILLISECONDS, NULL);
     }
@@ -310,11 +306,11 @@ hl_status endpoint_post(endpoint *self, const char *json, endpoint_reply *reply,
 }
 
 hl_status endpoint_wait(const hl_host *host, double seconds, hl_error *error) {
-    hl_status status = check_cancelled(host, error);
+    hl_status status = hl_check_cancelled(host, error);
     for (double left = seconds * 1000; status == HL_OK && left > 0; left -= LOOK_MILLISECONDS) {
         double now = left < LOOK_MILLISECONDS ? left : LOOK_MILLISECONDS;
         nanosleep(&(struct timespec){.tv_nsec = (long)(now * 1e6)}, NULL);
-        status = check_cancelled(host, error);
+        status = hl_check_cancelled(host, error);
     }
     return status;
 }

@@ -9,19 +9,6 @@ typedef struct reading {
     const hl_node *first; /* the first image's of which it does */
 } reading;
 
-/* The longest key that an entry has, and what the rest of the path leads to in it. */
-static const hl_node *find(const hl_node *map, const char *path) {
-    const hl_node *whole = hl_get(map, path);
-    if (whole || !map || map->type != HL_MAP) return whole;
-    for (const hl_node *entry = map->first; entry; entry = entry->next) {
-        size_t length = strlen(entry->key);
-        if (strncmp(entry->key, path, length) != 0 || path[length] != '.') continue;
-        const hl_node *found = find(entry, path + length + 1);
-        if (found) return found;
-    }
-    return NULL;
-}
-
 /* Numbers that come from a file have a text. */
 static const char *text_of(const hl_node *node) {
     if (!node) return NULL;
@@ -54,7 +41,7 @@ static hl_status no_value(const reading *of, const char *key, hl_error *error) {
                        "whose objects have \"path\" and this key",
                        key);
     list_keys(of->first, "", keys, sizeof keys);
-    const hl_node *there = find(of->first, key);
+    const hl_node *there = hl_find(of->first, key);
     return hl_fail(error, HL_USAGE,
                    "no image of the gallery has a value of \"%s\"%s; keys with values are: %s", key,
                    there && there->type == HL_MAP ? ", which is a mapping: name what is in it" : "", keys);
@@ -75,7 +62,7 @@ static hl_status read_image(reading *of, size_t index, hl_error *error) {
     if (!of->any_facts) of->first = image.facts;
     of->any_facts = true;
     for (size_t k = 0; k < of->to->key_count; ++k) {
-        of->to->values[index * of->to->key_count + k] = text_of(find(image.facts, of->to->keys[k]));
+        of->to->values[index * of->to->key_count + k] = text_of(hl_find(image.facts, of->to->keys[k]));
     }
     return HL_OK;
 }

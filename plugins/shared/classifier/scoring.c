@@ -228,8 +228,8 @@ static hl_status read_codes(scoring_job *job, uint32_t component, hl_error *erro
 static hl_status add_component(scoring_job *job, uint32_t component, hl_error *error) {
     const hl_host *host = job->ask->host;
     size_t all = job->ask->model->component_count;
-    if (host->cancelled(host)) return hl_fail(error, HL_FAILED, "cancelled");
-    hl_status status = make_query(job, component, error);
+    hl_status status = hl_check_cancelled(host, error);
+    if (status == HL_OK) status = make_query(job, component, error);
     if (status == HL_OK) status = read_codes(job, component, error);
     if (status == HL_OK) status = multiply(job, code_width(job, component), error);
     for (size_t m = 0; status == HL_OK && m < job->mix_count; ++m) {

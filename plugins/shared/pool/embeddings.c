@@ -80,13 +80,13 @@ static hl_status encode(embedding_job *job, const char *key, size_t first, size_
 }
 
 static hl_status fill(embedding_job *job, hl_error *error) {
-    const hl_host *host = job->ask->host;
     size_t count;
     hl_status status = probe(job, error);
     for (size_t first = 0; first < job->from->count && status == HL_OK; first += count) {
         char key[KEY_ROOM];
         count = job->from->count - first < PIECE ? job->from->count - first : PIECE;
-        if (host->cancelled(host)) return hl_fail(error, HL_FAILED, "cancelled");
+        status = hl_check_cancelled(job->ask->host, error);
+        if (status != HL_OK) return status;
         if (!make_key(job, first, count, key)) return hl_no_memory(error, "embeddings of a pool");
         bool kept = recall(job, key, first, count);
         /* The host notes which texts are cut: it must see those too that were kept. */

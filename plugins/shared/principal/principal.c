@@ -112,3 +112,11 @@ void principal_free(principal *self) {
     self->host->release(self->host, self->directions);
     *self = (principal){.host = NULL};
 }
+
+hl_item *principal_tell(const principal *self, const char *head, hl_finding *to) {
+    hl_item *facts = to->about(to, head);
+    to->result->whole(facts, "rank", (int64_t)self->rank);
+    to->result->number(facts, "effective_rank", self->effective_rank);
+    to->result->number(facts, "variance", self->total);
+    return facts;
+}

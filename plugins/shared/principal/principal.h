@@ -6,7 +6,7 @@
 #ifndef PRINCIPAL_H
 #define PRINCIPAL_H
 
-#include "headlight/ask.h"
+#include "headlight/extractor.h"
 
 typedef struct principal {
     const hl_host *host;
@@ -24,5 +24,8 @@ typedef struct principal {
 hl_status principal_make(const hl_ask *ask, double *spread, const float *basis, size_t n, double least,
                          size_t most, principal *out, hl_error *error);
 void principal_free(principal *self); /* accepts a zeroed one */
+
+/* Its facts of the head: rank, effective_rank, variance. Returns them, for more. */
+hl_item *principal_tell(const principal *self, const char *head, hl_finding *to);
 
 #endif

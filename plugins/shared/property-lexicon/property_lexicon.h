@@ -8,26 +8,41 @@
 #define PROPERTY_LEXICON_H
 
 #include "headlight/host.h"
+#include "headlight/option.h"
 #include "wordnet/wordnet.h"
 
 #define LEXICON_WORDNET_FOLDER "/usr/share/wordnet"
-#define LEXICON_WORDNET_HELP                                                                                 \
-    "The folder of WordNet's files, read where a text is in no table; left out: /usr/share/wordnet, "        \
-    "Debian's wordnet-base."
-#define LEXICON_LINES_HELP                                                                                   \
-    "What lines of a pool speak of: a text, a tab and its properties, separated by commas, on each line; a " \
-    "text "                                                                                                  \
-    "that is there speaks of these and of nothing else."
-#define LEXICON_ROOTS_HELP                                                                                   \
-    "Properties and what they are in WordNet, instead of those that are built in: a property, a tab and a "  \
-    "sense, "                                                                                                \
-    "color#n#1, on each line."
+
+/* What users set: rows of an option table, in this order, at its beginning. */
+enum { LEXICON_WORDNET, LEXICON_LINES, LEXICON_ROOTS, LEXICON_OPTION_COUNT };
+#define LEXICON_OPTIONS                                                                                      \
+    [LEXICON_WORDNET] = {.name = "wordnet",                                                                  \
+                         .type = HL_PATH,                                                                    \
+                         .fallback = "~",                                                                    \
+                         .help = "The folder of WordNet's files, read where a text is in no table; left "    \
+                                 "out: /usr/share/wordnet, "                                                 \
+                                 "Debian's wordnet-base."},                                                  \
+    [LEXICON_LINES] = {.name = "pool-properties",                                                            \
+                       .type = HL_PATH,                                                                      \
+                       .fallback = "~",                                                                      \
+                       .help = "What lines of a pool speak of: a text, a tab and its properties, separated " \
+                               "by commas, on each line; a text "                                            \
+                               "that is there speaks of these and of nothing else."},                        \
+    [LEXICON_ROOTS] = {.name = "properties",                                                                 \
+                       .type = HL_PATH,                                                                      \
+                       .fallback = "~",                                                                      \
+                       .help = "Properties and what they are in WordNet, instead of those that are built "   \
+                               "in: a property, a tab and a sense, "                                         \
+                               "color#n#1, on each line."}
 
 /* Files; NULL: there is none. `roots` NULL: the properties that are built in. `wordnet` NULL: only the table
  * of lines is asked for. */
 typedef struct lexicon_files {
     const char *wordnet, *lines, *roots;
 } lexicon_files;
+
+/* Those that a user named: `values` of LEXICON_OPTIONS. */
+lexicon_files lexicon_named_files(const hl_value *const *values);
 
 typedef struct lexicon_line {
     const char *text;

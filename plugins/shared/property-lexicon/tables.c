@@ -269,6 +269,13 @@ hl_status lexicon_read_roots(lexicon *self, hl_error *error) {
 
 /* ---- the whole ---- */
 
+lexicon_files lexicon_named_files(const hl_value *const *values) {
+    const hl_value *folder = values[LEXICON_WORDNET];
+    return (lexicon_files){.wordnet = folder->given ? folder->string : LEXICON_WORDNET_FOLDER,
+                           .lines = values[LEXICON_LINES]->string,
+                           .roots = values[LEXICON_ROOTS]->string};
+}
+
 hl_status lexicon_open(const hl_host *host, const lexicon_files *files, lexicon **out, hl_error *error) {
     lexicon *self = *out = calloc(1, sizeof *self);
     if (!self) return hl_no_memory(error, "a lexicon");

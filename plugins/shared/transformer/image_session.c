@@ -200,7 +200,7 @@ static hl_status take_input(const pass *p) {
 static hl_status run_layers(const pass *p) {
     const hl_host *host = p->tower->host;
     for (size_t layer = 0; layer < p->shape->layers.layers; ++layer) {
-        if (host->cancelled(host)) return hl_fail(p->error, HL_FAILED, "cancelled");
+        TRY(hl_check_cancelled(host, p->error));
         TRY(run_layer(p, layer));
     }
     return HL_OK;

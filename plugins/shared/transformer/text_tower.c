@@ -149,7 +149,7 @@ static hl_status run_layers(const batch *b, hl_matrix ends) {
     const hl_matrix none = {0};
     hl_matrix x = dense(s->x, 0, b->count * b->length, b->width);
     for (size_t layer = 0; layer < b->shape->layers.layers; ++layer) {
-        if (host->cancelled(host)) return hl_fail(b->error, HL_FAILED, "cancelled");
+        TRY(hl_check_cancelled(host, b->error));
         attended io = {.probabilities = none};
         TRY(attend(layers, layer, s, in, &io, b->error));
         hl_matrix rows = x, heads = io.out;
