@@ -83,7 +83,7 @@ static void keep(const kept *self, const char *key) {
 /* ---- running ---- */
 
 /* What it does not say that it needs is not there: what is kept does not depend on it. */
-static hl_status run(const kept *self, hl_error *error) {
+static hl_status run_analysis(const kept *self, hl_error *error) {
     bool searches = self->needs & HL_NEEDS_GALLERY;
     asker_withhold(self->ask, searches ? 0 : HL_NEEDS_GALLERY);
     hl_status status =
@@ -100,7 +100,7 @@ hl_status kept_results_analyse(const hl_plugin *analysis, const hl_ask *ask, con
     hl_status status = chain_digest(found, self.before, error);
     if (status == HL_OK) status = make_key(&self, key, error);
     if (status != HL_OK || recall(&self, key)) return status;
-    status = run(&self, error);
+    status = run_analysis(&self, error);
     if (status == HL_OK) keep(&self, key);
     return status;
 }

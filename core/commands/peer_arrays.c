@@ -378,7 +378,8 @@ static hl_status write_all(peer_arrays *self, hl_error *error) {
     return status;
 }
 
-static hl_status run(hl_library *library, const hl_peer_arrays_request *request, hl_error *error) {
+static hl_status write_peer_arrays(hl_library *library, const hl_peer_arrays_request *request,
+                                   hl_error *error) {
     peer_arrays self = {.request = request};
     hl_status status = check_request(request, error);
     if (status == HL_OK) status = open_model(&self, library, error);
@@ -399,7 +400,7 @@ hl_status hl_peer_arrays(hl_library *library, const hl_call *call, const hl_peer
     call_scope scope;
     hl_status status = call_begin(&scope, call, error);
     if (status == HL_OK) status = call_take(&own, sizeof own, request, "hl_peer_arrays_request", error);
-    if (status == HL_OK) status = run(library, &own, error);
+    if (status == HL_OK) status = write_peer_arrays(library, &own, error);
     call_end(&scope);
     return status;
 }

@@ -131,7 +131,8 @@ static hl_status show(const ablation *done, bool layers, hl_result *result, hl_e
     return status == HL_OK && !mapped ? showing_bars(done, result, error) : status;
 }
 
-static hl_status run(const hl_ask *ask, const hl_value *const *values, hl_result *result, hl_error *error) {
+static hl_status ablate_components(const hl_ask *ask, const hl_value *const *values, hl_result *result,
+                                   hl_error *error) {
     classifier *of = NULL;
     case_list cases;
     ablation done = {.of = NULL};
@@ -147,7 +148,7 @@ static hl_status run(const hl_ask *ask, const hl_value *const *values, hl_result
 }
 
 static const hl_analysis_api api = {.size = sizeof api,
-                                    .run = run,
+                                    .run = ablate_components,
                                     .needs = HL_NEEDS_GALLERY | HL_NEEDS_EMBEDDINGS | HL_NEEDS_MLPS |
                                              HL_KEEPS_RESULTS};
 

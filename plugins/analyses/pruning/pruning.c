@@ -174,7 +174,8 @@ static hl_status prune(pruning *self, const hl_value *const *values, hl_result *
     return status;
 }
 
-static hl_status run(const hl_ask *ask, const hl_value *const *values, hl_result *result, hl_error *error) {
+static hl_status prune_heads(const hl_ask *ask, const hl_value *const *values, hl_result *result,
+                             hl_error *error) {
     size_t all = ask->model->component_count + 1u;
     pruning self = {.ask = ask,
                     .step = values[SCORES]->given ? values[SCORES]->string : NULL,
@@ -189,8 +190,9 @@ static hl_status run(const hl_ask *ask, const hl_value *const *values, hl_result
     return status;
 }
 
-static const hl_analysis_api api = {
-    .size = sizeof api, .run = run, .needs = HL_NEEDS_GALLERY | HL_NEEDS_EMBEDDINGS | HL_KEEPS_RESULTS};
+static const hl_analysis_api api = {.size = sizeof api,
+                                    .run = prune_heads,
+                                    .needs = HL_NEEDS_GALLERY | HL_NEEDS_EMBEDDINGS | HL_KEEPS_RESULTS};
 
 HL_EXPORT const hl_plugin headlight_plugin = {
     HL_PLUGIN(HL_ANALYSIS, "pruning", "1.0.0",

@@ -114,7 +114,8 @@ static hl_status show(const ablation *done, hl_result *result, hl_error *error) 
     return status == HL_OK ? showing_worst(done, result, error) : status;
 }
 
-static hl_status run(const hl_ask *ask, const hl_value *const *values, hl_result *result, hl_error *error) {
+static hl_status classify_with_heads(const hl_ask *ask, const hl_value *const *values, hl_result *result,
+                                     hl_error *error) {
     classifier *of = NULL;
     case_list cases;
     ablation done = {.of = NULL};
@@ -131,7 +132,7 @@ static hl_status run(const hl_ask *ask, const hl_value *const *values, hl_result
 }
 
 static const hl_analysis_api api = {.size = sizeof api,
-                                    .run = run,
+                                    .run = classify_with_heads,
                                     .needs = HL_NEEDS_GALLERY | HL_NEEDS_EMBEDDINGS | HL_NEEDS_MLPS |
                                              HL_KEEPS_RESULTS};
 

@@ -235,7 +235,8 @@ static hl_status show(const zero_shot *self, bool confusion, hl_error *error) {
     return status == HL_OK && confusion ? show_confusions(self, error) : status;
 }
 
-static hl_status run(const hl_ask *ask, const hl_value *const *values, hl_result *result, hl_error *error) {
+static hl_status classify_zero_shot(const hl_ask *ask, const hl_value *const *values, hl_result *result,
+                                    hl_error *error) {
     classifier *of;
     const hl_value *heads = values[HEADS];
     hl_status status = classifier_open(ask, values, &of, error);
@@ -252,7 +253,7 @@ static hl_status run(const hl_ask *ask, const hl_value *const *values, hl_result
 }
 
 static const hl_analysis_api api = {
-    .size = sizeof api, .run = run, .needs = HL_NEEDS_GALLERY | HL_NEEDS_EMBEDDINGS};
+    .size = sizeof api, .run = classify_zero_shot, .needs = HL_NEEDS_GALLERY | HL_NEEDS_EMBEDDINGS};
 
 HL_EXPORT const hl_plugin headlight_plugin = {
     HL_PLUGIN(HL_ANALYSIS, "zero-shot", "1.0.0", "which classes the model, or single heads, tell apart"),

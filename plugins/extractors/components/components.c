@@ -432,7 +432,8 @@ static size_t at_most(int64_t wanted, size_t there) {
     return (size_t)wanted < there ? (size_t)wanted : there;
 }
 
-static hl_status run(const hl_ask *ask, const hl_value *const *values, hl_finding *to, hl_error *error) {
+static hl_status describe_by_components(const hl_ask *ask, const hl_value *const *values, hl_finding *to,
+                                        hl_error *error) {
     decomposition self = {
         .ask = ask, .host = ask->host, .heads = values[HEADS], .dim = ask->model->embed_dim};
     pool *from;
@@ -455,7 +456,7 @@ static hl_status run(const hl_ask *ask, const hl_value *const *values, hl_findin
 static const hl_extractor_api api = {.size = sizeof api,
                                      .step = HL_STEP_DESCRIPTIONS,
                                      .needs = HL_NEEDS_GALLERY | HL_NEEDS_WEIGHTS,
-                                     .run = run};
+                                     .run = describe_by_components};
 
 HL_EXPORT const hl_plugin headlight_plugin = {
     HL_PLUGIN(HL_EXTRACTOR, "components", "1.0.0",

@@ -331,7 +331,8 @@ static hl_status score(scoring *self, hl_error *error) {
     return status == HL_OK ? show(self, error) : status;
 }
 
-static hl_status run(const hl_ask *ask, const hl_value *const *values, hl_finding *finding, hl_error *error) {
+static hl_status score_consistency(const hl_ask *ask, const hl_value *const *values, hl_finding *finding,
+                                   hl_error *error) {
     scoring self = {.ask = ask,
                     .settings = {.first = (size_t)values[FIRST]->integer,
                                  .associated = values[ASSOCIATED]->real,
@@ -351,7 +352,7 @@ enum { MOST_JUDGES = 64 };
 static const hl_extractor_api api = {.size = sizeof api,
                                      .step = HL_STEP_VERDICTS,
                                      .from = HL_STEP_VERDICTS,
-                                     .run = run,
+                                     .run = score_consistency,
                                      .from_most = MOST_JUDGES};
 
 HL_EXPORT const hl_plugin headlight_plugin = {

@@ -290,7 +290,8 @@ static hl_status score(scoring *self, hl_error *error) {
     return HL_OK;
 }
 
-static hl_status run(const hl_ask *ask, const hl_value *const *values, hl_finding *finding, hl_error *error) {
+static hl_status score_entanglement(const hl_ask *ask, const hl_value *const *values, hl_finding *finding,
+                                    hl_error *error) {
     scoring self = {.ask = ask,
                     .settings = {.permutations = (size_t)values[PERMUTATIONS]->integer,
                                  .resamples = (size_t)values[RESAMPLES]->integer,
@@ -310,7 +311,7 @@ enum { MOST_LABELLINGS = 64 };
 static const hl_extractor_api api = {.size = sizeof api,
                                      .step = HL_STEP_VERDICTS,
                                      .from = HL_STEP_LABELS,
-                                     .run = run,
+                                     .run = score_entanglement,
                                      .from_most = MOST_LABELLINGS};
 
 HL_EXPORT const hl_plugin headlight_plugin = {

@@ -437,7 +437,8 @@ static void close(agreement *self) {
     self->host->release(self->host, self->products);
 }
 
-static hl_status run(const hl_ask *ask, const hl_value *const *values, hl_finding *finding, hl_error *error) {
+static hl_status label_by_agreement(const hl_ask *ask, const hl_value *const *values, hl_finding *finding,
+                                    hl_error *error) {
     const lexicon_files files = {.lines = values[LINES]->string};
     agreement self = {.ask = ask, .host = ask->host, .dim = ask->model->embed_dim};
     hl_status status = lexicon_open(ask->host, &files, &self.words, error);
@@ -455,7 +456,7 @@ static const hl_extractor_api api = {.size = sizeof api,
                                      .step = HL_STEP_LABELS,
                                      .from = HL_STEP_DESCRIPTIONS,
                                      .needs = HL_NEEDS_WEIGHTS | HL_NEEDS_GALLERY | HL_NEEDS_EMBEDDINGS,
-                                     .run = run};
+                                     .run = label_by_agreement};
 
 HL_EXPORT const hl_plugin headlight_plugin = {
     HL_PLUGIN(HL_EXTRACTOR, "lexicon-agreement", "1.0.0",

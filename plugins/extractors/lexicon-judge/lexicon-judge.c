@@ -151,7 +151,8 @@ static hl_status judge_heads(judging *self, bool others, uint64_t seed, hl_error
     return status;
 }
 
-static hl_status run(const hl_ask *ask, const hl_value *const *values, hl_finding *finding, hl_error *error) {
+static hl_status judge_by_lexicon(const hl_ask *ask, const hl_value *const *values, hl_finding *finding,
+                                  hl_error *error) {
     const lexicon_files files = lexicon_named_files(values);
     judging self = {.ask = ask, .finding = finding};
     if (ask->label(ask, NULL, 0) && !ask->description(ask, NULL, 0)) {
@@ -172,7 +173,7 @@ static hl_status run(const hl_ask *ask, const hl_value *const *values, hl_findin
 }
 
 static const hl_extractor_api api = {
-    .size = sizeof api, .step = HL_STEP_VERDICTS, .from = HL_STEP_LABELS, .run = run};
+    .size = sizeof api, .step = HL_STEP_VERDICTS, .from = HL_STEP_LABELS, .run = judge_by_lexicon};
 
 HL_EXPORT const hl_plugin headlight_plugin = {
     HL_PLUGIN(HL_EXTRACTOR, "lexicon-judge", "1.0.0",

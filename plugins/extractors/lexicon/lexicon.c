@@ -171,7 +171,8 @@ static hl_status name_heads(naming *self, hl_error *error) {
     return status;
 }
 
-static hl_status run(const hl_ask *ask, const hl_value *const *values, hl_finding *finding, hl_error *error) {
+static hl_status label_by_lexicon(const hl_ask *ask, const hl_value *const *values, hl_finding *finding,
+                                  hl_error *error) {
     const lexicon_files files = lexicon_named_files(values);
     naming self = {.ask = ask, .values = values, .finding = finding};
     hl_status status = lexicon_open(ask->host, &files, &self.words, error);
@@ -181,7 +182,7 @@ static hl_status run(const hl_ask *ask, const hl_value *const *values, hl_findin
 }
 
 static const hl_extractor_api api = {
-    .size = sizeof api, .step = HL_STEP_LABELS, .from = HL_STEP_DESCRIPTIONS, .run = run};
+    .size = sizeof api, .step = HL_STEP_LABELS, .from = HL_STEP_DESCRIPTIONS, .run = label_by_lexicon};
 
 HL_EXPORT const hl_plugin headlight_plugin = {
     HL_PLUGIN(HL_EXTRACTOR, "lexicon", "1.0.0",

@@ -83,7 +83,8 @@ static hl_status ask_about_all(judge *self, hl_error *error) {
     return status;
 }
 
-static hl_status run(const hl_ask *ask, const hl_value *const *values, hl_finding *finding, hl_error *error) {
+static hl_status judge_by_chat(const hl_ask *ask, const hl_value *const *values, hl_finding *finding,
+                               hl_error *error) {
     extern const char judge_prompt[];
     judge self = {.ask = ask, .batch = (size_t)values[BATCH]->integer};
     const pairs_settings which = {.descriptions = (uint32_t)values[DESCRIPTIONS]->integer,
@@ -106,7 +107,7 @@ static const hl_extractor_api api = {.size = sizeof api,
                                      .step = HL_STEP_VERDICTS,
                                      .from = HL_STEP_LABELS,
                                      .needs = HL_NEEDS_WEIGHTS,
-                                     .run = run};
+                                     .run = judge_by_chat};
 
 HL_EXPORT const hl_plugin headlight_plugin = {
     HL_PLUGIN(HL_EXTRACTOR, "llm-judge", "1.0.0",

@@ -100,7 +100,8 @@ static hl_status ask_about_all(labeller *self, hl_error *error) {
     return status;
 }
 
-static hl_status run(const hl_ask *ask, const hl_value *const *values, hl_finding *finding, hl_error *error) {
+static hl_status label_by_chat(const hl_ask *ask, const hl_value *const *values, hl_finding *finding,
+                               hl_error *error) {
     labeller self = {.ask = ask,
                      .descriptions = (size_t)values[DESCRIPTIONS]->integer,
                      .batch = (size_t)values[BATCH]->integer};
@@ -123,7 +124,7 @@ static const hl_extractor_api api = {.size = sizeof api,
                                      .step = HL_STEP_LABELS,
                                      .from = HL_STEP_DESCRIPTIONS,
                                      .needs = HL_NEEDS_WEIGHTS,
-                                     .run = run};
+                                     .run = label_by_chat};
 
 HL_EXPORT const hl_plugin headlight_plugin = {
     HL_PLUGIN(HL_EXTRACTOR, "llm", "1.0.0", "labels by a language model, from descriptions"),

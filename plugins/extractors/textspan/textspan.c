@@ -369,7 +369,8 @@ static void close_spanning(spanning *self) {
     self->host->release(self->host, self->texts);
 }
 
-static hl_status run(const hl_ask *ask, const hl_value *const *values, hl_finding *to, hl_error *error) {
+static hl_status describe_by_texts(const hl_ask *ask, const hl_value *const *values, hl_finding *to,
+                                   hl_error *error) {
     spanning self = {.ask = ask,
                      .host = ask->host,
                      .heads = values[HEADS],
@@ -390,7 +391,7 @@ static hl_status run(const hl_ask *ask, const hl_value *const *values, hl_findin
 static const hl_extractor_api api = {.size = sizeof api,
                                      .step = HL_STEP_DESCRIPTIONS,
                                      .needs = HL_NEEDS_GALLERY | HL_NEEDS_WEIGHTS,
-                                     .run = run};
+                                     .run = describe_by_texts};
 
 HL_EXPORT const hl_plugin headlight_plugin = {
     HL_PLUGIN(HL_EXTRACTOR, "textspan", "1.0.0", "the texts along which a head's contributions vary most"),

@@ -315,7 +315,8 @@ static void close_explanation(explanation *self) {
     self->host->release(self->host, self->numbers);
 }
 
-static hl_status run(const hl_ask *ask, const hl_value *const *values, hl_finding *to, hl_error *error) {
+static hl_status describe_by_weights(const hl_ask *ask, const hl_value *const *values, hl_finding *to,
+                                     hl_error *error) {
     explanation self = {.ask = ask,
                         .host = ask->host,
                         .heads = values[HEADS],
@@ -337,7 +338,7 @@ static hl_status run(const hl_ask *ask, const hl_value *const *values, hl_findin
 }
 
 static const hl_extractor_api api = {
-    .size = sizeof api, .step = HL_STEP_DESCRIPTIONS, .needs = HL_NEEDS_WEIGHTS, .run = run};
+    .size = sizeof api, .step = HL_STEP_DESCRIPTIONS, .needs = HL_NEEDS_WEIGHTS, .run = describe_by_weights};
 
 HL_EXPORT const hl_plugin headlight_plugin = {
     HL_PLUGIN(HL_EXTRACTOR, "weights", "1.0.0",
