@@ -54,7 +54,8 @@ typedef enum hl_role {
     HL_ROLE_OUT,       /* attention's output projection */
     HL_ROLE_MLP_IN,
     HL_ROLE_MLP_OUT,
-    HL_ROLE_EMBED /* the projection into the joint space */
+    HL_ROLE_EMBED,      /* the projection into the joint space */
+    HL_ROLE_CONVOLUTION /* since ABI 2.2 */
 } hl_role;
 
 typedef struct hl_weight_source {
@@ -118,6 +119,58 @@ typedef struct hl_copy {
     uint32_t size; /* sizeof(hl_copy) */
     hl_matrix from, to;
 } hl_copy;
+
+/* The four operations below: since ABI 2.2. */
+
+/* out = act(a) * b, element by element: the gate of an MLP (Shazeer 2020, "GLU Variants Improve Transformer",
+ * section 2). a, b, out: rows x cols; `out` may be the same matrix as `a`. */
+typedef struct hl_gate {
+    uint32_t size; /* sizeof(hl_gate) */
+    hl_matrix a, b, out;
+    hl_activation activation;
+} hl_gate;
+
+/* Which two of a head's numbers make a pair that turns. */
+typedef enum hl_rotary_pairs {
+    HL_PAIR_NEIGHBOURS = 1, /* 2i and 2i + 1 */
+    HL_PAIR_HALVES          /* i and i + width / 2 */
+} hl_rotary_pairs;
+
+/* Rotary positions (Su et al. 2021, section 3.4), in place: pair i of every head of row r, (a, b), becomes
+ * (a c - b s, b c + a s) with c = cosines[t][i], s = sines[t][i], t = r modulo the tables' rows.
+ * x: rows x heads * width, rows a multiple of the tables' rows; cosines, sines: tokens x width / 2. A token
+ * that has no position turns by nothing: cosines of 1, sines of 0. */
+typedef struct hl_rotary {
+    uint32_t size; /* sizeof(hl_rotary) */
+    hl_matrix x, cosines, sines;
+    size_t heads;
+    uint32_t pairs; /* an hl_rotary_pairs */
+} hl_rotary;
+
+/* Convolution over maps whose cells are rows, row-major from the top left corner, and whose channels are
+ * columns: out = act(conv(x) + bias + residual); note that here, unlike in `hl_linear`, the activation comes
+ * last. x: batch * height * width rows of `channels` columns; out, residual: batch * out_height * out_width
+ * rows, out_height = (height + 2 padding - kernel) / stride + 1, and the same across. weight: in = kernel *
+ * kernel * channels in that order (row of the kernel, column, channel). Beyond the map lie zeros.
+ * `residual.tensor` may be NULL and may be the very same matrix as `out`; otherwise `out` overlaps no
+ * operand. */
+typedef struct hl_convolution {
+    uint32_t size; /* sizeof(hl_convolution) */
+    hl_matrix x, residual, out;
+    const hl_weight *weight;
+    hl_activation activation;
+    size_t batch, height, width, channels, kernel, stride, padding;
+} hl_convolution;
+
+/* The mean of the cells in each window of maps laid out as for hl_convolution. Image b's map lies in the rows
+ * from b * x_rows on (x_rows >= height * width; 0: height * width), so that a map may be part of a sequence.
+ * out: batch * out_height * out_width rows, out_height = (height - kernel_height) / stride + 1, and the same
+ * across; a window as large as the map gives its mean. `out` overlaps no operand. */
+typedef struct hl_average_pool {
+    uint32_t size; /* sizeof(hl_average_pool) */
+    hl_matrix x, out;
+    size_t batch, height, width, x_rows, kernel_height, kernel_width, stride;
+} hl_average_pool;
 
 typedef struct hl_compute_api {
     uint32_t size;
@@ -189,6 +242,17 @@ typedef struct hl_compute_api {
      *
      * (optional) NULL: 1e-4. */
     double (*tolerance)(const hl_backend *backend);
+
+    /* Since ABI 2.2: what CLIP variants need beyond a plain transformer.
+     *
+     * (optional) */
+    hl_status (*gate)(hl_backend *backend, const hl_gate *operation, hl_error *error);
+    /* (optional) */
+    hl_status (*rotary)(hl_backend *backend, const hl_rotary *operation, hl_error *error);
+    /* (optional) */
+    hl_status (*convolution)(hl_backend *backend, const hl_convolution *operation, hl_error *error);
+    /* (optional) */
+    hl_status (*average_pool)(hl_backend *backend, const hl_average_pool *operation, hl_error *error);
 } hl_compute_api;
 
 /* An opened backend as the host hands it to a model: every function of the table is there. Frozen: it will
