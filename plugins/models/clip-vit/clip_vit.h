@@ -2,7 +2,6 @@
 #ifndef CLIP_VIT_H
 #define CLIP_VIT_H
 
-#include "byte-pairs/tokenizer.h"
 #include "tensors.h"
 
 struct hl_model {

@@ -168,6 +168,9 @@ static void read_all(config_reader *r, const cJSON *json, clip_config *config) {
     config->image.layers.epsilon = config->text.layers.epsilon = 1e-5F;
     read_image_tower(r, vision, &config->image);
     read_text_tower(r, text, &config->text);
+    tokenizer_read_settings(r, text, &config->tokenizer);
+    config->tokenizer.vocab_size = config->text.vocab_size;
+    config->tokenizer.context = config->text.context;
     read_preprocess(r, top, config);
 }
 

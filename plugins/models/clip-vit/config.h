@@ -2,6 +2,7 @@
 #ifndef CONFIG_H
 #define CONFIG_H
 
+#include "tokenizer/tokenizer.h"
 #include "transformer/image_tower.h"
 #include "transformer/text_tower.h"
 
@@ -12,6 +13,7 @@
 typedef struct clip_config {
     image_shape image;
     text_shape text;
+    tokenizer_rules tokenizer;
     float mean[3], deviation[3];
 } clip_config;
 

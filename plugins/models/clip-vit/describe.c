@@ -67,7 +67,7 @@ hl_status describe_model(hl_model *model, const char *path, hl_error *error) {
         .size = sizeof model->info,
         .embed_dim = (uint32_t)config->image.embed_dim,
         .context = (uint32_t)config->text.context,
-        .pad_id = 0,
+        .pad_id = tokenizer_pad(model->tokenizer),
         .preprocess = &model->preprocess,
         .prefix_tokens = 1,
         .grid_rows = (uint32_t)config->image.grid,

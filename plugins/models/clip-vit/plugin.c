@@ -51,10 +51,10 @@ static hl_status open_parts(hl_model *model, const hl_model_source *source, hl_e
     model->image.weights = model->text.weights = &model->weights;
     model->image.host = model->text.host = model->host;
     model->image.plugin = model->text.plugin = PLUGIN_NAME;
+    TRY(tokenizer_open(model->host, source->path, &config->tokenizer, &model->tokenizer, error));
     TRY(describe_model(model, source->path, error));
     model->image.model = model->text.model = model->name;
-    model->tokenizer = tokenizer_open(model->host, source->path, config->text.vocab_size, model->info.pad_id);
-    return model->tokenizer ? HL_OK : hl_no_memory(error, "the tokenizer");
+    return HL_OK;
 }
 
 static hl_status open_model(const hl_host *host, const hl_model_source *source, const hl_value *const *values,
@@ -115,7 +115,7 @@ static hl_status open_session(const hl_model *model, size_t batch, hl_session **
 }
 
 static hl_status tokenize(const hl_model *model, const char *text, int32_t *ids, hl_error *error) {
-    return tokenizer_run(model->tokenizer, text, model->config.text.context, ids, error);
+    return tokenizer_run(model->tokenizer, text, ids, error);
 }
 
 static hl_status count_tokens(const hl_model *model, const char *text, size_t *count, hl_error *error) {

@@ -3,7 +3,7 @@
  * give the same string, or a pair occurs twice, means the same here: the later one counts. */
 #include "merges.h"
 
-#include "buffer.h"
+#include "text/buffer.h"
 #include <unistd.h>
 #include <unistr.h>
 #include <zlib.h>
@@ -30,7 +30,7 @@ struct merges {
     uint32_t symbol_count;
     uint32_t *symbol_slots; /* hash table of symbol + 1 */
     pair *pairs;            /* hash table */
-    size_t symbol_mask, pair_mask;
+    size_t symbol_mask, pair_mask, vocab_size;
     uint32_t byte_symbols[MERGES_BYTES];
 };
 
@@ -215,6 +215,7 @@ hl_status merges_parse(const char *name, const char *text, size_t length, size_t
     /* A merge takes at least four bytes; more could never be found, so no memory is asked for them. */
     merges *table = allocate(length, count < length / 4 + 2 ? count : length / 4 + 2);
     if (!table) return hl_no_memory(error, "the merges");
+    table->vocab_size = vocab_size;
     add_bytes(table);
     hl_status status = add_merges(name, (span){text, length}, count, table, error);
     if (status == HL_OK) {
@@ -223,6 +224,14 @@ hl_status merges_parse(const char *name, const char *text, size_t length, size_t
         merges_free(table);
     }
     return status;
+}
+
+int32_t merges_start(const merges *table) {
+    return (int32_t)table->vocab_size - 2;
+}
+
+int32_t merges_end(const merges *table) {
+    return (int32_t)table->vocab_size - 1;
 }
 
 int32_t merges_id(const merges *table, uint32_t number) {

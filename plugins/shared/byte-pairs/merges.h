@@ -34,6 +34,10 @@ void merges_free(merges *table); /* accepts NULL */
 uint32_t merges_byte(const merges *table, uint8_t byte, bool last);
 int32_t merges_id(const merges *table, uint32_t symbol);
 
+/* The ids behind the merges' own. */
+int32_t merges_start(const merges *table);
+int32_t merges_end(const merges *table);
+
 /* NULL: the pair is never merged. */
 const merge *merges_find(const merges *table, uint32_t left, uint32_t right);
 

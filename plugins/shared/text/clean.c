@@ -1,5 +1,5 @@
-/* A text -> what the tokenizer splits. Follows open_clip's default cleaning step by step, without ftfy; knows
- * nothing of tokens. */
+/* A text -> what a tokenizer splits, step by step as the code that the rule belongs to does it, without ftfy;
+ * knows nothing of tokens. */
 #include "clean.h"
 
 #include "entities.h"
@@ -35,15 +35,15 @@ static const char *strip(const char *text, size_t *length) {
     return (const char *)start;
 }
 
-/* Every run of white space becomes one blank. */
-static void fold(const char *text, size_t length, buffer *out) {
+/* Every run of white space becomes one blank; `separators`: as Python's str.split has it, else as Unicode. */
+static void fold(const char *text, size_t length, bool separators, buffer *out) {
     buffer_append(out, "", 0);
     const uint8_t *at = (const uint8_t *)text, *end = at + length;
     bool blank = false;
     for (int size; at < end; at += size) {
         ucs4_t c;
         size = u8_mbtouc(&c, at, (size_t)(end - at));
-        bool space = is_white_space(c);
+        bool space = separators ? is_stripped(c) : is_white_space(c);
         if (!space) buffer_append(out, (const char *)at, (size_t)size);
         if (space && !blank) buffer_append(out, " ", 1);
         blank = space;
@@ -86,18 +86,71 @@ static void lower(const char *text, size_t length, buffer *out) {
     lower_piece(text, (size_t)(end - text), out);
 }
 
-static bool fold_and_lower(const buffer *text, buffer *folded, buffer *out) {
+/* Blanks inside stay, those at the ends go. */
+static void strip_and_fold(const buffer *text, bool separators, buffer *out) {
     size_t length = text->length;
     const char *stripped = strip(text->bytes, &length);
-    fold(stripped, length, folded);
-    if (folded->failed) return false;
-    length = folded->length;
-    stripped = strip(folded->bytes, &length);
-    lower(stripped, length, out);
-    return !out->failed;
+    fold(stripped, length, separators, out);
+    if (out->failed) return;
+    length = out->length;
+    stripped = strip(out->bytes, &length);
+    memmove(out->bytes, stripped, length);
+    out->length = length;
 }
 
-hl_status clean_text(const char *text, buffer *out, hl_error *error) {
+static bool is_ascii_punctuation(char c) {
+    return (c >= '!' && c <= '/') || (c >= ':' && c <= '@') || (c >= '[' && c <= '`') ||
+           (c >= '{' && c <= '~');
+}
+
+static void drop_punctuation(const buffer *text, char underscore, buffer *out) {
+    buffer_append(out, "", 0);
+    for (size_t i = 0; i < text->length; ++i) {
+        char c = text->bytes[i];
+        if (c == '_' && underscore) buffer_append(out, &underscore, 1);
+        if (!is_ascii_punctuation(c)) buffer_append(out, &c, 1);
+    }
+}
+
+/* One after another, each from what the one before has left in `text`. */
+typedef enum step { ENTITIES = 1, FOLD, FOLD_MORE, LOWER, PUNCTUATION, PUNCTUATION_AND_BLANKS } step;
+
+static void take_step(step next, buffer *text) {
+    buffer out = {0};
+    if (text->failed) return;
+    buffer_append(&out, "", 0);
+    switch (next) {
+    case ENTITIES:
+        entities_resolve(text->bytes, text->length, &out);
+        break;
+    case FOLD:
+    case FOLD_MORE:
+        strip_and_fold(text, next == FOLD_MORE, &out);
+        break;
+    case LOWER:
+        lower(text->bytes, text->length, &out);
+        break;
+    case PUNCTUATION:
+        drop_punctuation(text, '\0', &out);
+        break;
+    case PUNCTUATION_AND_BLANKS:
+        drop_punctuation(text, ' ', &out);
+        break;
+    }
+    free(text->bytes);
+    *text = out;
+}
+
+hl_status clean_text(const char *text, text_cleaning how, buffer *out, hl_error *error) {
+    enum { STEPS = 6 };
+    static const step steps[][STEPS] = {
+        [TEXT_AS_IT_IS] = {0},
+        [TEXT_LOWER] = {LOWER},
+        [TEXT_FOLDED] = {ENTITIES, ENTITIES, FOLD_MORE},
+        [TEXT_CLIP] = {ENTITIES, ENTITIES, FOLD, LOWER},
+        [TEXT_CANONICAL] = {ENTITIES, ENTITIES, PUNCTUATION_AND_BLANKS, LOWER, FOLD_MORE},
+        [TEXT_SIGLIP] = {LOWER, PUNCTUATION, FOLD_MORE},
+    };
     *out = (buffer){0};
     size_t length = strnlen(text, MAX_TEXT + 1);
     if (length > MAX_TEXT) {
@@ -108,15 +161,9 @@ hl_status clean_text(const char *text, buffer *out, hl_error *error) {
         return hl_fail(error, HL_USAGE, "text: is not valid UTF-8 at byte %zu: save it as UTF-8",
                        (size_t)(wrong - (const uint8_t *)text));
     }
-    buffer once = {0}, twice = {0}, folded = {0};
-    entities_resolve(text, length, &once);
-    if (!once.failed) entities_resolve(once.bytes, once.length, &twice);
-    bool failed = once.failed || twice.failed;
-    if (!failed) failed = !fold_and_lower(&twice, &folded, out);
-    free(once.bytes);
-    free(twice.bytes);
-    free(folded.bytes);
-    if (!failed) return HL_OK;
+    buffer_append(out, text, length);
+    for (size_t i = 0; i < STEPS && steps[how][i]; ++i) take_step(steps[how][i], out);
+    if (!out->failed) return HL_OK;
     free(out->bytes);
     return hl_no_memory(error, "a text");
 }

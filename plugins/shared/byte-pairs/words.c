@@ -1,52 +1,10 @@
 /* Splits a cleaned text into words as CLIP's pattern does and encodes each with the merges. Knows nothing of
  * HTML, case or the merges' file. */
-#include "tokenizer.h"
+#include "words.h"
 
-#include "clean.h"
-#include "merges.h"
-#include <pthread.h>
+#include "text/clean.h"
 #include <unictype.h>
 #include <unistr.h>
-
-struct tokenizer {
-    const hl_host *host;
-    char *folder;
-    size_t vocab_size;
-    int32_t pad;
-    pthread_mutex_t lock;
-    merges *merges; /* NULL until the first text; afterwards it never changes */
-};
-
-tokenizer *tokenizer_open(const hl_host *host, const char *folder, size_t vocab_size, int32_t pad) {
-    tokenizer *out = calloc(1, sizeof *out);
-    if (!out) return NULL;
-    out->host = host;
-    out->vocab_size = vocab_size;
-    out->pad = pad;
-    out->folder = strdup(folder);
-    if (out->folder && pthread_mutex_init(&out->lock, NULL) == 0) return out;
-    free(out->folder);
-    free(out);
-    return NULL;
-}
-
-void tokenizer_close(tokenizer *t) {
-    if (!t) return;
-    merges_free(t->merges);
-    pthread_mutex_destroy(&t->lock);
-    free(t->folder);
-    free(t);
-}
-
-static hl_status load_once(tokenizer *t, hl_error *error) {
-    hl_status status = HL_OK;
-    pthread_mutex_lock(&t->lock);
-    if (!t->merges) {
-        status = merges_read(t->host, t->folder, t->vocab_size, &t->merges, error);
-    }
-    pthread_mutex_unlock(&t->lock);
-    return status;
-}
 
 /* SPACE: white space and whatever else the pattern passes over. */
 typedef enum kind { SPACE, LETTER, NUMBER, OTHER } kind;
@@ -171,18 +129,6 @@ static void merge_all(word *w) {
     }
 }
 
-/* Ids of a text, as many as fit. */
-typedef struct id_list {
-    int32_t *ids; /* NULL: they are only counted */
-    size_t count, room;
-} id_list;
-
-static void add_id(id_list *to, int32_t id) {
-    if (to->count == to->room) return;
-    if (to->ids) to->ids[to->count] = id;
-    ++to->count;
-}
-
 static void fill(word *w, const char *text, uint32_t length) {
     for (uint32_t i = 0; i < length; ++i) {
         bool last = i + 1 == length;
@@ -193,7 +139,7 @@ static void fill(word *w, const char *text, uint32_t length) {
 }
 
 /* A merge brings at most two candidates and there are fewer merges than bytes, so 3 * length is enough. */
-static hl_status encode_word(const merges *table, const char *text, size_t length, id_list *out,
+static hl_status encode_word(const merges *table, const char *text, size_t length, token_ids *out,
                              hl_error *error) {
     word w = {.merges = table,
               .pieces = malloc(length * sizeof *w.pieces),
@@ -204,7 +150,7 @@ static hl_status encode_word(const merges *table, const char *text, size_t lengt
         fill(&w, text, (uint32_t)length);
         merge_all(&w);
         for (uint32_t i = 0; i != NONE; i = w.pieces[i].next)
-            add_id(out, merges_id(table, w.pieces[i].symbol));
+            token_ids_add(out, merges_id(table, w.pieces[i].symbol));
     }
     free(w.pieces);
     free(w.heap);
@@ -216,8 +162,8 @@ static bool equals(const char *text, size_t length, const char *other) {
     return length == strlen(other) && memcmp(text, other, length) == 0;
 }
 
-static hl_status encode(const tokenizer *t, const char *text, size_t length, id_list *out, hl_error *error) {
-    int32_t end = (int32_t)t->vocab_size - 1, start = end - 1;
+hl_status words_encode(const merges *table, const char *text, size_t length, token_ids *out,
+                       hl_error *error) {
     while (length > 0 && out->count < out->room) {
         ucs4_t c;
         size_t used = (size_t)u8_mbtouc(&c, (const uint8_t *)text, length);
@@ -225,11 +171,11 @@ static hl_status encode(const tokenizer *t, const char *text, size_t length, id_
             used = word_length(text, length);
             hl_status status = HL_OK;
             if (equals(text, used, start_word)) {
-                add_id(out, start);
+                token_ids_add(out, merges_start(table));
             } else if (equals(text, used, end_word)) {
-                add_id(out, end);
+                token_ids_add(out, merges_end(table));
             } else {
-                status = encode_word(t->merges, text, used, out, error);
+                status = encode_word(table, text, used, out, error);
             }
             if (status) return status;
         }
@@ -237,33 +183,4 @@ static hl_status encode(const tokenizer *t, const char *text, size_t length, id_
         length -= used;
     }
     return HL_OK;
-}
-
-/* The start and a text's own ids. */
-static hl_status list_ids(tokenizer *t, const char *text, id_list *out, hl_error *error) {
-    hl_status status = load_once(t, error);
-    if (status) return status;
-    buffer cleaned;
-    status = clean_text(text, &cleaned, error);
-    if (status) return status;
-    add_id(out, (int32_t)t->vocab_size - 2);
-    status = encode(t, cleaned.bytes, cleaned.length, out, error);
-    free(cleaned.bytes);
-    return status;
-}
-
-hl_status tokenizer_run(tokenizer *t, const char *text, size_t context, int32_t *ids, hl_error *error) {
-    id_list list = {ids, 0, context};
-    for (size_t i = 0; i < context; ++i) ids[i] = t->pad;
-    hl_status status = list_ids(t, text, &list, error);
-    if (list.count == context) --list.count;
-    add_id(&list, (int32_t)t->vocab_size - 1);
-    return status;
-}
-
-hl_status tokenizer_count(tokenizer *t, const char *text, size_t *count, hl_error *error) {
-    id_list list = {NULL, 0, SIZE_MAX};
-    hl_status status = list_ids(t, text, &list, error);
-    *count = list.count + 1; /* and the end */
-    return status;
 }
