@@ -43,13 +43,12 @@ static bool make_file(const uint8_t *bytes, size_t count) {
 static void check_tensor(const checkpoint *weights, tensor_spec spec) {
     hl_error error;
     float *numbers = NULL;
-    const hl_stored_tensor *found = weights->api->find(weights->file, spec.name);
-    if (!found || found->elements != tensor_elements(&spec)) __builtin_trap();
     if (checkpoint_take(weights, &spec, &numbers, &error) != HL_OK) __builtin_trap();
     free(numbers);
 }
 
-static bool may_be_left(const char *name) {
+static bool may_be_left(const checkpoint *weights, const char *name) {
+    name += strlen(weights->before);
     for (const char *const *known = harmless; *known; ++known) {
         size_t length = strlen(name), tail = strlen(*known);
         if (strcmp(name, *known) == 0) return true;
@@ -71,8 +70,9 @@ static void check_opened(const checkpoint *weights, const clip_config *config) {
     free(all);
     const hl_stored_tensor *tensor;
     for (size_t i = 0; (tensor = weights->api->at(weights->file, i)); ++i)
-        mattering += !may_be_left(tensor->name);
-    if (mattering != count || count != most) __builtin_trap();
+        mattering += !may_be_left(weights, tensor->name);
+    bool in_parts = weights->naming->groups; /* queries, keys and values apart */
+    if ((in_parts ? mattering < count : mattering != count) || count != most) __builtin_trap();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {

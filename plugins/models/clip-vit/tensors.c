@@ -1,4 +1,5 @@
-/* The only place that knows open_clip's names. */
+/* The only place that knows names of tensors: open_clip's, which are this plugin's own, and in which other
+ * layouts people have the same tensors. */
 #include "tensors.h"
 
 #include <stdlib.h>
@@ -27,6 +28,49 @@ static const char *const text_names[TEXT_SLOTS] = {
     [LN_FINAL_GAIN] = "ln_final.weight",          [LN_FINAL_SHIFT] = "ln_final.bias",
     [TEXT_PROJECTION] = "text_projection",
 };
+
+static const tensor_name hugging_face_layer[] = {
+    TENSOR("ln_1.weight", "layer_norm1.weight"),
+    TENSOR("ln_1.bias", "layer_norm1.bias"),
+    TENSOR("attn.in_proj_weight", "self_attn.q_proj.weight", "self_attn.k_proj.weight",
+           "self_attn.v_proj.weight"),
+    TENSOR("attn.in_proj_bias", "self_attn.q_proj.bias", "self_attn.k_proj.bias", "self_attn.v_proj.bias"),
+    TENSOR("attn.out_proj.weight", "self_attn.out_proj.weight"),
+    TENSOR("attn.out_proj.bias", "self_attn.out_proj.bias"),
+    TENSOR("ln_2.weight", "layer_norm2.weight"),
+    TENSOR("ln_2.bias", "layer_norm2.bias"),
+    TENSOR("mlp.c_fc.weight", "mlp.fc1.weight"),
+    TENSOR("mlp.c_fc.bias", "mlp.fc1.bias"),
+    TENSOR("mlp.c_proj.weight", "mlp.fc2.weight"),
+    TENSOR("mlp.c_proj.bias", "mlp.fc2.bias"),
+    TENSORS_END};
+
+static const tensor_name hugging_face_others[] = {
+    TENSOR("visual.class_embedding", "vision_model.embeddings.class_embedding"),
+    TENSOR("visual.positional_embedding", "vision_model.embeddings.position_embedding.weight"),
+    TENSOR("visual.conv1.weight", "vision_model.embeddings.patch_embedding.weight"),
+    TENSOR("visual.ln_pre.weight", "vision_model.pre_layrnorm.weight"),
+    TENSOR("visual.ln_pre.bias", "vision_model.pre_layrnorm.bias"),
+    TENSOR("visual.ln_post.weight", "vision_model.post_layernorm.weight"),
+    TENSOR("visual.ln_post.bias", "vision_model.post_layernorm.bias"),
+    TENSOR_AS(TENSOR_TRANSPOSED, "visual.proj", "visual_projection.weight"),
+    TENSOR("token_embedding.weight", "text_model.embeddings.token_embedding.weight"),
+    TENSOR("positional_embedding", "text_model.embeddings.position_embedding.weight"),
+    TENSOR("ln_final.weight", "text_model.final_layer_norm.weight"),
+    TENSOR("ln_final.bias", "text_model.final_layer_norm.bias"),
+    TENSOR_AS(TENSOR_TRANSPOSED, "text_projection", "text_projection.weight"),
+    TENSOR("logit_scale", "logit_scale"),
+    TENSOR("logit_bias", "logit_bias"),
+    TENSORS_END};
+
+static const tensor_group hugging_face_groups[] = {
+    {"visual.transformer.resblocks.#.", "vision_model.encoder.layers.#.", hugging_face_layer},
+    {"transformer.resblocks.#.", "text_model.encoder.layers.#.", hugging_face_layer},
+    {"", "", hugging_face_others},
+    TENSORS_END};
+
+static const tensor_naming namings[] = {{.label = "open_clip's"},
+                                        {.label = "Hugging Face's", .groups = hugging_face_groups}};
 
 /* What open_clip's and OpenAI's files hold and no embedding depends on: how logits are scaled and shifted,
  * the causal mask and numbers of positions, which follow from the context (also below a tower that
@@ -67,7 +111,8 @@ hl_status tensors_open(const hl_host *host, const hl_model_source *source, const
     const checkpoint_rules rules = {.plugin = PLUGIN_NAME,
                                     .file = WEIGHTS_FILE,
                                     .configuration = CONFIG_FILE,
-                                    .naming = "open_clip's",
+                                    .namings = namings,
+                                    .naming_count = sizeof namings / sizeof *namings,
                                     .tensors = all,
                                     .tensor_count = count,
                                     .beyond = beyond,

@@ -18,6 +18,44 @@ tensor_spec tensor_named(tensor_spec spec, const char *name) {
     return spec;
 }
 
+/* ---- where the file keeps them ---- */
+
+const hl_stored_tensor *checkpoint_find(const checkpoint *weights, const char *name) {
+    tensor_place place;
+    naming_find(weights->naming, weights->before, name, &place);
+    return place.count == 1 ? weights->api->find(weights->file, place.parts[0]) : NULL;
+}
+
+/* A tensor's parts as they are stored. */
+typedef struct located {
+    size_t count;
+    tensor_form form;
+    const hl_stored_tensor *parts[TENSOR_PARTS]; /* NULL: zeros, or, where `missing` names it, not there */
+    size_t elements[TENSOR_PARTS];
+    char missing[TENSOR_NAME_ROOM]; /* the first part that is not there; empty: all are */
+} located;
+
+static void locate(const checkpoint *weights, const tensor_spec *spec, located *out) {
+    tensor_place place;
+    naming_find(weights->naming, weights->before, spec->name, &place);
+    *out = (located){.count = place.count, .form = place.form};
+    size_t left = tensor_elements(spec);
+    if (place.count == 0) snprintf(out->missing, sizeof out->missing, "%s", spec->name);
+    for (size_t i = 0; i < place.count; ++i) {
+        if (part_is_zeros(place.parts[i])) continue;
+        out->parts[i] = weights->api->find(weights->file, place.parts[i]);
+        if (out->parts[i]) {
+            out->elements[i] = (size_t)out->parts[i]->elements;
+            left -= out->elements[i] < left ? out->elements[i] : left;
+        } else if (!out->missing[0]) {
+            memcpy(out->missing, place.parts[i], sizeof out->missing);
+        }
+    }
+    for (size_t i = 0; i < place.count; ++i) {
+        if (part_is_zeros(place.parts[i])) out->elements[i] = left;
+    }
+}
+
 /* ---- tensors that are asked for ---- */
 
 /* A file that is held against the rules. */
@@ -37,48 +75,96 @@ static void append_side(shape_text *to, uint32_t index, uint64_t side) {
     snprintf(to->text + used, sizeof to->text - used, "%s%llu", index ? ", " : "", (unsigned long long)side);
 }
 
-static hl_status disagree(const examination *of, const tensor_spec *spec, const hl_stored_tensor *found) {
+static hl_status disagree(const examination *of, const tensor_spec *spec, const located *place,
+                          const hl_stored_tensor *found) {
     shape_text expected = {""}, got = {""};
-    for (uint32_t i = 0; i < spec->rank; ++i) append_side(&expected, i, spec->shape[i]);
+    for (uint32_t i = 0; i < spec->rank; ++i) {
+        append_side(&expected, i, spec->shape[place->form == TENSOR_TRANSPOSED ? spec->rank - 1 - i : i]);
+    }
     for (uint32_t i = 0; i < found->rank; ++i) append_side(&got, i, found->shape[i]);
     return hl_fail(
         of->error, HL_FAILED,
-        "%s: config disagrees with weights: %s has shape [%s], %s makes it [%s]: use the two files of "
+        "%s: config disagrees with weights: %s has shape [%s], %s makes it [%s]%s: use the two files of "
         "one model",
-        of->weights->path, spec->name, got.text, of->rules->configuration, expected.text);
+        of->weights->path, found->name, got.text, of->rules->configuration, expected.text,
+        place->count > 1 ? " together with its neighbours" : "");
+}
+
+/* The sides of a shape that are not 1; returns how many. */
+static uint32_t real_sides(const uint64_t *shape, uint32_t rank, uint64_t out[8]) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < rank; ++i) {
+        if (shape[i] != 1) out[count++] = shape[i];
+    }
+    return count;
+}
+
+static bool same_but_for_ones(const tensor_spec *spec, const hl_stored_tensor *found) {
+    uint64_t wide[4], expected[8], got[8];
+    for (uint32_t i = 0; i < spec->rank; ++i) wide[i] = spec->shape[i];
+    uint32_t count = real_sides(wide, spec->rank, expected);
+    return count == real_sides(found->shape, found->rank, got) &&
+           memcmp(expected, got, count * sizeof *got) == 0;
+}
+
+/* All sides, or all but the first. */
+static bool same_sides(const tensor_spec *spec, const hl_stored_tensor *found, uint32_t from) {
+    bool same = found->rank == spec->rank;
+    for (uint32_t i = from; same && i < spec->rank; ++i) same = found->shape[i] == spec->shape[i];
+    return same;
+}
+
+static bool fits(const tensor_spec *spec, const located *place, const hl_stored_tensor *found) {
+    if (place->count > 1) return same_sides(spec, found, 1);
+    if (place->form == TENSOR_RESHAPED) return same_but_for_ones(spec, found);
+    if (place->form == TENSOR_AS_STORED) return same_sides(spec, found, 0);
+    return spec->rank == 2 && found->rank == 2 && found->shape[0] == spec->shape[1] &&
+           found->shape[1] == spec->shape[0];
 }
 
 static bool is_number(hl_dtype dtype) {
     return dtype == HL_F32 || dtype == HL_F16 || dtype == HL_BF16;
 }
 
-static hl_status check(const examination *of, const tensor_spec *spec) {
-    const checkpoint *weights = of->weights;
-    const hl_stored_tensor *found = weights->api->find(weights->file, spec->name);
-    if (!found) {
-        return hl_fail(of->error, HL_FAILED,
-                       "%s: config disagrees with weights: there is no tensor %s; expected %s names",
-                       weights->path, spec->name, of->rules->naming);
-    }
-    bool same = found->rank == spec->rank;
-    for (uint32_t i = 0; same && i < spec->rank; ++i) same = found->shape[i] == spec->shape[i];
-    if (!same) return disagree(of, spec, found);
+static hl_status check_part(const examination *of, const tensor_spec *spec, const located *place,
+                            const hl_stored_tensor *found) {
+    if (!fits(spec, place, found)) return disagree(of, spec, place, found);
     if (is_number(found->dtype)) return HL_OK;
     return hl_fail(
         of->error, HL_FAILED,
         "%s: %s holds numbers of type %.32s, expected F32, F16 or BF16: write the file again in one of "
         "these",
-        weights->path, spec->name, found->type);
+        of->weights->path, found->name, found->type);
+}
+
+static hl_status check(const examination *of, const tensor_spec *spec) {
+    located place;
+    locate(of->weights, spec, &place);
+    if (place.missing[0]) {
+        return hl_fail(of->error, HL_FAILED,
+                       "%s: config disagrees with weights: there is no tensor %s; expected %s names",
+                       of->weights->path, place.missing, of->weights->naming->label);
+    }
+    size_t elements = 0;
+    const hl_stored_tensor *first = NULL;
+    for (size_t i = 0; i < place.count; ++i) {
+        elements += place.elements[i];
+        if (!place.parts[i]) continue;
+        if (!first) first = place.parts[i];
+        TRY(check_part(of, spec, &place, place.parts[i]));
+    }
+    return elements == tensor_elements(spec) ? HL_OK : disagree(of, spec, &place, first);
 }
 
 static hl_status check_beyond(const examination *of) {
     const checkpoint *weights = of->weights;
     for (size_t i = 0; i < of->rules->beyond_count; ++i) {
         const tensor_beyond *beyond = &of->rules->beyond[i];
-        if (!weights->api->find(weights->file, beyond->tensor.name)) continue;
+        const hl_stored_tensor *found = checkpoint_find(weights, beyond->tensor.name);
+        if (!found) continue;
         return hl_fail(of->error, HL_FAILED,
                        "%s: config disagrees with weights: holds %s, but %s says %zu layers", weights->path,
-                       beyond->tensor.name, of->rules->configuration, beyond->layers);
+                       found->name, of->rules->configuration, beyond->layers);
     }
     return HL_OK;
 }
@@ -90,11 +176,16 @@ static bool ends_with(const char *text, const char *end) {
     return length >= tail && strcmp(text + length - tail, end) == 0;
 }
 
-static bool is_harmless(const checkpoint_rules *rules, const char *name) {
-    for (const char *const *harmless = rules->harmless; harmless && *harmless; ++harmless) {
+static bool is_listed(const char *const *harmless, const char *name) {
+    for (; harmless && *harmless; ++harmless) {
         if (**harmless == '.' ? ends_with(name, *harmless) : strcmp(name, *harmless) == 0) return true;
     }
     return false;
+}
+
+static bool is_harmless(const examination *of, const char *name) {
+    const char *end = name + strlen(of->weights->before);
+    return is_listed(of->rules->harmless, end) || is_listed(of->weights->naming->harmless, end);
 }
 
 static int compare_names(const void *a, const void *b) {
@@ -122,14 +213,13 @@ static void end_names(name_list *names) {
     if (more) snprintf(names->text + used, sizeof names->text - used, " and %zu more", more);
 }
 
-/* `asked`: the names of all specs, sorted. */
-static void list_unknown(const examination *of, const char *const *asked, name_list *out) {
+/* `asked`: the file's names of all parts of all specs, sorted. */
+static void list_unknown(const examination *of, const char *const *asked, size_t count, name_list *out) {
     const checkpoint *weights = of->weights;
     const hl_stored_tensor *tensor;
     for (size_t i = 0; (tensor = weights->api->at(weights->file, i)); ++i) {
         const char *name = tensor->name;
-        bool known = bsearch(&name, asked, of->rules->tensor_count, sizeof *asked, compare_names) ||
-                     is_harmless(of->rules, name);
+        bool known = bsearch(&name, asked, count, sizeof *asked, compare_names) || is_harmless(of, name);
         if (!known) add_name(out, name);
     }
 }
@@ -137,13 +227,19 @@ static void list_unknown(const examination *of, const char *const *asked, name_l
 /* Strictly, as PyTorch loads: without a layer scale, a bias or a further table that the file holds, every
  * embedding would be wrong without a word. */
 static hl_status refuse_unknown(const examination *of) {
-    size_t count = of->rules->tensor_count;
-    const char **asked = calloc(count + 1, sizeof *asked);
+    size_t count = 0;
+    const char **asked = calloc(of->rules->tensor_count * TENSOR_PARTS + 1, sizeof *asked);
     if (!asked) return hl_no_memory(of->error, "the names of tensors");
-    for (size_t i = 0; i < count; ++i) asked[i] = of->rules->tensors[i].name;
+    for (size_t i = 0; i < of->rules->tensor_count; ++i) {
+        located place;
+        locate(of->weights, &of->rules->tensors[i], &place);
+        for (size_t k = 0; k < place.count; ++k) {
+            if (place.parts[k]) asked[count++] = place.parts[k]->name;
+        }
+    }
     qsort(asked, count, sizeof *asked, compare_names);
     name_list unknown = {0, ""};
-    list_unknown(of, asked, &unknown);
+    list_unknown(of, asked, count, &unknown);
     free(asked);
     if (unknown.count == 0) return HL_OK;
     end_names(&unknown);
@@ -159,6 +255,50 @@ static hl_status examine(const examination *of) {
     for (size_t i = 0; i < of->rules->tensor_count; ++i) TRY(check(of, &of->rules->tensors[i]));
     TRY(check_beyond(of));
     return refuse_unknown(of);
+}
+
+/* ---- in which layout ---- */
+
+static size_t count_found(const checkpoint *weights, const checkpoint_rules *rules) {
+    size_t found = 0;
+    for (size_t i = 0; i < rules->tensor_count; ++i) {
+        located place;
+        locate(weights, &rules->tensors[i], &place);
+        found += !place.missing[0];
+    }
+    return found;
+}
+
+/* What all names of the file begin with: training wraps a model into others, each of which puts a name and a
+ * dot before all. */
+static void find_beginning(const checkpoint *weights, char out[TENSOR_NAME_ROOM]) {
+    const hl_stored_tensor *first = weights->api->at(weights->file, 0), *last = first, *next;
+    for (size_t i = 1; (next = weights->api->at(weights->file, i)); ++i) last = next;
+    size_t same = 0, end = 0; /* names are sorted: what the first and the last share, all share */
+    for (; first && same + 1 < TENSOR_NAME_ROOM && first->name[same] && first->name[same] == last->name[same];
+         ++same) {
+        if (first->name[same] == '.') end = same + 1;
+    }
+    snprintf(out, TENSOR_NAME_ROOM, "%.*s", (int)end, end ? first->name : "");
+}
+
+static void choose_naming(checkpoint *weights, const checkpoint_rules *rules) {
+    char beginning[TENSOR_NAME_ROOM];
+    const tensor_naming *best = rules->namings;
+    size_t most = 0, best_end = 0;
+    find_beginning(weights, beginning);
+    for (size_t end = 0; end == 0 || beginning[end - 1]; ++end) {
+        if (end && beginning[end - 1] != '.') continue;
+        snprintf(weights->before, sizeof weights->before, "%.*s", (int)end, beginning);
+        for (size_t i = 0; i < rules->naming_count; ++i) {
+            weights->naming = &rules->namings[i];
+            size_t found = count_found(weights, rules);
+            if (found <= most) continue;
+            most = found, best_end = end, best = weights->naming;
+        }
+    }
+    snprintf(weights->before, sizeof weights->before, "%.*s", (int)best_end, beginning);
+    weights->naming = best;
 }
 
 /* ---- opening ---- */
@@ -177,7 +317,10 @@ hl_status checkpoint_open(const hl_host *host, const hl_model_source *source, co
         return hl_no_memory(error, "a path");
     }
     hl_status status = out->api->open(out->path, &out->file, error);
-    if (status == HL_OK) status = examine(&(examination){out, rules, error});
+    if (status == HL_OK) {
+        choose_naming(out, rules);
+        status = examine(&(examination){out, rules, error});
+    }
     if (status) checkpoint_close(out);
     return status;
 }
@@ -221,14 +364,49 @@ static void randomise(const checkpoint *weights, const tensor_spec *spec, size_t
     }
 }
 
+/* Of parts that lie one below the other. */
+static hl_status read_parts(const checkpoint *weights, const located *place, size_t first, size_t count,
+                            float *out, hl_error *error) {
+    size_t begin = 0, end = first + count;
+    for (size_t i = 0; i < place->count; begin += place->elements[i++]) {
+        size_t from = first > begin ? first : begin;
+        size_t to = begin + place->elements[i] < end ? begin + place->elements[i] : end;
+        if (from >= to) continue;
+        float *here = out + (from - first);
+        const hl_stored_tensor *part = place->parts[i];
+        if (part)
+            TRY(weights->api->read(weights->file, part, from - begin, to - from, here, error));
+        else
+            memset(here, 0, (to - from) * sizeof *here);
+    }
+    return HL_OK;
+}
+
+/* Of a matrix whose columns are stored as rows. */
+static hl_status read_turned(const checkpoint *weights, const hl_stored_tensor *stored, size_t first,
+                             size_t count, float *out, hl_error *error) {
+    size_t columns = (size_t)stored->shape[0], rows = (size_t)stored->shape[1];
+    float *whole = malloc(rows * columns * sizeof *whole);
+    if (!whole) return hl_no_memory(error, stored->name);
+    hl_status status = weights->api->read(weights->file, stored, 0, stored->elements, whole, error);
+    for (size_t i = first; status == HL_OK && i < first + count; ++i) {
+        *out++ = whole[i % columns * rows + i / columns];
+    }
+    free(whole);
+    return status;
+}
+
 hl_status checkpoint_read(const checkpoint *weights, const tensor_spec *spec, size_t first, size_t count,
                           float *out, hl_error *error) {
     if (!weights->file) {
         randomise(weights, spec, first, count, out);
         return HL_OK;
     }
-    const hl_stored_tensor *found = weights->api->find(weights->file, spec->name);
-    return weights->api->read(weights->file, found, first, count, out, error);
+    located place;
+    locate(weights, spec, &place);
+    if (place.form == TENSOR_TRANSPOSED)
+        return read_turned(weights, place.parts[0], first, count, out, error);
+    return read_parts(weights, &place, first, count, out, error);
 }
 
 hl_status checkpoint_take(const checkpoint *weights, const tensor_spec *spec, float **out, hl_error *error) {
@@ -246,13 +424,18 @@ hl_status checkpoint_take(const checkpoint *weights, const tensor_spec *spec, fl
 }
 
 void checkpoint_done(const checkpoint *weights, const tensor_spec *spec) {
-    if (weights->file) weights->api->done(weights->file, weights->api->find(weights->file, spec->name));
+    if (!weights->file) return;
+    located place;
+    locate(weights, spec, &place);
+    for (size_t i = 0; i < place.count; ++i) {
+        if (place.parts[i]) weights->api->done(weights->file, place.parts[i]);
+    }
 }
 
 hl_status checkpoint_scalar(const checkpoint *weights, const char *name, bool *there, float *out,
                             hl_error *error) {
     *there = false;
-    const hl_stored_tensor *found = weights->file ? weights->api->find(weights->file, name) : NULL;
+    const hl_stored_tensor *found = weights->file ? checkpoint_find(weights, name) : NULL;
     if (!found || found->elements != 1 || !is_number(found->dtype)) return HL_OK;
     TRY(weights->api->read(weights->file, found, 0, 1, out, error));
     weights->api->done(weights->file, found);

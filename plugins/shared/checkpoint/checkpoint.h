@@ -1,18 +1,21 @@
 /* The tensors of a model: what a configuration says that there must be, held against what a file holds, and
  * their numbers, from the file or at random. Knows no names, no model and no backend: these come as data.
  *
- * A plugin makes the list of its tensors from its configuration and opens the file with it. That fails,
- * naming the tensor, where one is missing, has another shape or no numbers that can be read, and where the
- * file holds one that nobody asked for. */
+ * A plugin makes the list of its tensors, under names of its own, from its configuration, and opens the file
+ * with it and with the layouts that people have (naming.h). That fails, naming the tensor, where one is
+ * missing, has another shape or no numbers that can be read, and where the file holds one that nobody asked
+ * for. From then on a tensor is read by its spec, whatever the file calls it and in however many parts it
+ * lies there. */
 #ifndef CHECKPOINT_H
 #define CHECKPOINT_H
 
 #include "headlight/model.h"
 #include "headlight/weights.h"
+#include "naming.h"
 
 /* One tensor. */
 typedef struct tensor_spec {
-    char name[96]; /* in the file */
+    char name[96]; /* the plugin's, by which namings find it and random numbers are made */
     uint32_t rank; /* 0: there is none, where whoever takes specs says that this may be */
     size_t shape[4];
     float mean, deviation; /* of random numbers */
@@ -35,7 +38,10 @@ typedef struct checkpoint_rules {
     const char *plugin;        /* "clip-vit" */
     const char *file;          /* in the model's folder: "open_clip_model.safetensors" */
     const char *configuration; /* the file that the tensors follow from: "open_clip_config.json" */
-    const char *naming;        /* whose names these are: "open_clip's" */
+    /* The layouts in which the tensors may lie; they outlive the checkpoint. That counts of which the file
+     * has most. */
+    const tensor_naming *namings;
+    size_t naming_count;
     const tensor_spec *tensors;
     size_t tensor_count;
     const tensor_beyond *beyond;
@@ -52,6 +58,8 @@ typedef struct checkpoint {
     hl_weights *file; /* NULL: random numbers */
     char *path;
     uint64_t seed;
+    const tensor_naming *naming;   /* in which layout its tensors lie */
+    char before[TENSOR_NAME_ROOM]; /* what comes before each of their names: "module." */
 } checkpoint;
 
 /* Opens the weights and holds them against the rules; with random weights there is nothing to open. After a
@@ -60,7 +68,11 @@ hl_status checkpoint_open(const hl_host *host, const hl_model_source *source, co
                           checkpoint *out, hl_error *error);
 void checkpoint_close(checkpoint *weights); /* accepts a zeroed one */
 
-/* Elements [first, first + count). [any thread] */
+/* What the file keeps of a tensor under the plugin's name, in one part; NULL: nothing. Only of an opened
+ * file, not of random numbers. [any thread] */
+const hl_stored_tensor *checkpoint_find(const checkpoint *weights, const char *name);
+
+/* Elements [first, first + count) of the tensor as its spec says it. [any thread] */
 hl_status checkpoint_read(const checkpoint *weights, const tensor_spec *spec, size_t first, size_t count,
                           float *out, hl_error *error);
 
