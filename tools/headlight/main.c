@@ -63,6 +63,8 @@ static int fail(const subcommand *command, hl_status status, const hl_error *err
 static hl_status flush_output(hl_error *error) {
     errno = 0;
     if (fflush(stdout) == 0 && !ferror(stdout)) return HL_OK;
+    /* What went wrong earlier nobody remembers; most likely it goes wrong again. */
+    if (!errno && putchar('\n') != EOF) fflush(stdout);
     const char *reason = errno ? strerror(errno) : "an earlier line was lost";
     return hl_fail(error, HL_FAILED, "stdout cannot be written: %s", reason);
 }
