@@ -1,5 +1,9 @@
 #include "tests/plugins.h"
 
+#include "core/registry/options.h"
+#include <stdlib.h>
+#include <string.h>
+
 host *the_host;
 registry *plugins;
 opened_backend backends[MOST_BACKENDS];
@@ -14,26 +18,71 @@ void open_plugins(unsigned threads, const char *more) {
     assert_ok(registry_open(&where, &plugins, &error), error);
 }
 
-static void open_backend(const hl_plugin *plugin, const hl_plugin *reference) {
+hl_status open_compute(const hl_host *on, const hl_plugin *plugin, const char *options, hl_compute *out,
+                       hl_error *error) {
+    const hl_plugin *reference = registry_find(plugins, HL_COMPUTE, "reference");
+    yaml_file *file;
+    option_values *values = NULL;
+    assert_non_null(reference);
+    assert_ok(yaml_parse("options", (const uint8_t *)options, strlen(options), &file, error), *error);
+    assert_ok(options_read(plugin, yaml_root(file), NULL, &values, error), *error);
+    hl_status status = compute_open(on, plugin, reference, options_values(values), out, error);
+    options_free(values);
+    yaml_close(file);
+    return status;
+}
+
+/* False: these options cannot be had here. */
+static bool open_backend(const hl_plugin *plugin, const char *options) {
+    assert_true(backend_count < MOST_BACKENDS);
+    opened_backend *opened = &backends[backend_count];
     hl_error error;
-    hl_compute_api api;
-    registry_table(plugin, &api, sizeof api);
-    if (api.score(&the_host->interface) == 0) {
-        print_message("compute/%s cannot run here and is skipped\n", plugin->name);
+    *opened = (opened_backend){.plugin = plugin};
+    snprintf(opened->options, sizeof opened->options, "%s", options);
+    hl_status status = open_compute(&the_host->interface, plugin, options, &opened->compute, &error);
+    if (status == HL_USAGE) return false;
+    assert_ok(status, error);
+    ++backend_count;
+    print_message("compute/%s: %s\n", plugin->name, opened->compute.api->describe(opened->compute.backend));
+    return true;
+}
+
+/* The words of an option; NULL: the plugin has none of that name. */
+static const char *const *words_of(const hl_plugin *plugin, const char *name) {
+    for (size_t i = 0; i < plugin->option_count; ++i) {
+        if (strcmp(plugin->options[i].name, name) == 0) return plugin->options[i].choices;
+    }
+    return NULL;
+}
+
+static void open_each_kernel(const hl_plugin *plugin) {
+    const char *const *kernels = words_of(plugin, "kernel"), *const *precisions =
+                                                                 words_of(plugin, "precision");
+    if (!kernels || !precisions) {
+        assert_true(open_backend(plugin, "{}"));
         return;
     }
-    assert_true(backend_count < MOST_BACKENDS);
-    opened_backend *opened = &backends[backend_count++];
-    opened->plugin = plugin;
-    assert_ok(compute_open(&the_host->interface, plugin, reference, NULL, &opened->compute, &error), error);
-    print_message("compute/%s: %s\n", plugin->name, opened->compute.api->describe(opened->compute.backend));
+    for (size_t k = 0; kernels[k]; ++k) {
+        for (size_t p = 0; precisions[p]; ++p) {
+            if (strcmp(kernels[k], "auto") == 0 || strcmp(precisions[p], "auto") == 0) continue;
+            char *options = text("{kernel: %s, precision: %s}", kernels[k], precisions[p]);
+            open_backend(plugin, options);
+            free(options);
+        }
+    }
 }
 
 void open_backends(void) {
-    const hl_plugin *plugin, *reference = registry_find(plugins, HL_COMPUTE, "reference");
-    assert_non_null(reference);
+    const hl_plugin *plugin;
     for (size_t i = 0; (plugin = registry_at(plugins, i)); ++i) {
-        if (plugin->kind == HL_COMPUTE) open_backend(plugin, reference);
+        hl_compute_api api;
+        if (plugin->kind != HL_COMPUTE) continue;
+        registry_table(plugin, &api, sizeof api);
+        if (api.score(&the_host->interface) > 0) {
+            open_each_kernel(plugin);
+        } else {
+            print_message("compute/%s cannot run here and is skipped\n", plugin->name);
+        }
     }
     assert_true(backend_count >= 2);
 }

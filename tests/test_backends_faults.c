@@ -39,11 +39,10 @@ static void poor_parallel(const hl_host *interface, size_t count, void (*work)(v
     for (size_t i = 0; i < count; ++i) work(argument, i);
 }
 
-static hl_status everything(poor_host *poor, const hl_plugin *plugin, const test_scene *scenes, size_t count,
+static hl_status everything(poor_host *poor, const opened_backend *as, const test_scene *scenes, size_t count,
                             hl_error *error) {
     hl_compute compute;
-    const hl_plugin *stand_in = registry_find(plugins, HL_COMPUTE, "reference");
-    hl_status status = compute_open(&poor->interface, plugin, stand_in, NULL, &compute, error);
+    hl_status status = open_compute(&poor->interface, as->plugin, as->options, &compute, error);
     for (size_t i = 0; i < count && status == HL_OK; ++i) {
         float *memory[OPERANDS];
         status = attempt(&compute, &scenes[i], plain, memory, error);
@@ -75,7 +74,7 @@ static void test_no_memory(void **state) {
                                             .threads = poor_threads,
                                             .parallel = poor_parallel},
                               .left = refused};
-            status = everything(&poor, backends[b].plugin, scenes, COUNT(scenes), &error);
+            status = everything(&poor, &backends[b], scenes, COUNT(scenes), &error);
             assert_int_equal(atomic_load(&poor.out), 0);
             assert_true((status == HL_OK) == (atomic_load(&poor.left) >= 0));
             if (status != HL_OK) assert_non_null(strstr(error.message, "out of memory"));

@@ -18,35 +18,42 @@ typedef enum precision {
     PRECISION_INT8 /* rows and outputs each with a scale of their own */
 } precision;
 
-/* out = x W^T in micro tiles of `rows` rows by `columns` outputs. Both operands are packed into panels, in
- * whatever form the kernel likes; what a panel lacks in rows, outputs or depth is zero in it. Panels are
- * aligned to 64 bytes, and their sizes are multiples of 64. [any thread] */
+/* out = x W^T in micro tiles of `rows` rows by `columns` outputs. Both operands are packed into panels of at
+ * most `depth` numbers of each row, so that a weight's panel stays in the first cache, in whatever form the
+ * kernel likes; what a panel lacks in rows, outputs or depth is zero in it. Panels are aligned to 64 bytes,
+ * and their sizes are multiples of 64. A sum over more than `depth` numbers is made panel by panel, in their
+ * order. [any thread] */
 typedef struct product_kernel {
     const char *name; /* "amx"; those of one name differ in precision */
     precision precision;
-    bool (*runs_on)(const processor *processor);
-    size_t rows, columns;
+    bool (*runs_on)(const processor *machine);
+    size_t rows, columns, depth;
 
-    size_t (*row_panel_bytes)(size_t in);
-    size_t (*weight_panel_bytes)(size_t in);
+    size_t (*row_panel_bytes)(size_t depth);
+    size_t (*weight_panel_bytes)(size_t depth);
 
-    /* count <= rows rows of `in` numbers, `stride` numbers from row to row. */
-    void (*pack_rows)(const float *x, size_t stride, size_t count, size_t in, void *panel);
-    /* count <= columns outputs of `in` numbers. */
-    void (*pack_weight)(const float *weight, size_t stride, size_t count, size_t in, void *panel);
+    /* count <= rows rows of `depth` numbers, `stride` numbers from row to row. */
+    void (*pack_rows)(const float *x, size_t stride, size_t count, size_t depth, void *panel);
+    /* count <= columns outputs of `depth` numbers. */
+    void (*pack_weight)(const float *weight, size_t stride, size_t count, size_t depth, void *panel);
 
-    /* `out`, rows x columns without gaps, in f32: overwritten. */
-    void (*multiply)(const void *row_panel, const void *weight_panel, size_t in, float *out);
+    /* `out`, rows x columns without gaps, in f32: overwritten, or, with `add`, added to. Only its first
+     * `count` rows matter. */
+    void (*multiply)(const void *row_panel, const void *weight_panel, size_t depth, size_t count, bool add,
+                     float *out);
 
     /* Around a thread's calls of `multiply`: the state that the processor needs for them. May be NULL. */
     void (*begin)(void);
     void (*end)(void);
+
+    /* What a whole model keeps, see hl_compute_api.tolerance. */
+    double tolerance;
 } product_kernel;
 
 /* Functions on one row, in f32. [any thread] */
 typedef struct row_kernel {
     const char *name; /* "avx512" */
-    bool (*runs_on)(const processor *processor);
+    bool (*runs_on)(const processor *machine);
     void (*activate)(hl_activation activation, float *x, size_t count);
     /* statistics: mean and sqrt(var + epsilon). `out` may be `x`. */
     void (*layer_norm)(const float *x, const float *gain, const float *shift, float epsilon, size_t count,
@@ -69,7 +76,7 @@ typedef struct attention_task {
 typedef struct attention_kernel {
     const char *name;
     precision precision;
-    bool (*runs_on)(const processor *processor);
+    bool (*runs_on)(const processor *machine);
     size_t query_rows;                                                          /* worth doing at once */
     size_t (*scratch_bytes)(size_t keys, size_t key_width, size_t value_width); /* of one thread */
     /* k and v of one image and head, packed once into `scratch` for all its query rows. */

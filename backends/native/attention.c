@@ -1,0 +1,104 @@
+/* Attention: each thread takes one (image, head) pair after the other. */
+#include "native.h"
+
+#include <math.h>
+#include <stdatomic.h>
+
+typedef struct attention_job {
+    hl_backend *backend;
+    const hl_attention *shape;
+    matrix q, k, v, out, probabilities;
+    size_t q_rows, k_rows, key_width, value_width;
+    size_t pairs, pieces;
+    atomic_bool failed; /* no memory */
+} attention_job;
+
+/* The first element that belongs to image b and head h. */
+static float *part(matrix of, size_t b, size_t rows, size_t h, size_t width) {
+    return of.data + b * rows * of.stride + h * width;
+}
+
+static attention_task task_of(const attention_job *job, size_t pair) {
+    size_t b = pair / job->shape->heads, h = pair % job->shape->heads;
+    return (attention_task){.q = part(job->q, b, job->q_rows, h, job->key_width),
+                            .k = part(job->k, b, job->k_rows, h, job->key_width),
+                            .v = part(job->v, b, job->k_rows, h, job->value_width),
+                            .out = part(job->out, b, job->q_rows, h, job->value_width),
+                            .q_stride = job->q.stride,
+                            .k_stride = job->k.stride,
+                            .v_stride = job->v.stride,
+                            .out_stride = job->out.stride,
+                            .keys = job->k_rows,
+                            .key_width = job->key_width,
+                            .value_width = job->value_width,
+                            .scale = job->shape->scale,
+                            .mask = job->shape->mask};
+}
+
+/* p (keys): the probabilities of one query row, which no kernel keeps. */
+static void probe(const attention_task *task, size_t row, float *p) {
+    const float *q = task->q + row * task->q_stride;
+    size_t seen = task->mask == HL_MASK_CAUSAL ? smaller(row + 1, task->keys) : task->keys;
+    float largest = -INFINITY, sum = 0;
+    for (size_t j = 0; j < task->keys; ++j) {
+        float score = 0;
+        for (size_t i = 0; i < task->key_width && j < seen; ++i)
+            score += q[i] * task->k[j * task->k_stride + i];
+        p[j] = score * task->scale;
+        if (j < seen && p[j] > largest) largest = p[j];
+    }
+    for (size_t j = 0; j < task->keys; ++j) sum += p[j] = j < seen ? expf(p[j] - largest) : 0.0f;
+    for (size_t j = 0; j < seen; ++j) p[j] /= sum;
+}
+
+static void attend_pair(const attention_job *job, size_t pair, void *scratch) {
+    const attention_kernel *kernel = job->backend->kernels.attention;
+    attention_task task = task_of(job, pair);
+    kernel->pack(&task, scratch);
+    for (; task.first < job->q_rows; task.first += kernel->query_rows) {
+        task.count = smaller(kernel->query_rows, job->q_rows - task.first);
+        kernel->attend(&task, scratch);
+    }
+    size_t probes = job->probabilities.data ? job->shape->probe_count : 0;
+    for (size_t i = 0; i < probes; ++i) {
+        probe(&task, job->shape->probes[i], row_of(job->probabilities, pair * probes + i));
+    }
+}
+
+static void attend_piece(void *argument, size_t index) {
+    attention_job *job = argument;
+    const attention_kernel *kernel = job->backend->kernels.attention;
+    void *scratch =
+        lend(&job->backend->memory, kernel->scratch_bytes(job->k_rows, job->key_width, job->value_width));
+    if (!scratch) {
+        atomic_store(&job->failed, true);
+        return;
+    }
+    if (kernel->begin) kernel->begin();
+    size_t end = piece_edge(job->pairs, job->pieces, index + 1);
+    for (size_t pair = piece_edge(job->pairs, job->pieces, index); pair < end; ++pair) {
+        attend_pair(job, pair, scratch);
+    }
+    if (kernel->end) kernel->end();
+    give_back(&job->backend->memory, scratch);
+}
+
+/* q (batch * q_rows, heads * key_width), k (batch * k_rows, heads * key_width), v (batch * k_rows, heads *
+ * value_width), out (batch * q_rows, heads * value_width), probabilities (batch * heads * probes, k_rows) */
+hl_status run_attention(hl_backend *backend, const hl_attention *operation, hl_error *error) {
+    attention_job job = {.backend = backend,
+                         .shape = operation,
+                         .q = view(operation->q),
+                         .k = view(operation->k),
+                         .v = view(operation->v),
+                         .out = view(operation->out),
+                         .probabilities = view(operation->probabilities)};
+    job.q_rows = job.q.rows / operation->batch;
+    job.k_rows = job.k.rows / operation->batch;
+    job.key_width = job.q.cols / operation->heads;
+    job.value_width = job.v.cols / operation->heads;
+    job.pairs = operation->batch * operation->heads;
+    job.pieces = pieces_of(backend, job.pairs, job.q_rows * job.k_rows * (job.key_width + job.value_width));
+    backend->host->parallel(backend->host, job.pieces, attend_piece, &job);
+    return atomic_load(&job.failed) ? hl_no_memory(error, "attention") : HL_OK;
+}

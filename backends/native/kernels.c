@@ -1,0 +1,90 @@
+/* See kernels.h. */
+#include "kernels.h"
+
+#include <string.h>
+
+const char *const kernel_words[] = {"auto", "amx", "avx512", "avx2", "plain", NULL};
+const char *const precision_words[] = {"auto", "f32", "bf16x6", "bf16x3", "bf16", "int8", NULL};
+
+/* Each list from the fastest to the slowest; `auto` takes the first that runs and whose results count as
+ * f32. */
+static const product_kernel *const products[] = {&plain_product_f32};
+static const row_kernel *const rows[] = {&plain_rows};
+static const attention_kernel *const attentions[] = {&plain_attention_f32};
+
+enum {
+    PRODUCTS = sizeof products / sizeof *products,
+    ROWS = sizeof rows / sizeof *rows,
+    ATTENTIONS = sizeof attentions / sizeof *attentions
+};
+
+static const double f32_tolerance = 1e-4;
+
+static bool is_auto(const char *word) {
+    return strcmp(word, "auto") == 0;
+}
+
+/* The place of a kernel's name among the words: kernels after it run wherever it does. */
+static size_t level_of(const char *name) {
+    size_t level = 0;
+    while (kernel_words[level] && strcmp(kernel_words[level], name) != 0) ++level;
+    return level;
+}
+
+static bool suits(const product_kernel *kernel, const char *name, precision wanted) {
+    bool named = is_auto(name) || strcmp(kernel->name, name) == 0;
+    bool precise = wanted ? kernel->precision == wanted : kernel->tolerance <= f32_tolerance;
+    return named && precise;
+}
+
+static const product_kernel *find_product(const processor *machine, const char *name, precision wanted) {
+    for (size_t i = 0; i < PRODUCTS; ++i) {
+        if (suits(products[i], name, wanted) && products[i]->runs_on(machine)) return products[i];
+    }
+    return NULL;
+}
+
+/* What there is instead: "amx (bf16x3, bf16), plain (f32)". */
+static void list_products(const processor *machine, char *out, size_t room) {
+    const char *last = "";
+    out[0] = '\0';
+    for (size_t i = 0; i < PRODUCTS; ++i) {
+        if (!products[i]->runs_on(machine)) continue;
+        size_t used = strlen(out);
+        bool again = strcmp(products[i]->name, last) == 0;
+        snprintf(out + used, room - used, "%s%s%s%s",
+                 again  ? ", "
+                 : used ? "), "
+                        : "",
+                 again ? "" : products[i]->name, again ? "" : " (", precision_words[products[i]->precision]);
+        last = products[i]->name;
+    }
+    size_t used = strlen(out);
+    snprintf(out + used, room - used, ")");
+}
+
+static hl_status refuse(const processor *machine, const char *name, precision wanted, hl_error *error) {
+    char there[256];
+    list_products(machine, there, sizeof there);
+    return hl_fail(error, HL_USAGE,
+                   "no kernel for `kernel: %s` and `precision: %s` runs on this machine; there are %s", name,
+                   precision_words[wanted], there);
+}
+
+hl_status choose_kernels(const processor *machine, const char *kernel, precision wanted, kernel_set *out,
+                         hl_error *error) {
+    *out = (kernel_set){.product = find_product(machine, kernel, wanted)};
+    if (!out->product) return refuse(machine, kernel, wanted, error);
+    size_t level = level_of(out->product->name);
+    for (size_t i = ROWS; i-- > 0;) {
+        if (level_of(rows[i]->name) >= level && rows[i]->runs_on(machine)) out->rows = rows[i];
+    }
+    /* Attention of the products' precision, or of the next better one. */
+    for (size_t i = ATTENTIONS; i-- > 0;) {
+        const attention_kernel *have = attentions[i];
+        if (level_of(have->name) < level || !have->runs_on(machine)) continue;
+        if (have->precision > out->product->precision) continue;
+        if (!out->attention || have->precision >= out->attention->precision) out->attention = have;
+    }
+    return HL_OK;
+}

@@ -1,0 +1,30 @@
+/* All kernels there are, and the choice among them. A new kernel is a file that defines its table, and its
+ * lines here and in kernels.c. */
+#ifndef KERNELS_H
+#define KERNELS_H
+
+#include "kernel.h"
+
+extern const product_kernel plain_product_f32;
+
+extern const row_kernel plain_rows;
+
+extern const attention_kernel plain_attention_f32;
+
+/* What a backend computes with. */
+typedef struct kernel_set {
+    const product_kernel *product;
+    const row_kernel *rows;
+    const attention_kernel *attention;
+} kernel_set;
+
+/* Words of the options `kernel` and `precision`, "auto" first; end with NULL. Those of `precision_words`
+ * stand at the place of their number in `precision`. */
+extern const char *const kernel_words[], *const precision_words[];
+
+/* `kernel` is one of the words, `wanted` an entry of `precision` or 0 for auto. HL_USAGE where this processor
+ * or that kernel cannot do it, naming what can be had. */
+hl_status choose_kernels(const processor *machine, const char *kernel, precision wanted, kernel_set *out,
+                         hl_error *error);
+
+#endif

@@ -1,0 +1,88 @@
+/* What the files of this backend share: its memory, its view of matrices, and how work is cut into pieces. */
+#ifndef NATIVE_H
+#define NATIVE_H
+
+#include "kernels.h"
+
+/* Memory that operations borrow and give back, so that none is allocated once a model is warm. */
+typedef struct lent lent;
+typedef struct lender {
+    const hl_host *host;
+    void *lock; /* a pthread_mutex_t */
+    lent *free;
+} lender;
+
+struct hl_backend {
+    const hl_host *host;
+    processor processor;
+    kernel_set kernels;
+    lender memory;
+    char description[128];
+};
+
+struct hl_tensor {
+    float *data;
+};
+
+/* Packed panels of the product kernel: outputs by outputs, in each of them depth by depth. */
+struct hl_weight {
+    size_t out, in;
+    unsigned char *panels;
+    float *bias; /* of all outputs of all panels; zeros where there is none */
+};
+
+/* Element (r, c) is data[r * stride + c]; data == NULL stands for "none". */
+typedef struct matrix {
+    float *data;
+    size_t rows, cols, stride;
+} matrix;
+
+static inline matrix view(hl_matrix m) {
+    return (matrix){m.tensor ? m.tensor->data + m.offset : NULL, m.rows, m.cols, m.stride};
+}
+
+static inline float *row_of(matrix m, size_t row) {
+    return m.data ? m.data + row * m.stride : NULL;
+}
+
+static inline size_t smaller(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+/* How many groups of `size` hold `count` things. */
+static inline size_t groups_of(size_t count, size_t size) {
+    return (count + size - 1) / size;
+}
+
+/* Piece `index` of `pieces` covers [piece_edge(index), piece_edge(index + 1)). */
+static inline size_t piece_edge(size_t count, size_t pieces, size_t index) {
+    return count * index / pieces;
+}
+
+/* Into how many pieces to cut `count` equal things of `cost` multiply-adds each. */
+size_t pieces_of(const hl_backend *backend, size_t count, size_t cost);
+
+/* ---- memory.c ---- */
+
+bool lender_open(lender *self, const hl_host *host);
+void lender_close(lender *self);
+/* At least `bytes`, aligned to 64, not cleared; NULL: no memory. Give it back with `give_back`, which accepts
+ * NULL. [any thread] */
+void *lend(lender *self, size_t bytes);
+void give_back(lender *self, void *memory);
+
+/* ---- product.c ---- */
+
+hl_status prepare_weight(hl_backend *backend, const hl_weight_source *source, hl_weight **weight,
+                         hl_error *error);
+void free_weight(hl_backend *backend, hl_weight *weight);
+hl_status run_linear(hl_backend *backend, const hl_linear *operation, hl_error *error);
+hl_status run_patch_embedding(hl_backend *backend, const hl_patch_embedding *operation, hl_error *error);
+hl_status run_convolution(hl_backend *backend, const hl_convolution *operation, hl_error *error);
+
+/* ---- attention.c, rows.c ---- */
+
+hl_status run_attention(hl_backend *backend, const hl_attention *operation, hl_error *error);
+hl_status run_layer_norm(hl_backend *backend, const hl_layer_norm *operation, hl_error *error);
+
+#endif

@@ -1,0 +1,148 @@
+/* compute/native: no library, code of its own for each kind of processor, in the precision that is asked for.
+ */
+#include "headlight/plugin.h"
+#include "native.h"
+
+#include <string.h>
+
+enum { KERNEL, PRECISION }; /* rows of the table */
+
+static const hl_option options[] = {
+    [KERNEL] = {.name = "kernel",
+                .type = HL_CHOICE,
+                .fallback = "auto",
+                .choices = kernel_words,
+                .help = "whose instructions do the products; auto: the fastest that this machine has"},
+    [PRECISION] = {.name = "precision",
+                   .type = HL_CHOICE,
+                   .fallback = "auto",
+                   .choices = precision_words,
+                   .help = "how products are made: in f32, from six, three or one product of bf16, or in "
+                           "int8; auto: the fastest whose results count as f32"},
+};
+
+static int score(const hl_host *host) {
+    (void)host;
+    return 40;
+}
+
+static void close_backend(hl_backend *backend) {
+    if (!backend) return;
+    lender_close(&backend->memory);
+    backend->host->release(backend->host, backend);
+}
+
+static hl_status open_backend(const hl_host *host, const hl_value *const *values, hl_backend **out,
+                              hl_error *error) {
+    hl_backend *backend = *out = host->allocate(host, 1, sizeof *backend);
+    if (!backend) return hl_no_memory(error, "a compute backend");
+    backend->host = host;
+    backend->processor = processor_of_this_machine();
+    hl_status status = choose_kernels(&backend->processor, values[KERNEL]->string,
+                                      (precision)values[PRECISION]->integer, &backend->kernels, error);
+    if (status == HL_OK && !lender_open(&backend->memory, host))
+        status = hl_no_memory(error, "a compute backend");
+    if (status != HL_OK) {
+        close_backend(backend);
+        *out = NULL;
+        return status;
+    }
+    unsigned threads = host->threads(host);
+    snprintf(backend->description, sizeof backend->description,
+             "native, kernel %s, precision %s, %u thread%s", backend->kernels.product->name,
+             precision_words[backend->kernels.product->precision], threads, threads == 1 ? "" : "s");
+    return HL_OK;
+}
+
+static const char *describe(const hl_backend *backend) {
+    return backend->description;
+}
+
+static const char *kernel_name(const hl_backend *backend) {
+    return backend->kernels.product->name;
+}
+
+static const char *precision_name(const hl_backend *backend) {
+    return precision_words[backend->kernels.product->precision];
+}
+
+static double tolerance(const hl_backend *backend) {
+    return backend->kernels.product->tolerance;
+}
+
+size_t pieces_of(const hl_backend *backend, size_t count, size_t cost) {
+    enum {
+        WORTH_A_THREAD = 1 << 19
+    }; /* below so many multiply-adds waking a thread costs more than it saves */
+    size_t worth = count * cost / WORTH_A_THREAD + 1;
+    return smaller(smaller(backend->host->threads(backend->host), worth), count);
+}
+
+/* ---- tensors ---- */
+
+static void free_tensor(hl_backend *backend, hl_tensor *tensor) {
+    if (tensor) backend->host->release(backend->host, tensor->data);
+    backend->host->release(backend->host, tensor);
+}
+
+static hl_status new_tensor(hl_backend *backend, size_t count, hl_tensor **out, hl_error *error) {
+    hl_tensor *tensor = *out = backend->host->allocate(backend->host, 1, sizeof *tensor);
+    if (tensor) tensor->data = backend->host->allocate(backend->host, count, sizeof *tensor->data);
+    if (tensor && tensor->data) return HL_OK;
+    free_tensor(backend, tensor);
+    *out = NULL;
+    return hl_no_memory(error, "a tensor");
+}
+
+static void copy_rows(matrix from, matrix to) {
+    for (size_t r = 0; r < from.rows; ++r) memcpy(row_of(to, r), row_of(from, r), from.cols * sizeof(float));
+}
+
+static hl_status upload(hl_backend *backend, const float *data, hl_matrix to, hl_error *error) {
+    (void)backend, (void)error;
+    for (size_t r = 0; r < to.rows; ++r) {
+        memcpy(row_of(view(to), r), data + r * to.cols, to.cols * sizeof *data);
+    }
+    return HL_OK;
+}
+
+static hl_status download(hl_backend *backend, hl_matrix from, float *data, hl_error *error) {
+    (void)backend, (void)error;
+    copy_rows(view(from), (matrix){data, from.rows, from.cols, from.cols});
+    return HL_OK;
+}
+
+static hl_status copy(hl_backend *backend, const hl_copy *operation, hl_error *error) {
+    (void)backend, (void)error;
+    copy_rows(view(operation->from), view(operation->to));
+    return HL_OK;
+}
+
+static const hl_compute_api api = {
+    .size = sizeof(hl_compute_api),
+    .score = score,
+    .open = open_backend,
+    .close = close_backend,
+    .describe = describe,
+    .new_tensor = new_tensor,
+    .free_tensor = free_tensor,
+    .upload = upload,
+    .download = download,
+    .prepare = prepare_weight,
+    .free_weight = free_weight,
+    .linear = run_linear,
+    .patch_embedding = run_patch_embedding,
+    .layer_norm = run_layer_norm,
+    .attention = run_attention,
+    .copy = copy,
+    .kernel = kernel_name,
+    .precision = precision_name,
+    .tolerance = tolerance,
+    .convolution = run_convolution,
+};
+
+HL_EXPORT const hl_plugin headlight_plugin = {
+    HL_PLUGIN(HL_COMPUTE, "native", "1.0.0", "code of its own for tiles and vectors, on all cores"),
+    HL_OPTIONS(options),
+    .api = &api,
+};

@@ -1,0 +1,437 @@
+/* Products with a weight: linear, patch embedding and convolution.
+ *
+ * Rows are packed in blocks that stay in the second cache, and against each panel of the weight, which stays
+ * in the first, all panels of a block are multiplied. A micro tile of the output gets its bias, activation
+ * and residual while it is in the first cache. Threads take blocks of rows; where there are too few of them,
+ * the rows are packed once for all threads, which then take columns. */
+#include "product.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+/* How the work is cut. */
+typedef struct cut {
+    size_t row_panels, column_panels;
+    size_t blocks, parts; /* pieces of the rows, and of the columns */
+    size_t block;         /* panels of the largest block */
+    size_t chunks, span;  /* of the depth: all, and those that are packed at once */
+    bool shared;          /* rows are packed before, for all threads */
+} cut;
+
+typedef struct product product;
+struct product {
+    hl_backend *backend;
+    const product_kernel *kernel;
+    const hl_weight *weight;
+    size_t rows;
+    /* Numbers [first, first + depth) of rows [row, row + count): where they lie, or copied to `room`. */
+    const float *(*fetch)(const product *job, size_t row, size_t count, size_t first, size_t depth,
+                          float *room, size_t *stride);
+    matrix x;
+    const void *shape; /* the operation, for `fetch` */
+    place out, residual;
+    hl_activation activation;
+    bool activation_last;
+    cut cut;
+    unsigned char *packed; /* rows for all threads: chunk after chunk, in each all panels */
+    atomic_bool failed;    /* no memory */
+};
+
+/* ---- weights ---- */
+
+static size_t chunks_of(const product_kernel *kernel, size_t in) {
+    return groups_of(in, kernel->depth);
+}
+
+static size_t chunk_depth(const product_kernel *kernel, size_t in, size_t chunk) {
+    return smaller(kernel->depth, in - chunk * kernel->depth);
+}
+
+static size_t weight_chunk_bytes(const product_kernel *kernel) {
+    return kernel->weight_panel_bytes(kernel->depth);
+}
+
+static size_t whole_weight_panel_bytes(const product_kernel *kernel, size_t in) {
+    size_t last = chunks_of(kernel, in) - 1;
+    return last * weight_chunk_bytes(kernel) + kernel->weight_panel_bytes(chunk_depth(kernel, in, last));
+}
+
+static const void *weight_chunk(const product_kernel *kernel, const hl_weight *weight, size_t panel,
+                                size_t chunk) {
+    return weight->panels + panel * whole_weight_panel_bytes(kernel, weight->in) +
+           chunk * weight_chunk_bytes(kernel);
+}
+
+typedef struct pack_job {
+    const product_kernel *kernel;
+    const hl_weight_source *from;
+    hl_weight *to;
+} pack_job;
+
+static void pack_weight_panel(void *argument, size_t panel) {
+    const pack_job *job = argument;
+    const product_kernel *kernel = job->kernel;
+    size_t in = job->from->in, first = panel * kernel->columns;
+    size_t count = smaller(kernel->columns, job->from->out - first);
+    for (size_t chunk = 0; chunk < chunks_of(kernel, in); ++chunk) {
+        kernel->pack_weight(job->from->data + first * in + chunk * kernel->depth, in, count,
+                            chunk_depth(kernel, in, chunk),
+                            (void *)(uintptr_t)weight_chunk(kernel, job->to, panel, chunk));
+    }
+}
+
+void free_weight(hl_backend *backend, hl_weight *weight) {
+    if (!weight) return;
+    backend->host->release(backend->host, weight->panels);
+    backend->host->release(backend->host, weight->bias);
+    backend->host->release(backend->host, weight);
+}
+
+hl_status prepare_weight(hl_backend *backend, const hl_weight_source *source, hl_weight **out,
+                         hl_error *error) {
+    const hl_host *host = backend->host;
+    const product_kernel *kernel = backend->kernels.product;
+    size_t panels = groups_of(source->out, kernel->columns);
+    hl_weight *weight = *out = host->allocate(host, 1, sizeof *weight);
+    if (!weight) return hl_no_memory(error, "a weight");
+    *weight = (hl_weight){.out = source->out, .in = source->in};
+    weight->panels = host->allocate(host, panels, whole_weight_panel_bytes(kernel, source->in));
+    weight->bias = host->allocate(host, panels, kernel->columns * sizeof *weight->bias);
+    if (!weight->panels || !weight->bias) {
+        free_weight(backend, weight);
+        *out = NULL;
+        return hl_no_memory(error, "a weight");
+    }
+    pack_job job = {kernel, source, weight};
+    host->parallel(host, panels, pack_weight_panel, &job);
+    if (source->bias) memcpy(weight->bias, source->bias, source->out * sizeof *source->bias);
+    return HL_OK;
+}
+
+/* ---- how the work is cut ---- */
+
+/* Rows of a block: as many as keep weights' panels from being read too often. */
+enum { BLOCK_ROWS = 416 };
+
+static cut cut_work(const product *job) {
+    const product_kernel *kernel = job->kernel;
+    const hl_backend *backend = job->backend;
+    size_t in = job->weight->in;
+    cut out = {.row_panels = groups_of(job->rows, kernel->rows),
+               .column_panels = groups_of(job->weight->out, kernel->columns),
+               .chunks = chunks_of(kernel, in)};
+    size_t threads = pieces_of(backend, job->rows * out.column_panels, in * kernel->columns);
+    out.blocks = groups_of(out.row_panels, BLOCK_ROWS / kernel->rows);
+    if (out.blocks >= threads) {
+        out.blocks = smaller(groups_of(out.blocks, threads) * threads, out.row_panels);
+        out.parts = 1;
+    } else {
+        out.parts = smaller(groups_of(2 * threads, out.blocks), out.column_panels);
+        out.shared = true;
+    }
+    out.block = groups_of(out.row_panels, out.blocks);
+    size_t bytes = out.block * kernel->row_panel_bytes(kernel->depth);
+    size_t fit = backend->processor.second_cache / 5 * 3 / bytes;
+    out.span = fit < 1 ? 1 : smaller(fit, out.chunks);
+    return out;
+}
+
+/* ---- packing rows ---- */
+
+static size_t row_chunk_bytes(const product_kernel *kernel) {
+    return kernel->row_panel_bytes(kernel->depth);
+}
+
+/* Chunks [first, first + count) of row panel `panel` to to + i * step. `room`: rows x depth numbers. */
+static void pack_panel(const product *job, size_t panel, size_t first, size_t count, unsigned char *to,
+                       size_t step, float *room) {
+    const product_kernel *kernel = job->kernel;
+    size_t row = panel * kernel->rows, rows = smaller(kernel->rows, job->rows - row);
+    for (size_t i = 0; i < count; ++i) {
+        size_t depth = chunk_depth(kernel, job->weight->in, first + i), stride;
+        const float *x = job->fetch(job, row, rows, (first + i) * kernel->depth, depth, room, &stride);
+        kernel->pack_rows(x, stride, rows, depth, to + i * step);
+    }
+}
+
+static size_t room_bytes(const product_kernel *kernel) {
+    return groups_of(kernel->rows * kernel->depth * sizeof(float), 64) * 64;
+}
+
+static void pack_shared(void *argument, size_t panel) {
+    product *job = argument;
+    float *room = lend(&job->backend->memory, room_bytes(job->kernel));
+    if (!room) {
+        atomic_store(&job->failed, true);
+        return;
+    }
+    size_t bytes = row_chunk_bytes(job->kernel);
+    pack_panel(job, panel, 0, job->cut.chunks, job->packed + panel * bytes, job->cut.row_panels * bytes,
+               room);
+    give_back(&job->backend->memory, room);
+}
+
+/* ---- multiplying ---- */
+
+/* A thread's piece of the output, and its memory. */
+typedef struct piece {
+    const product *job;
+    size_t first_panel, panels, first_column, columns; /* in panels */
+    const unsigned char *rows;                         /* packed: chunk after chunk, `step` bytes apart */
+    size_t step;
+    float *sums; /* micro tiles that are not complete yet */
+} piece;
+
+static float *sums_of(const piece *p, size_t panel, size_t column) {
+    const cut *c = &p->job->cut;
+    size_t tile = c->span < c->chunks ? column * p->panels + panel : panel;
+    return p->sums + tile * p->job->kernel->rows * p->job->kernel->columns;
+}
+
+static void finish(const piece *p, size_t panel, size_t column, float *sums) {
+    const product *job = p->job;
+    size_t row = (p->first_panel + panel) * job->kernel->rows, width = job->kernel->columns;
+    size_t output = (p->first_column + column) * width;
+    size_t rows = smaller(job->kernel->rows, job->rows - row);
+    tile_end end = {.activate = job->backend->kernels.rows->activate,
+                    .activation = job->activation,
+                    .activation_last = job->activation_last,
+                    .bias = job->weight->bias + output,
+                    .width = width,
+                    .columns = smaller(width, job->weight->out - output)};
+    for (size_t r = 0; r < rows; ++r) {
+        const float *residual = place_row(&job->residual, row + r);
+        end.residuals[r] = residual ? residual + output : NULL;
+        end.outs[r] = place_row(&job->out, row + r) + output;
+    }
+    finish_tile(&end, rows, sums);
+}
+
+/* Fetches the next panel of the weight while this one is used: its share for one of `panels` products. */
+static void prefetch(const unsigned char *next, size_t bytes, size_t panel, size_t panels) {
+    size_t end = piece_edge(bytes / 64, panels, panel + 1);
+    for (size_t line = piece_edge(bytes / 64, panels, panel); line < end; ++line) {
+        __builtin_prefetch(next + line * 64, 0, 2);
+    }
+}
+
+/* All panels of the block against chunks [first, first + count) of one panel of the weight. */
+static void multiply_column(const piece *p, size_t column, size_t first, size_t count) {
+    const product_kernel *kernel = p->job->kernel;
+    const hl_weight *weight = p->job->weight;
+    size_t bytes = row_chunk_bytes(kernel);
+    for (size_t chunk = first; chunk < first + count; ++chunk) {
+        size_t depth = chunk_depth(kernel, weight->in, chunk);
+        const unsigned char *panel = weight_chunk(kernel, weight, p->first_column + column, chunk);
+        for (size_t i = 0; i < p->panels; ++i) {
+            size_t rows = smaller(kernel->rows, p->job->rows - (p->first_panel + i) * kernel->rows);
+            float *sums = sums_of(p, i, column);
+            prefetch(panel + weight_chunk_bytes(kernel), kernel->weight_panel_bytes(depth), i, p->panels);
+            kernel->multiply(p->rows + (chunk - first) * p->step + i * bytes, panel, depth, rows, chunk > 0,
+                             sums);
+            if (chunk + 1 == p->job->cut.chunks) finish(p, i, column, sums);
+        }
+    }
+}
+
+static void multiply_span(piece *p, size_t first, unsigned char *own, float *room) {
+    const product *job = p->job;
+    size_t bytes = row_chunk_bytes(job->kernel), count = smaller(job->cut.span, job->cut.chunks - first);
+    if (own) {
+        p->rows = own;
+        p->step = p->panels * bytes;
+        for (size_t i = 0; i < p->panels; ++i) {
+            pack_panel(job, p->first_panel + i, first, count, own + i * bytes, p->step, room);
+        }
+    } else {
+        p->step = job->cut.row_panels * bytes;
+        p->rows = job->packed + first * p->step + p->first_panel * bytes;
+    }
+    for (size_t column = 0; column < p->columns; ++column) multiply_column(p, column, first, count);
+}
+
+static void multiply_piece(void *argument, size_t index) {
+    product *job = argument;
+    const product_kernel *kernel = job->kernel;
+    const cut *c = &job->cut;
+    size_t block = index / c->parts, part = index % c->parts;
+    piece p = {.job = job,
+               .first_panel = piece_edge(c->row_panels, c->blocks, block),
+               .first_column = piece_edge(c->column_panels, c->parts, part)};
+    p.panels = piece_edge(c->row_panels, c->blocks, block + 1) - p.first_panel;
+    p.columns = piece_edge(c->column_panels, c->parts, part + 1) - p.first_column;
+    size_t tiles = p.panels * (c->span < c->chunks ? p.columns : 1);
+    size_t sums = tiles * kernel->rows * kernel->columns * sizeof(float);
+    size_t own = c->shared ? 0 : c->span * p.panels * row_chunk_bytes(kernel);
+    unsigned char *memory = lend(&job->backend->memory, own + room_bytes(kernel) + sums);
+    if (!memory) {
+        atomic_store(&job->failed, true);
+        return;
+    }
+    p.sums = (float *)(void *)(memory + own + room_bytes(kernel));
+    if (kernel->begin) kernel->begin();
+    for (size_t first = 0; first < c->chunks; first += c->span) {
+        multiply_span(&p, first, own ? memory : NULL, (float *)(void *)(memory + own));
+    }
+    if (kernel->end) kernel->end();
+    give_back(&job->backend->memory, memory);
+}
+
+static hl_status multiply(product *job, hl_error *error) {
+    hl_backend *backend = job->backend;
+    if (job->rows == 0) return HL_OK;
+    job->cut = cut_work(job);
+    if (job->cut.shared) {
+        size_t bytes = job->cut.row_panels * job->cut.chunks * row_chunk_bytes(job->kernel);
+        job->packed = lend(&backend->memory, bytes);
+        if (!job->packed) return hl_no_memory(error, "packed rows");
+        backend->host->parallel(backend->host, job->cut.row_panels, pack_shared, job);
+    }
+    if (!atomic_load(&job->failed)) {
+        backend->host->parallel(backend->host, job->cut.blocks * job->cut.parts, multiply_piece, job);
+    }
+    give_back(&backend->memory, job->packed);
+    return atomic_load(&job->failed) ? hl_no_memory(error, "packed rows") : HL_OK;
+}
+
+/* ---- linear ---- */
+
+static const float *fetch_rows(const product *job, size_t row, size_t count, size_t first, size_t depth,
+                               float *room, size_t *stride) {
+    (void)count, (void)depth, (void)room;
+    *stride = job->x.stride;
+    return row_of(job->x, row) + first;
+}
+
+static place in_order(matrix at) {
+    return (place){at, SIZE_MAX, 0, 0};
+}
+
+/* out (rows, out) = act(x (rows, in) W^T + bias) + residual (rows, out) */
+hl_status run_linear(hl_backend *backend, const hl_linear *operation, hl_error *error) {
+    product job = {.backend = backend,
+                   .kernel = backend->kernels.product,
+                   .weight = operation->weight,
+                   .x = view(operation->x),
+                   .rows = operation->x.rows,
+                   .fetch = fetch_rows,
+                   .out = in_order(view(operation->out)),
+                   .residual = in_order(view(operation->residual)),
+                   .activation = operation->activation};
+    return multiply(&job, error);
+}
+
+/* ---- patch embedding ---- */
+
+/* Numbers [first, first + depth) of one patch (channels, patch, patch) out of an image (channels, height,
+ * width) whose top left corner it has at `image`. */
+static void gather_patch(const hl_patch_embedding *shape, const float *image, size_t first, size_t depth,
+                         float *to) {
+    size_t patch = shape->patch;
+    for (size_t i = first, run; i < first + depth; i += run, to += run) {
+        size_t line = i / patch, from = i % patch;
+        run = smaller(patch - from, first + depth - i);
+        const float *at = image + (line / patch * shape->height + line % patch) * shape->width + from;
+        memcpy(to, at, run * sizeof *to);
+    }
+}
+
+static const float *fetch_patches(const product *job, size_t row, size_t count, size_t first, size_t depth,
+                                  float *room, size_t *stride) {
+    const hl_patch_embedding *shape = job->shape;
+    size_t across = shape->width / shape->patch, patches = shape->height / shape->patch * across;
+    *stride = depth;
+    for (size_t r = 0; r < count; ++r) {
+        size_t patch = (row + r) % patches;
+        const float *image = row_of(job->x, (row + r) / patches);
+        gather_patch(shape, image + (patch / across * shape->width + patch % across) * shape->patch, first,
+                     depth, room + r * depth);
+    }
+    return room;
+}
+
+/* Row i of the prefix, for every image: prefix[i] + position[i]. */
+static void place_prefix(const hl_patch_embedding *operation, size_t tokens) {
+    matrix prefix = view(operation->prefix), position = view(operation->position), out = view(operation->out);
+    for (size_t b = 0; b < operation->batch && prefix.data; ++b) {
+        for (size_t i = 0; i < prefix.rows; ++i) {
+            const float *from = row_of(prefix, i), *at = row_of(position, i);
+            float *to = row_of(out, b * tokens + i);
+            for (size_t c = 0; c < prefix.cols; ++c) to[c] = from[c] + (at ? at[c] : 0.0f);
+        }
+    }
+}
+
+/* out (batch * tokens, width) */
+hl_status run_patch_embedding(hl_backend *backend, const hl_patch_embedding *operation, hl_error *error) {
+    size_t before = operation->prefix.tensor ? operation->prefix.rows : 0;
+    size_t patches = operation->height / operation->patch * (operation->width / operation->patch);
+    product job = {.backend = backend,
+                   .kernel = backend->kernels.product,
+                   .weight = operation->weight,
+                   .shape = operation,
+                   .x = view(operation->pixels),
+                   .rows = operation->batch * patches,
+                   .fetch = fetch_patches,
+                   .out = {view(operation->out), patches, before + patches, before},
+                   .residual = {view(operation->position), patches, 0, before}};
+    hl_status status = multiply(&job, error);
+    if (status == HL_OK) place_prefix(operation, before + patches);
+    return status;
+}
+
+/* ---- convolution ---- */
+
+/* Numbers [first, first + depth) of what the kernel sees at one place: whole cells, some of them beyond the
+ * map. `top` and `left` are where it begins, padding included. */
+static void gather_cells(const hl_convolution *shape, matrix map, size_t top, size_t left, size_t first,
+                         size_t depth, float *to) {
+    size_t channels = shape->channels, padding = shape->padding;
+    for (size_t i = first, run; i < first + depth; i += run, to += run) {
+        size_t cell = i / channels, from = i % channels;
+        size_t y = top + cell / shape->kernel, x = left + cell % shape->kernel;
+        run = smaller(channels - from, first + depth - i);
+        if (y < padding || y - padding >= shape->height || x < padding || x - padding >= shape->width) {
+            memset(to, 0, run * sizeof *to);
+        } else {
+            memcpy(to, row_of(map, (y - padding) * shape->width + x - padding) + from, run * sizeof *to);
+        }
+    }
+}
+
+static size_t places_along(size_t side, const hl_convolution *shape) {
+    return (side + 2 * shape->padding - shape->kernel) / shape->stride + 1;
+}
+
+static const float *fetch_cells(const product *job, size_t row, size_t count, size_t first, size_t depth,
+                                float *room, size_t *stride) {
+    const hl_convolution *shape = job->shape;
+    size_t across = places_along(shape->width, shape), places = places_along(shape->height, shape) * across;
+    *stride = depth;
+    for (size_t r = 0; r < count; ++r) {
+        size_t at = (row + r) % places;
+        matrix map = job->x;
+        map.data = row_of(job->x, (row + r) / places * shape->height * shape->width);
+        gather_cells(shape, map, at / across * shape->stride, at % across * shape->stride, first, depth,
+                     room + r * depth);
+    }
+    return room;
+}
+
+/* out (batch * out_height * out_width, out) = act(conv(x) + bias + residual) */
+hl_status run_convolution(hl_backend *backend, const hl_convolution *operation, hl_error *error) {
+    product job = {.backend = backend,
+                   .kernel = backend->kernels.product,
+                   .weight = operation->weight,
+                   .shape = operation,
+                   .x = view(operation->x),
+                   .rows = operation->batch * places_along(operation->height, operation) *
+                           places_along(operation->width, operation),
+                   .fetch = fetch_cells,
+                   .out = in_order(view(operation->out)),
+                   .residual = in_order(view(operation->residual)),
+                   .activation = operation->activation,
+                   .activation_last = true};
+    if (operation->kernel == 1 && operation->stride == 1 && operation->padding == 0) job.fetch = fetch_rows;
+    return multiply(&job, error);
+}
