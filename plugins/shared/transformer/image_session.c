@@ -270,8 +270,10 @@ hl_status image_session_encode(image_session *self, const float *pixels, size_t 
         return hl_fail(error, HL_USAGE, "%s: %zu images, the session takes at most %zu", tower->plugin, count,
                        self->batch);
     }
+    const pass_subject subject = {tower->plugin, &tower->components, shape->layers.layers,
+                                  image_tokens(shape)};
     pass_plan wanted;
-    TRY(pass_plan_make(tower, request, &wanted, error));
+    TRY(pass_plan_make(&subject, request, &wanted, error));
     const pass p = {.session = self,
                     .tower = tower,
                     .shape = shape,

@@ -57,15 +57,19 @@ hl_status load_linear(loader *from, const hl_weight_source *what, tensor_spec ma
     return from->compute->api->prepare(from->compute->backend, &source, out, from->error);
 }
 
-hl_status load_projection(loader *from, tensor_spec matrix, hl_weight **out) {
+hl_status load_projection(loader *from, tensor_spec matrix, tensor_spec bias, hl_weight **out) {
     size_t rows = matrix.shape[0], cols = matrix.shape[1], elements = rows * cols;
-    TRY(make_room(from, 2 * elements));
+    TRY(make_room(from, 2 * elements + cols));
     const float *stored = from->numbers;
     float *turned = from->numbers + elements;
     TRY(read_part(from, &matrix, 0, elements, from->numbers));
     for (size_t i = 0; i < rows; ++i) {
         for (size_t j = 0; j < cols; ++j) turned[j * rows + i] = stored[i * cols + j];
     }
-    const hl_weight_source source = {sizeof source, HL_ROLE_EMBED, -1, cols, rows, turned, NULL};
+    hl_weight_source source = {sizeof source, HL_ROLE_EMBED, -1, cols, rows, turned, NULL};
+    if (bias.rank) {
+        TRY(read_part(from, &bias, 0, cols, turned + elements));
+        source.bias = turned + elements;
+    }
     return from->compute->api->prepare(from->compute->backend, &source, out, from->error);
 }

@@ -2,7 +2,15 @@
 #ifndef PASS_PLAN_H
 #define PASS_PLAN_H
 
-#include "image_tower.h"
+#include "components.h"
+
+/* Of what requests may speak. */
+typedef struct pass_subject {
+    const char *plugin; /* for messages */
+    const component_table *components;
+    size_t layers;     /* no component is of a later one */
+    size_t query_rows; /* that edits may name */
+} pass_subject;
 
 /* What a trace will tell of a component. */
 typedef struct component_plan {
@@ -24,7 +32,7 @@ typedef struct pass_plan {
 } pass_plan;
 
 /* HL_USAGE for whatever this model cannot do. */
-hl_status pass_plan_make(const image_tower *tower, const hl_request *request, pass_plan *out,
+hl_status pass_plan_make(const pass_subject *subject, const hl_request *request, pass_plan *out,
                          hl_error *error);
 void pass_plan_free(pass_plan *plan);
 

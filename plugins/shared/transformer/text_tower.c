@@ -13,13 +13,18 @@ tensor_spec text_tensor(const text_shape *shape, text_slot slot) {
         [LN_FINAL_GAIN] = {"", 1, {width}, 1, 0.25F},
         [LN_FINAL_SHIFT] = {"", 1, {width}, 0, 0.1F},
         [TEXT_PROJECTION] = {"", 2, {width, shape->embed_dim}, 0, 1 / sqrtf((float)width)},
+        [TEXT_PROJECTION_BIAS] = {"", 1, {shape->embed_dim}, 0, 0.05F},
     };
     return tensor_named(specs[slot], shape->names[slot]);
 }
 
 size_t text_tensors(const text_shape *shape, tensor_spec *out) {
-    for (int slot = 0; slot < TEXT_SLOTS; ++slot) out[slot] = text_tensor(shape, (text_slot)slot);
-    return TEXT_SLOTS;
+    size_t count = 0;
+    for (int slot = 0; slot < TEXT_SLOTS; ++slot) {
+        tensor_spec spec = text_tensor(shape, (text_slot)slot);
+        if (spec.rank) out[count++] = spec;
+    }
+    return count;
 }
 
 hl_status text_tower_load(text_tower *self, loader *from) {
@@ -31,7 +36,8 @@ hl_status text_tower_load(text_tower *self, loader *from) {
     TRY(checkpoint_take(from->weights, &position, &self->position, from->error));
     TRY(layer_stack_load(from, &self->layers));
     TRY(load_norm(from, SPEC(LN_FINAL_GAIN), SPEC(LN_FINAL_SHIFT), shape->layers.epsilon, &self->ln_final));
-    return load_projection(from, SPEC(TEXT_PROJECTION), &self->projection);
+    if (!SPEC(TEXT_PROJECTION).rank) return HL_OK;
+    return load_projection(from, SPEC(TEXT_PROJECTION), SPEC(TEXT_PROJECTION_BIAS), &self->projection);
 #undef SPEC
 }
 
@@ -94,6 +100,11 @@ size_t text_pooled_at_largest(const int32_t *ids, size_t context) {
         if (ids[i] > ids[best]) best = i;
     }
     return best;
+}
+
+size_t text_pooled_at_last(const int32_t *ids, size_t context) {
+    (void)ids;
+    return context - 1;
 }
 
 static size_t end_of(const batch *b, size_t text) {
@@ -188,8 +199,10 @@ static hl_status run_tower(const batch *b, float *out) {
     TRY(embed(b));
     TRY(run_layers(b, ends));
     TRY(apply_norm(c, &b->tower->ln_final, ends, pooled, none, b->error));
-    TRY(apply_linear(c, b->tower->projection, pooled, none, embedding, HL_IDENTITY, b->error));
-    TRY(c->api->download(c->backend, embedding, out, b->error));
+    if (b->tower->projection) {
+        TRY(apply_linear(c, b->tower->projection, pooled, none, embedding, HL_IDENTITY, b->error));
+    }
+    TRY(c->api->download(c->backend, b->tower->projection ? embedding : pooled, out, b->error));
     return normalise(b, out);
 }
 

@@ -1,7 +1,7 @@
 /* A transformer over the tokens of a text, one of which becomes the embedding (Radford et al. 2021,
  * section 2.4):
  *
- *     ids -> token embeddings + positions -> layers -> ln_final of the end token -> projection -> unit norm
+ *     ids -> token embeddings + positions -> layers -> ln_final of the end token [-> projection] -> unit norm
  */
 #ifndef TEXT_TOWER_H
 #define TEXT_TOWER_H
@@ -13,7 +13,8 @@ typedef enum text_slot {
     TEXT_POSITION,   /* context x width */
     LN_FINAL_GAIN,
     LN_FINAL_SHIFT,
-    TEXT_PROJECTION, /* width x embed_dim */
+    TEXT_PROJECTION,      /* width x embed_dim; may be missing where the two are equal, as may its bias */
+    TEXT_PROJECTION_BIAS, /* embed_dim */
     TEXT_SLOTS
 } text_slot;
 
@@ -29,9 +30,13 @@ typedef struct text_shape {
 /* CLIP's: the largest id, which is the end's; of several the first. */
 size_t text_pooled_at_largest(const int32_t *ids, size_t context);
 
+/* The last of all, padding or not. */
+size_t text_pooled_at_last(const int32_t *ids, size_t context);
+
+/* rank 0 where the model has none. */
 tensor_spec text_tensor(const text_shape *shape, text_slot slot);
 
-/* TEXT_SLOTS of them, without the layers'; returns how many. */
+/* Those that it has, without the layers'. At most TEXT_SLOTS; returns how many. */
 size_t text_tensors(const text_shape *shape, tensor_spec *out);
 
 typedef struct text_tower {
@@ -45,7 +50,7 @@ typedef struct text_tower {
     /* From here on: after text_tower_load. */
     const hl_compute *compute;
     layer_stack layers;
-    hl_weight *projection;
+    hl_weight *projection; /* NULL: none */
     norm ln_final;
     float *position; /* context x width */
 } text_tower;

@@ -2,6 +2,7 @@
 #ifndef TRACE_H
 #define TRACE_H
 
+#include "image_tower.h"
 #include "pass_plan.h"
 #include <stdatomic.h>
 
