@@ -1,5 +1,6 @@
 /* Passes over images: pixels -> embedding, and on the way what the plan asks for; and the memory that they
  * need, allocated once for the largest batch. */
+#include "edits.h"
 #include "trace.h"
 
 #include <stdlib.h>
@@ -85,81 +86,18 @@ static hl_status take_tokens(const pass *p, size_t layer, const attended *io) {
     return HL_OK;
 }
 
-static bool touches(const hl_edit *edit, size_t query_row) {
-    bool found = !edit->tokens;
-    for (size_t i = 0; !found && i < edit->token_count; ++i) found = edit->tokens[i] == query_row;
-    return found;
-}
-
-static void edit_row(const hl_edit *edit, size_t width, float *row) {
-    for (size_t i = 0; i < width; ++i) {
-        row[i] = edit->action == HL_EDIT_SCALE ? row[i] * edit->factor : edit->values[i];
-    }
-}
-
-/* `own`: one row for each query row; the last layer has only the pooled one of each image. */
-static hl_status apply_edit(const pass *p, const hl_edit *edit, hl_matrix own) {
-    const hl_compute *c = p->compute;
-    float *rows = malloc(own.rows * own.cols * sizeof *rows);
-    if (!rows) return hl_no_memory(p->error, "an edit");
-    hl_status status = c->api->download(c->backend, own, rows, p->error);
-    for (size_t i = 0; i < own.rows; ++i) {
-        if (touches(edit, i % (own.rows / p->count))) edit_row(edit, own.cols, rows + i * own.cols);
-    }
-    if (status == HL_OK) status = c->api->upload(c->backend, rows, own, p->error);
-    free(rows);
-    return status;
-}
-
-static bool is_edited(const pass *p, const hl_edit *edit, uint32_t kind, int32_t layer) {
-    const hl_component *component = &p->tower->components.rows[edit->component];
-    return component->kind == kind && component->layer == layer;
-}
-
-/* `outputs`: of a layer's heads side by side, of its MLP, or what enters the first. */
-static hl_status apply_edits(const pass *p, uint32_t kind, int32_t layer, hl_matrix outputs) {
-    const hl_request *request = p->plan->request;
-    for (size_t i = 0; request && i < request->edit_count; ++i) {
-        const hl_edit *edit = request->edits[i];
-        const hl_component *component = &p->tower->components.rows[edit->component];
-        hl_matrix own = outputs;
-        if (!is_edited(p, edit, kind, layer)) continue;
-        if (kind == HL_HEAD)
-            own = columns(outputs, (size_t)component->index * component->width, component->width);
-        TRY(apply_edit(p, edit, own));
-    }
-    return HL_OK;
-}
-
-static bool has_edited_mlp(const pass *p, size_t layer) {
-    const hl_request *request = p->plan->request;
-    for (size_t i = 0; request && i < request->edit_count; ++i) {
-        if (is_edited(p, request->edits[i], HL_MLP, (int32_t)layer)) return true;
-    }
-    return false;
-}
-
-/* x += y, here: no operation of a backend adds two matrices. */
-static hl_status add_rows(const pass *p, hl_matrix y, hl_matrix x) {
-    const hl_compute *c = p->compute;
-    size_t numbers = x.rows * x.cols;
-    float *both = malloc(2 * numbers * sizeof *both);
-    if (!both) return hl_no_memory(p->error, "an edit");
-    hl_status status = c->api->download(c->backend, x, both, p->error);
-    if (status == HL_OK) status = c->api->download(c->backend, y, both + numbers, p->error);
-    for (size_t i = 0; status == HL_OK && i < numbers; ++i) both[i] += both[numbers + i];
-    if (status == HL_OK) status = c->api->upload(c->backend, both, x, p->error);
-    free(both);
-    return status;
+static pass_edits edits_of(const pass *p) {
+    return (pass_edits){p->compute, &p->tower->components, p->plan->request, p->count, p->error};
 }
 
 static hl_status finish_edited(const pass *p, size_t layer, hl_matrix heads, hl_matrix x, size_t step,
                                hl_matrix capture) {
+    const pass_edits edits = edits_of(p);
     hl_matrix out;
     TRY(run_mlp(&p->tower->layers, layer, &p->session->scratch, heads, x, &out, p->error));
-    TRY(apply_edits(p, HL_MLP, (int32_t)layer, out));
+    TRY(edits_apply_mlp(&edits, layer, out));
     if (capture.tensor) TRY(apply_copy(p->compute, every(out, step), capture, p->error));
-    return add_rows(p, out, x);
+    return add_rows(p->compute, out, x, p->error);
 }
 
 /* Only pooled rows are wanted, so the last layer computes nothing else. */
@@ -168,6 +106,7 @@ static hl_status run_layer(const pass *p, size_t layer) {
     const hl_compute *c = p->compute;
     const layer_plan wish = p->plan->layers[layer];
     const sequences in = {p->count, p->tokens, HL_MASK_NONE};
+    const pass_edits edits = edits_of(p);
     bool last = is_last(p, layer);
     attended io = {.pooled_query = dense(s->query, 0, p->count, p->width),
                    .pooled_out = block(p, s->heads, layer)};
@@ -176,7 +115,7 @@ static hl_status run_layer(const pass *p, size_t layer) {
     }
     TRY(attend(&p->tower->layers, layer, &s->scratch, in, &io, p->error));
     TRY(take_tokens(p, layer, &io));
-    TRY(apply_edits(p, HL_HEAD, (int32_t)layer, io.out));
+    TRY(edits_apply_heads(&edits, layer, p->shape->layers.heads, io.out));
     if (wish.heads && !last) {
         TRY(apply_copy(c, every(io.out, p->tokens), block(p, s->heads, layer), p->error));
     }
@@ -184,15 +123,16 @@ static hl_status run_layer(const pass *p, size_t layer) {
     if (wish.mlp) capture = block(p, s->mlps, layer + 1);
     if (last) x = every(x, p->tokens);
     size_t step = last ? 1 : p->tokens;
-    if (has_edited_mlp(p, layer)) return finish_edited(p, layer, io.out, x, step, capture);
+    if (edits_touch_mlp(&edits, layer)) return finish_edited(p, layer, io.out, x, step, capture);
     return finish_layer(&p->tower->layers, layer, &s->scratch, io.out, x, step, capture, p->error);
 }
 
 /* What enters the first layer is a component too. */
 static hl_status take_input(const pass *p) {
     image_session *s = p->session;
+    const pass_edits edits = edits_of(p);
     hl_matrix x = all_rows(p, s->scratch.x);
-    TRY(apply_edits(p, HL_INPUT, -1, x));
+    TRY(edits_apply_input(&edits, x));
     if (!p->plan->input) return HL_OK;
     return apply_copy(p->compute, every(x, p->tokens), block(p, s->mlps, 0), p->error);
 }
