@@ -1,7 +1,6 @@
 /* Attention: each thread takes one (image, head) pair after the other. */
 #include "native.h"
 
-#include <math.h>
 #include <stdatomic.h>
 
 typedef struct attention_job {
@@ -35,22 +34,6 @@ static attention_task task_of(const attention_job *job, size_t pair) {
                             .mask = job->shape->mask};
 }
 
-/* p (keys): the probabilities of one query row, which no kernel keeps. */
-static void probe(const attention_task *task, size_t row, float *p) {
-    const float *q = task->q + row * task->q_stride;
-    size_t seen = task->mask == HL_MASK_CAUSAL ? smaller(row + 1, task->keys) : task->keys;
-    float largest = -INFINITY, sum = 0;
-    for (size_t j = 0; j < task->keys; ++j) {
-        float score = 0;
-        for (size_t i = 0; i < task->key_width && j < seen; ++i)
-            score += q[i] * task->k[j * task->k_stride + i];
-        p[j] = score * task->scale;
-        if (j < seen && p[j] > largest) largest = p[j];
-    }
-    for (size_t j = 0; j < task->keys; ++j) sum += p[j] = j < seen ? expf(p[j] - largest) : 0.0f;
-    for (size_t j = 0; j < seen; ++j) p[j] /= sum;
-}
-
 static void attend_pair(const attention_job *job, size_t pair, void *scratch) {
     const attention_kernel *kernel = job->backend->kernels.attention;
     attention_task task = task_of(job, pair);
@@ -61,7 +44,8 @@ static void attend_pair(const attention_job *job, size_t pair, void *scratch) {
     }
     size_t probes = job->probabilities.data ? job->shape->probe_count : 0;
     for (size_t i = 0; i < probes; ++i) {
-        probe(&task, job->shape->probes[i], row_of(job->probabilities, pair * probes + i));
+        float *out = row_of(job->probabilities, pair * probes + i);
+        kernel->probe(&task, job->shape->probes[i], scratch, out);
     }
 }
 

@@ -60,9 +60,8 @@ typedef struct row_kernel {
                        float *out, float statistics[2]);
 } row_kernel;
 
-/* Attention of one image and head for some query rows, key by key block, without an array of all scores
- * (Milakov and Gimelshein 2018, "Online normalizer calculation for softmax"; Dao et al. 2022, algorithm 1).
- */
+/* Attention of one image and head for some query rows: their scores, softmax and mixed values while they are
+ * in the cache, so that no array of all scores is ever made. */
 typedef struct attention_task {
     const float *q, *k, *v; /* first element of this head, in the first row of this image */
     float *out;
@@ -82,6 +81,9 @@ typedef struct attention_kernel {
     /* k and v of one image and head, packed once into `scratch` for all its query rows. */
     void (*pack)(const attention_task *task, void *scratch);
     void (*attend)(const attention_task *task, void *scratch);
+    /* out (keys): the probabilities of one query row. After `pack`, like `attend`. */
+    void (*probe)(const attention_task *task, size_t row, void *scratch, float *out);
+    /* As for products. */
     void (*begin)(void);
     void (*end)(void);
 } attention_kernel;

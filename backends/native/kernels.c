@@ -9,8 +9,17 @@ const char *const precision_words[] = {"auto", "f32", "bf16x6", "bf16x3", "bf16"
 /* Each list from the fastest to the slowest; `auto` takes the first that runs and whose results count as
  * f32. */
 static const product_kernel *const products[] = {&plain_product_f32};
-static const row_kernel *const rows[] = {&plain_rows};
-static const attention_kernel *const attentions[] = {&plain_attention_f32};
+static const row_kernel *const rows[] = {
+#if defined __x86_64__
+    &avx512_rows, &avx2_rows,
+#endif
+    &plain_rows};
+static const attention_kernel *const attentions[] = {
+#if defined __x86_64__
+    &amx_attention_bf16,   &amx_attention_bf16x3, &amx_attention_bf16x6,
+    &avx512_attention_f32, &avx2_attention_f32,
+#endif
+    &plain_attention_f32};
 
 enum {
     PRODUCTS = sizeof products / sizeof *products,

@@ -8,8 +8,11 @@
 extern const product_kernel plain_product_f32;
 
 extern const row_kernel plain_rows;
+extern const row_kernel avx2_rows, avx512_rows;
 
 extern const attention_kernel plain_attention_f32;
+extern const attention_kernel avx2_attention_f32, avx512_attention_f32;
+extern const attention_kernel amx_attention_bf16, amx_attention_bf16x3, amx_attention_bf16x6;
 
 /* What a backend computes with. */
 typedef struct kernel_set {

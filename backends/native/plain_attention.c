@@ -31,11 +31,14 @@ static float weigh(const attention_task *task, const float *q, size_t seen, floa
     return sum;
 }
 
+static size_t keys_seen(const attention_task *task, size_t row) {
+    return task->mask == HL_MASK_CAUSAL && row < task->keys ? row + 1 : task->keys;
+}
+
 static void attend(const attention_task *task, void *scratch) {
     float *p = scratch;
     for (size_t r = 0; r < task->count; ++r) {
-        size_t row = task->first + r, seen = task->keys;
-        if (task->mask == HL_MASK_CAUSAL && row + 1 < seen) seen = row + 1;
+        size_t row = task->first + r, seen = keys_seen(task, row);
         float sum = weigh(task, task->q + row * task->q_stride, seen, p);
         float *out = task->out + row * task->out_stride;
         for (size_t i = 0; i < task->value_width; ++i) out[i] = 0;
@@ -47,6 +50,13 @@ static void attend(const attention_task *task, void *scratch) {
     }
 }
 
+static void probe(const attention_task *task, size_t row, void *scratch, float *out) {
+    (void)scratch;
+    size_t seen = keys_seen(task, row);
+    float sum = weigh(task, task->q + row * task->q_stride, seen, out);
+    for (size_t j = 0; j < task->keys; ++j) out[j] = j < seen ? out[j] / sum : 0;
+}
+
 const attention_kernel plain_attention_f32 = {
     .name = "plain",
     .precision = PRECISION_F32,
@@ -55,4 +65,5 @@ const attention_kernel plain_attention_f32 = {
     .scratch_bytes = scratch_bytes,
     .pack = pack,
     .attend = attend,
+    .probe = probe,
 };

@@ -1,0 +1,88 @@
+/* Vectors of f32 with AVX2 and FMA. See vector_avx512.h. */
+#ifndef VECTOR_AVX2_H
+#define VECTOR_AVX2_H
+
+#include <immintrin.h>
+#include <stddef.h>
+
+#define VECTOR_CODE    __attribute__((target("avx2,fma")))
+#define VECTOR_INLINED __attribute__((target("avx2,fma"), always_inline)) static inline
+
+enum { LANES = 8 };
+typedef __m256 vector;
+
+VECTOR_INLINED vector v_load(const float *from) {
+    return _mm256_loadu_ps(from);
+}
+
+VECTOR_INLINED void v_store(float *to, vector x) {
+    _mm256_storeu_ps(to, x);
+}
+
+VECTOR_INLINED __m256i v_lanes_below(size_t count) {
+    int end = count < LANES ? (int)count : LANES;
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(end), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+VECTOR_INLINED vector v_load_first(const float *from, size_t count) {
+    return _mm256_maskload_ps(from, v_lanes_below(count));
+}
+
+VECTOR_INLINED void v_store_first(float *to, vector x, size_t count) {
+    _mm256_maskstore_ps(to, v_lanes_below(count), x);
+}
+
+VECTOR_INLINED vector v_first(vector x, size_t count) {
+    return _mm256_and_ps(x, _mm256_castsi256_ps(v_lanes_below(count)));
+}
+
+VECTOR_INLINED vector v_spread(float x) {
+    return _mm256_set1_ps(x);
+}
+
+VECTOR_INLINED vector v_fma(vector a, vector b, vector c) {
+    return _mm256_fmadd_ps(a, b, c);
+}
+
+VECTOR_INLINED vector v_larger(vector a, vector b) {
+    return _mm256_max_ps(a, b);
+}
+
+VECTOR_INLINED vector v_smaller(vector a, vector b) {
+    return _mm256_min_ps(a, b);
+}
+
+VECTOR_INLINED vector v_absolute(vector x) {
+    return _mm256_andnot_ps(v_spread(-0.0f), x);
+}
+
+VECTOR_INLINED vector v_by_sign(vector x, vector a, vector b) {
+    return _mm256_blendv_ps(b, a, x);
+}
+
+VECTOR_INLINED vector v_inverse(vector x) {
+    return _mm256_div_ps(v_spread(1), x);
+}
+
+VECTOR_INLINED vector v_fraction(vector x) {
+    return _mm256_sub_ps(x, _mm256_floor_ps(x));
+}
+
+VECTOR_INLINED vector v_times_power(vector p, vector x) {
+    __m256i power = _mm256_cvtps_epi32(_mm256_floor_ps(x));
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p), _mm256_slli_epi32(power, 23)));
+}
+
+VECTOR_INLINED float v_sum(vector x) {
+    __m128 four = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    four = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(four, _mm_movehdup_ps(four)));
+}
+
+VECTOR_INLINED float v_largest(vector x) {
+    __m128 four = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    four = _mm_max_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_max_ss(four, _mm_movehdup_ps(four)));
+}
+
+#endif

@@ -1,0 +1,85 @@
+/* Vectors of f32 with AVX-512, for code that is written once for all widths: elementary.h, rows_vectors.h,
+ * attention_vectors.h. vector_avx2.h has the same names. Operators work on a `vector` lane by lane. */
+#ifndef VECTOR_AVX512_H
+#define VECTOR_AVX512_H
+
+#include "avx512.h"
+
+#define VECTOR_CODE    AVX512
+#define VECTOR_INLINED AVX512_INLINED
+
+typedef __m512 vector;
+
+VECTOR_INLINED vector v_load(const float *from) {
+    return _mm512_loadu_ps(from);
+}
+
+VECTOR_INLINED void v_store(float *to, vector x) {
+    _mm512_storeu_ps(to, x);
+}
+
+/* The first `count` lanes, all if it is larger; others are zero or stay as they were. */
+VECTOR_INLINED vector v_load_first(const float *from, size_t count) {
+    return _mm512_maskz_loadu_ps(first_lanes(count), from);
+}
+
+VECTOR_INLINED void v_store_first(float *to, vector x, size_t count) {
+    _mm512_mask_storeu_ps(to, first_lanes(count), x);
+}
+
+VECTOR_INLINED vector v_first(vector x, size_t count) {
+    return _mm512_maskz_mov_ps(first_lanes(count), x);
+}
+
+VECTOR_INLINED vector v_spread(float x) {
+    return _mm512_set1_ps(x);
+}
+
+/* a b + c, rounded once. */
+VECTOR_INLINED vector v_fma(vector a, vector b, vector c) {
+    return _mm512_fmadd_ps(a, b, c);
+}
+
+/* The second where either is NaN. */
+VECTOR_INLINED vector v_larger(vector a, vector b) {
+    return _mm512_max_ps(a, b);
+}
+
+VECTOR_INLINED vector v_smaller(vector a, vector b) {
+    return _mm512_min_ps(a, b);
+}
+
+VECTOR_INLINED vector v_absolute(vector x) {
+    return _mm512_abs_ps(x);
+}
+
+/* a where the sign of x is set, else b. */
+VECTOR_INLINED vector v_by_sign(vector x, vector a, vector b) {
+    return _mm512_mask_mov_ps(b, _mm512_movepi32_mask(_mm512_castps_si512(x)), a);
+}
+
+/* 1 / x within one unit in the last place, for x whose inverse is a normal number. */
+VECTOR_INLINED vector v_inverse(vector x) {
+    vector near = _mm512_rcp14_ps(x);
+    return v_fma(near, _mm512_fnmadd_ps(x, near, v_spread(1)), near);
+}
+
+/* x - floor(x), in [0, 1). */
+VECTOR_INLINED vector v_fraction(vector x) {
+    return _mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+}
+
+/* p 2^floor(x), for p in [1, 2] and x in [-126, 127). */
+VECTOR_INLINED vector v_times_power(vector p, vector x) {
+    return _mm512_scalef_ps(p, x);
+}
+
+VECTOR_INLINED float v_sum(vector x) {
+    return _mm512_reduce_add_ps(x);
+}
+
+VECTOR_INLINED float v_largest(vector x) {
+    return _mm512_reduce_max_ps(x);
+}
+
+#endif
