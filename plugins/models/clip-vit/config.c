@@ -110,12 +110,12 @@ static void read_image_tower(config_reader *r, config_section vision, image_shap
         config_refuse(r, HL_FAILED, "%s.head_width: is %zu, which does not divide the width %zu", vision.path,
                       head_width, layers->width);
     }
-    image->size = config_read_side(r, vision, "image_size", 224, MAX_IMAGE);
+    image->image_height = image->image_width = config_read_side(r, vision, "image_size", 224, MAX_IMAGE);
     image->patch = config_read_side(r, vision, "patch_size", 16, MAX_IMAGE);
-    image->grid = image->size / image->patch;
-    if (image->grid < 1 || image->grid > MAX_GRID) {
+    image->grid_rows = image->grid_cols = image->image_height / image->patch;
+    if (image->grid_rows < 1 || image->grid_rows > MAX_GRID) {
         config_refuse(r, HL_FAILED, "%s.patch_size: makes %zu patches a side, expected 1 to %d", vision.path,
-                      image->grid, MAX_GRID);
+                      image->grid_rows, MAX_GRID);
     }
 }
 
@@ -146,10 +146,10 @@ static void read_preprocess(config_reader *r, config_section top, clip_config *c
     config_check_settings(r, preprocess, preprocess_settings);
     config_read_channels(r, preprocess, "mean", -1e3, config->mean);
     config_read_channels(r, preprocess, "std", 1e-6, config->deviation);
-    size_t size = config_read_side(r, preprocess, "size", config->image.size, MAX_IMAGE);
-    if (size != config->image.size) {
+    size_t size = config_read_side(r, preprocess, "size", config->image.image_height, MAX_IMAGE);
+    if (size != config->image.image_height) {
         config_refuse(r, HL_FAILED, "%s.size: expected the model's image_size, %zu", preprocess.path,
-                      config->image.size);
+                      config->image.image_height);
     }
 }
 

@@ -11,7 +11,7 @@ static hl_status make_texts(hl_model *model, const char *path, hl_error *error) 
     const tower_shape *layers = &image->layers;
     model->name = model_folder_name(path);
     if (asprintf(&model->summary, "ViT, %zu layers x %zu heads of width %zu, patch %zu, %zu pixels",
-                 layers->layers, layers->heads, head_width(layers), image->patch, image->size) < 0) {
+                 layers->layers, layers->heads, head_width(layers), image->patch, image->image_height) < 0) {
         model->summary = NULL;
     }
     if (!model->name || !model->summary) return hl_no_memory(error, "the model's name");
@@ -53,8 +53,8 @@ static void state_preprocess(hl_model *model) {
     model->preprocess = (hl_preprocess){.size = sizeof model->preprocess,
                                         .resize = HL_RESIZE_COVER,
                                         .interpolation = HL_BICUBIC,
-                                        .height = (uint32_t)config->image.size,
-                                        .width = (uint32_t)config->image.size};
+                                        .height = (uint32_t)config->image.image_height,
+                                        .width = (uint32_t)config->image.image_width};
     memcpy(model->preprocess.mean, config->mean, sizeof config->mean);
     memcpy(model->preprocess.deviation, config->deviation, sizeof config->deviation);
 }
@@ -69,9 +69,9 @@ hl_status describe_model(hl_model *model, const char *path, hl_error *error) {
         .context = (uint32_t)config->text.context,
         .pad_id = tokenizer_pad(model->tokenizer),
         .preprocess = &model->preprocess,
-        .prefix_tokens = 1,
-        .grid_rows = (uint32_t)config->image.grid,
-        .grid_cols = (uint32_t)config->image.grid,
+        .prefix_tokens = (uint32_t)image_prefix(&config->image),
+        .grid_rows = (uint32_t)config->image.grid_rows,
+        .grid_cols = (uint32_t)config->image.grid_cols,
         .patch_height = (uint32_t)config->image.patch,
         .patch_width = (uint32_t)config->image.patch,
         .component_count = components->count,

@@ -24,10 +24,10 @@ hl_status digest_model(const hl_model *model, char out[33], hl_error *error) {
         snprintf(text, sizeof text,
                  "%s embed %zu image %zu patch %zu layers %zu width %zu heads %zu hidden %zu activation "
                  "%d mean %a %a %a deviation %a %a %a",
-                 weights, config->image.embed_dim, config->image.size, config->image.patch, image->layers,
-                 image->width, image->heads, image->hidden, (int)image->activation, (double)config->mean[0],
-                 (double)config->mean[1], (double)config->mean[2], (double)config->deviation[0],
-                 (double)config->deviation[1], (double)config->deviation[2]);
+                 weights, config->image.embed_dim, config->image.image_height, config->image.patch,
+                 image->layers, image->width, image->heads, image->hidden, (int)image->activation,
+                 (double)config->mean[0], (double)config->mean[1], (double)config->mean[2],
+                 (double)config->deviation[0], (double)config->deviation[1], (double)config->deviation[2]);
     XXH128_hash_t hash = XXH3_128bits(text, (size_t)length);
     snprintf(out, 33, "%016" PRIx64 "%016" PRIx64, hash.high64, hash.low64);
     return HL_OK;

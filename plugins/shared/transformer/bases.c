@@ -2,7 +2,8 @@
  * the K = 2 layers + 1 summands of the residual stream):
  *     of a head:             [ W_O[h] G ; b_O G / H ; -gamma P / (K H) ; beta P / (K H) ]
  *     of MLPs and the input: [ G ; -gamma P / K ; beta P / K ]            with G = diag(gamma) P
- * Only G, gamma P and beta P are kept; a layer's W_O is read from the file when it is asked for. */
+ *     of the remainder:      [ b ]                                        the projection's bias
+ * Only G, gamma P, beta P and b are kept; a layer's W_O is read from the file when it is asked for. */
 #include "bases.h"
 
 #include <stdlib.h>
@@ -49,7 +50,9 @@ hl_status bases_prepare(image_tower *self, hl_error *error) {
     }
     if (status == HL_OK) project(parts[0], parts[1], parts[2], width, dim, self->projected);
     for (int i = 0; i < 3; ++i) free(parts[i]);
-    return status;
+    tensor_spec bias = image_tensor(shape, PROJECTION_BIAS);
+    if (status != HL_OK || !bias.rank) return status;
+    return checkpoint_take(self->weights, &bias, &self->projection_bias, error);
 }
 
 /* The two rows that share ln_post's constants over `shares` components. */
@@ -112,8 +115,12 @@ hl_status image_tower_basis(const image_tower *self, uint32_t basis, float *out,
         return hl_fail(error, HL_USAGE, "%s: basis %u does not exist, there are %u", self->plugin, basis,
                        self->components.basis_count);
     }
-    if (basis + 1 < self->components.basis_count)
-        return head_basis(self, basis / heads, basis % heads, out, error);
+    uint32_t whole = whole_basis(&self->shape->layers);
+    if (basis < whole) return head_basis(self, basis / heads, basis % heads, out, error);
+    if (basis > whole) {
+        memcpy(out, self->projection_bias, dim * sizeof *out);
+        return HL_OK;
+    }
     for (size_t i = 0; i < width * dim; ++i) out[i] = (float)self->projected[i];
     constant_rows(self, summands(self), out + width * dim);
     return HL_OK;

@@ -33,12 +33,20 @@ static hl_component whole_row(const tower_shape *shape, hl_component_kind kind, 
                           .index = -1,
                           .width = (uint32_t)shape->width,
                           .scalar_count = 2,
-                          .basis = (uint32_t)(shape->layers * shape->heads)};
+                          .basis = whole_basis(shape)};
 }
 
-hl_status components_make(const tower_shape *shape, component_table *out, hl_error *error) {
-    out->count = (uint32_t)(1 + shape->layers * (shape->heads + 1));
-    out->basis_count = (uint32_t)(shape->layers * shape->heads + 1);
+/* What does not depend on the image, but for its length. */
+static hl_component remainder_row(const tower_shape *shape) {
+    return (hl_component){
+        .kind = HL_REMAINDER, .layer = -1, .index = -1, .scalar_count = 1, .basis = whole_basis(shape) + 1};
+}
+
+hl_status components_make(const tower_shape *shape, bool has_remainder, component_table *out,
+                          hl_error *error) {
+    uint32_t further = has_remainder ? 1 : 0;
+    out->count = (uint32_t)(1 + shape->layers * (shape->heads + 1)) + further;
+    out->basis_count = whole_basis(shape) + 1 + further;
     out->rows = calloc(out->count, sizeof *out->rows);
     out->names = calloc(out->count, sizeof *out->names);
     if (!out->rows || !out->names) return hl_no_memory(error, "the component table");
@@ -50,6 +58,7 @@ hl_status components_make(const tower_shape *shape, component_table *out, hl_err
         }
         add(out, mlp_component(shape, layer), whole_row(shape, HL_MLP, (int32_t)layer), "L%zu.MLP", layer);
     }
+    if (has_remainder) add(out, out->count - 1, remainder_row(shape), "remainder");
     return HL_OK;
 }
 

@@ -13,6 +13,8 @@ typedef struct pass {
     const image_shape *shape;
     const hl_compute *compute;
     const pass_plan *plan;
+    bool captures; /* what the plan asks for, or only what the embedding needs */
+    pooling pooled;
     size_t count, tokens, width;
     hl_trace **traces;
     hl_error *error;
@@ -27,19 +29,15 @@ static hl_matrix block(const pass *p, hl_tensor *tensor, size_t number) {
     return dense(tensor, number * p->count * p->width, p->count, p->width);
 }
 
-static bool is_last(const pass *p, size_t layer) {
-    return layer + 1 == p->shape->layers.layers;
-}
-
 /* A convolution passes over the margin at the right and at the bottom that no whole patch covers. */
-static const float *crop(const pass *p, const float *pixels, size_t side) {
-    size_t whole = p->shape->size;
+static const float *crop(const pass *p, const float *pixels, size_t height, size_t width) {
     float *out = p->session->host_crop;
     if (!out) return pixels;
-    for (size_t plane = 0; plane < 3 * p->count; ++plane) {
-        for (size_t row = 0; row < side; ++row) {
-            memcpy(out + (plane * side + row) * side, pixels + (plane * whole + row) * whole,
-                   side * sizeof *out);
+    for (size_t plane = 0; plane < 3 * p->count;
+         ++plane, pixels += p->shape->image_height * p->shape->image_width) {
+        for (size_t row = 0; row < height; ++row) {
+            memcpy(out + (plane * height + row) * width, pixels + row * p->shape->image_width,
+                   width * sizeof *out);
         }
     }
     return out;
@@ -49,19 +47,20 @@ static hl_status embed(const pass *p, const float *pixels) {
     const image_tower *tower = p->tower;
     const hl_compute *c = p->compute;
     image_session *s = p->session;
-    size_t side = p->shape->grid * p->shape->patch;
-    hl_matrix x = all_rows(p, s->scratch.x), none = {0};
-    TRY(c->api->upload(c->backend, crop(p, pixels, side), dense(s->pixels, 0, p->count * 3 * side, side),
-                       p->error));
+    size_t height = p->shape->grid_rows * p->shape->patch, width = p->shape->grid_cols * p->shape->patch;
+    hl_matrix x = all_rows(p, s->scratch.x), none = {0}, prefix = none;
+    if (tower->class_embedding) prefix = dense(tower->class_embedding, 0, 1, p->width);
+    TRY(c->api->upload(c->backend, crop(p, pixels, height, width),
+                       dense(s->pixels, 0, p->count * 3 * height, width), p->error));
     const hl_patch_embedding operation = {.size = sizeof operation,
-                                          .pixels = dense(s->pixels, 0, p->count, 3 * side * side),
+                                          .pixels = dense(s->pixels, 0, p->count, 3 * height * width),
                                           .batch = p->count,
                                           .channels = 3,
-                                          .height = side,
-                                          .width = side,
+                                          .height = height,
+                                          .width = width,
                                           .patch = p->shape->patch,
                                           .weight = tower->patch,
-                                          .prefix = dense(tower->class_embedding, 0, 1, p->width),
+                                          .prefix = prefix,
                                           .position = dense(tower->position, 0, p->tokens, p->width),
                                           .out = x};
     TRY(c->api->patch_embedding(c->backend, &operation, p->error));
@@ -69,62 +68,106 @@ static hl_status embed(const pass *p, const float *pixels) {
     return HL_OK;
 }
 
+/* ---- parts by token ---- */
+
+/* Made when first wanted: where many rows are pooled it is large. */
+static hl_status open_probabilities(const pass *p) {
+    image_session *s = p->session;
+    const hl_compute *c = p->compute;
+    size_t numbers = p->shape->layers.heads * p->pooled.count * p->tokens;
+    if (!s->host_probabilities) s->host_probabilities = malloc(numbers * sizeof(float) + 1);
+    if (!s->host_probabilities) return hl_no_memory(p->error, "attention by token");
+    return s->probabilities ? HL_OK
+                            : c->api->new_tensor(c->backend, s->batch * numbers, &s->probabilities, p->error);
+}
+
+/* What the pooled rows of one image pay to each token: out[head] = sum over rows of weight times row, without
+ * what edits take from them. */
+static void weigh_attention(const pass *p, size_t image, size_t layer, float *out) {
+    const float *row = p->session->host_probabilities;
+    const pooling *pooled = &p->pooled;
+    for (size_t head = 0; head < p->shape->layers.heads; ++head, out += p->tokens) {
+        const component_plan *plan = &p->plan->components[head_component(&p->shape->layers, layer, head)];
+        memset(out, 0, p->tokens * sizeof *out);
+        for (size_t i = 0; i < pooled->count; ++i, row += p->tokens) {
+            float weight = (float)pooled_weight(pooled, image, i);
+            if (plan->factors) weight *= plan->factors[pooled->first + i];
+            for (size_t token = 0; token < p->tokens; ++token) out[token] += weight * row[token];
+        }
+    }
+}
+
 /* What the parts by token are made of, as the layer computed it, before any edit. */
 static hl_status take_tokens(const pass *p, size_t layer, const attended *io) {
     const hl_compute *c = p->compute;
-    size_t heads = p->shape->layers.heads;
-    if (!p->plan->layers[layer].tokens) return HL_OK;
+    if (!io->probabilities.tensor) return HL_OK;
+    size_t rows = p->shape->layers.heads * p->pooled.count;
     for (size_t i = 0; i < p->count; ++i) {
-        hl_matrix probabilities = io->probabilities, values = io->values;
-        probabilities.rows = heads;
-        probabilities.offset += i * heads * probabilities.stride;
-        values.rows = p->tokens;
-        values.offset += i * p->tokens * values.stride;
-        TRY(c->api->download(c->backend, probabilities, p->traces[i]->attention[layer], p->error));
-        TRY(c->api->download(c->backend, values, p->traces[i]->values[layer], p->error));
+        TRY(c->api->download(c->backend, rows_of(io->probabilities, i * rows, rows),
+                             p->session->host_probabilities, p->error));
+        weigh_attention(p, i, layer, p->traces[i]->attention[layer]);
+        TRY(c->api->download(c->backend, rows_of(io->values, i * p->tokens, p->tokens),
+                             p->traces[i]->values[layer], p->error));
     }
     return HL_OK;
 }
+
+/* ---- layers ---- */
 
 static pass_edits edits_of(const pass *p) {
     return (pass_edits){p->compute, &p->tower->components, p->plan->request, p->count, p->error};
 }
 
-static hl_status finish_edited(const pass *p, size_t layer, hl_matrix heads, hl_matrix x, size_t step,
-                               hl_matrix capture) {
+static hl_status finish_edited(const pass *p, size_t layer, hl_matrix heads, hl_matrix x,
+                               const mlp_capture *capture) {
     const pass_edits edits = edits_of(p);
     hl_matrix out;
     TRY(run_mlp(&p->tower->layers, layer, &p->session->scratch, heads, x, &out, p->error));
     TRY(edits_apply_mlp(&edits, layer, out));
-    if (capture.tensor) TRY(apply_copy(p->compute, every(out, step), capture, p->error));
+    if (capture) TRY(pool_rows(p->compute, &capture->how, out, capture->out, p->error));
     return add_rows(p->compute, out, x, p->error);
 }
 
-/* Only pooled rows are wanted, so the last layer computes nothing else. */
+static layer_plan wished(const pass *p, size_t layer) {
+    const layer_plan nothing = {false, false, false};
+    return p->captures ? p->plan->layers[layer] : nothing;
+}
+
+static hl_status run_attention(const pass *p, size_t layer, attended *io) {
+    image_session *s = p->session;
+    const pass_edits edits = edits_of(p);
+    const sequences in = {p->count, p->tokens, HL_MASK_NONE};
+    *io = (attended){.pooled_query = dense(s->query, 0, p->count, p->width),
+                     .pooled_out = block(p, s->heads, layer),
+                     .probes = p->tower->pooled_rows,
+                     .probe_count = p->pooled.count};
+    if (wished(p, layer).tokens) {
+        TRY(open_probabilities(p));
+        size_t rows = p->count * p->shape->layers.heads * p->pooled.count;
+        io->probabilities = dense(s->probabilities, 0, rows, p->tokens);
+    }
+    TRY(attend(&p->tower->layers, layer, &s->scratch, in, io, p->error));
+    TRY(take_tokens(p, layer, io));
+    return edits_apply_heads(&edits, layer, p->shape->layers.heads, io->out);
+}
+
+/* Where one row alone is pooled, the last layer computes nothing else. */
 static hl_status run_layer(const pass *p, size_t layer) {
     image_session *s = p->session;
-    const hl_compute *c = p->compute;
-    const layer_plan wish = p->plan->layers[layer];
-    const sequences in = {p->count, p->tokens, HL_MASK_NONE};
     const pass_edits edits = edits_of(p);
-    bool last = is_last(p, layer);
-    attended io = {.pooled_query = dense(s->query, 0, p->count, p->width),
-                   .pooled_out = block(p, s->heads, layer)};
-    if (wish.tokens) {
-        io.probabilities = dense(s->probabilities, 0, p->count * p->shape->layers.heads, p->tokens);
+    bool one_row = p->tower->layers.pools_last && layer + 1 == p->shape->layers.layers;
+    attended io;
+    TRY(run_attention(p, layer, &io));
+    if (wished(p, layer).heads && !one_row) {
+        TRY(pool_rows(p->compute, &p->pooled, io.out, block(p, s->heads, layer), p->error));
     }
-    TRY(attend(&p->tower->layers, layer, &s->scratch, in, &io, p->error));
-    TRY(take_tokens(p, layer, &io));
-    TRY(edits_apply_heads(&edits, layer, p->shape->layers.heads, io.out));
-    if (wish.heads && !last) {
-        TRY(apply_copy(c, every(io.out, p->tokens), block(p, s->heads, layer), p->error));
-    }
-    hl_matrix x = all_rows(p, s->scratch.x), capture = {0};
-    if (wish.mlp) capture = block(p, s->mlps, layer + 1);
-    if (last) x = every(x, p->tokens);
-    size_t step = last ? 1 : p->tokens;
-    if (edits_touch_mlp(&edits, layer)) return finish_edited(p, layer, io.out, x, step, capture);
-    return finish_layer(&p->tower->layers, layer, &s->scratch, io.out, x, step, capture, p->error);
+    hl_matrix x = all_rows(p, s->scratch.x);
+    if (one_row) x = every(x, p->tokens);
+    const mlp_capture capture = {p->pooled, dense(s->hidden, 0, p->count, p->shape->layers.hidden),
+                                 block(p, s->mlps, layer + 1)};
+    const mlp_capture *wanted = wished(p, layer).mlp ? &capture : NULL;
+    if (edits_touch_mlp(&edits, layer)) return finish_edited(p, layer, io.out, x, wanted);
+    return finish_layer(&p->tower->layers, layer, &s->scratch, io.out, x, wanted, p->error);
 }
 
 /* What enters the first layer is a component too. */
@@ -133,8 +176,8 @@ static hl_status take_input(const pass *p) {
     const pass_edits edits = edits_of(p);
     hl_matrix x = all_rows(p, s->scratch.x);
     TRY(edits_apply_input(&edits, x));
-    if (!p->plan->input) return HL_OK;
-    return apply_copy(p->compute, every(x, p->tokens), block(p, s->mlps, 0), p->error);
+    if (!p->captures || !p->plan->input) return HL_OK;
+    return pool_rows(p->compute, &p->pooled, x, block(p, s->mlps, 0), p->error);
 }
 
 static hl_status run_layers(const pass *p) {
@@ -146,21 +189,64 @@ static hl_status run_layers(const pass *p) {
     return HL_OK;
 }
 
+static hl_status run_tower(const pass *p, const float *pixels) {
+    TRY(embed(p, pixels));
+    TRY(take_input(p));
+    return run_layers(p);
+}
+
+/* ---- the embedding ---- */
+
+/* ln_post of each row, then their mean. What follows for the weights: see image_tower.h. The statistics of
+ * rows give way to those that the pooled row has. */
+static hl_status pool_normed(const pass *p, hl_matrix pooled) {
+    image_session *s = p->session;
+    const hl_compute *c = p->compute;
+    hl_matrix normed = all_rows(p, s->scratch.normed);
+    hl_matrix statistics = dense(s->statistics, 0, p->count * p->tokens, 2);
+    TRY(apply_norm(c, &p->tower->ln_post, all_rows(p, s->scratch.x), normed, statistics, p->error));
+    TRY(pool_rows(c, &p->pooled, normed, pooled, p->error));
+    TRY(c->api->download(c->backend, statistics, s->host_statistics, p->error));
+    for (size_t i = 0; i < p->count; ++i) {
+        const float *rows = s->host_statistics + 2 * (i * p->tokens + p->pooled.first);
+        float *weights = s->host_weights + i * p->pooled.count;
+        double sum = 0, mean = 0;
+        for (size_t k = 0; k < p->pooled.count; ++k) sum += 1 / (double)rows[2 * k + 1];
+        for (size_t k = 0; k < p->pooled.count; ++k) {
+            double weight = 1 / ((double)rows[2 * k + 1] * sum);
+            weights[k] = (float)weight;
+            mean += weight * (double)rows[2 * k];
+        }
+        s->host_statistics[2 * i] = (float)mean;
+        s->host_statistics[2 * i + 1] = (float)((double)p->pooled.count / sum);
+    }
+    return HL_OK;
+}
+
+static hl_status norm_pooled(const pass *p, hl_matrix pooled) {
+    image_session *s = p->session;
+    const hl_compute *c = p->compute;
+    hl_matrix statistics = dense(s->statistics, 0, p->count, 2);
+    TRY(pool_rows(c, &p->pooled, all_rows(p, s->scratch.x), pooled, p->error));
+    TRY(apply_norm(c, &p->tower->ln_post, pooled, pooled, statistics, p->error));
+    return c->api->download(c->backend, statistics, s->host_statistics, p->error);
+}
+
+static bool weighs_late(const pass *p) {
+    return p->shape->pooling == IMAGE_POOL_MEAN_OF_NORMS;
+}
+
 static hl_status finish(const pass *p) {
     image_session *s = p->session;
     const hl_compute *c = p->compute;
     size_t dim = p->shape->embed_dim;
-    hl_matrix x = every(all_rows(p, s->scratch.x), p->tokens), none = {0};
-    hl_matrix pooled = dense(s->pooled, 0, p->count, p->width),
-              statistics = dense(s->statistics, 0, p->count, 2);
+    hl_matrix pooled = dense(s->pooled, 0, p->count, p->width), none = {0};
     hl_matrix embedding = dense(s->embedding, 0, p->count, dim);
-    TRY(apply_norm(c, &p->tower->ln_post, x, pooled, statistics, p->error));
+    TRY(weighs_late(p) ? pool_normed(p, pooled) : norm_pooled(p, pooled));
     TRY(apply_linear(c, p->tower->projection, pooled, none, embedding, HL_IDENTITY, p->error));
-    float *embeddings = s->host_embedding, *moments = embeddings + p->count * dim;
-    TRY(c->api->download(c->backend, embedding, embeddings, p->error));
-    TRY(c->api->download(c->backend, statistics, moments, p->error));
+    TRY(c->api->download(c->backend, embedding, s->host_embedding, p->error));
     for (size_t i = 0; i < p->count; ++i) {
-        TRY(trace_finish(p->traces[i], embeddings + i * dim, moments + 2 * i, p->error));
+        TRY(trace_finish(p->traces[i], s->host_embedding + i * dim, s->host_statistics + 2 * i, p->error));
     }
     return HL_OK;
 }
@@ -188,15 +274,23 @@ static hl_status collect(const pass *p, bool mlps) {
     return HL_OK;
 }
 
+/* Weights that follow from what ln_post saw are known once the tower has been run, so it is run again for
+ * what is captured. */
+static hl_status run_again(const pass *p, const float *pixels) {
+    pass again = *p;
+    again.captures = true;
+    again.pooled.weights = p->session->host_weights;
+    return run_tower(&again, pixels);
+}
+
 static hl_status run_pass(const pass *p, const float *pixels) {
     for (size_t i = 0; i < p->count; ++i) {
         p->traces[i] = trace_new(p->tower, p->plan);
         if (!p->traces[i]) return hl_no_memory(p->error, "the trace of an image");
     }
-    TRY(embed(p, pixels));
-    TRY(take_input(p));
-    TRY(run_layers(p));
+    TRY(run_tower(p, pixels));
     TRY(finish(p));
+    if (weighs_late(p) && pass_plan_captures(p->plan)) TRY(run_again(p, pixels));
     TRY(collect(p, false));
     return collect(p, true);
 }
@@ -211,7 +305,7 @@ hl_status image_session_encode(image_session *self, const float *pixels, size_t 
                        self->batch);
     }
     const pass_subject subject = {tower->plugin, &tower->components, shape->layers.layers,
-                                  image_tokens(shape)};
+                                  image_tokens(shape), image_pooled_rows(shape)};
     pass_plan wanted;
     TRY(pass_plan_make(&subject, request, &wanted, error));
     const pass p = {.session = self,
@@ -219,6 +313,8 @@ hl_status image_session_encode(image_session *self, const float *pixels, size_t 
                     .shape = shape,
                     .compute = tower->compute,
                     .plan = &wanted,
+                    .captures = shape->pooling != IMAGE_POOL_MEAN_OF_NORMS,
+                    .pooled = image_pooled_rows(shape),
                     .count = count,
                     .tokens = image_tokens(shape),
                     .width = shape->layers.width,
@@ -255,29 +351,35 @@ hl_status image_session_open(const image_tower *tower, size_t batch, image_sessi
                        MAX_BATCH);
     }
     const image_shape *shape = tower->shape;
-    size_t width = shape->layers.width, layers = shape->layers.layers, tokens = image_tokens(shape);
-    size_t side = shape->grid * shape->patch;
+    const tower_shape *layers = &shape->layers;
+    size_t tokens = image_tokens(shape), dim = shape->embed_dim;
+    size_t covered = 3 * image_cells(shape) * shape->patch * shape->patch;
+    bool by_row = shape->pooling == IMAGE_POOL_MEAN_OF_NORMS;
+    size_t normed = by_row ? batch * tokens : batch;
     TRY(scratch_open(&tower->layers, batch * tokens, &out->scratch, error));
-    TRY(tensor(out, batch, 3 * side * side, &out->pixels, error));
-    TRY(tensor(out, batch, width, &out->query, error));
-    TRY(tensor(out, batch * layers, width, &out->heads, error));
-    TRY(tensor(out, batch * (layers + 1), width, &out->mlps, error));
-    TRY(tensor(out, batch * shape->layers.heads, tokens, &out->probabilities, error));
-    TRY(tensor(out, batch, width, &out->pooled, error));
-    TRY(tensor(out, batch, 2, &out->statistics, error));
-    TRY(tensor(out, batch, shape->embed_dim, &out->embedding, error));
-    TRY(numbers(batch * (layers + 1) * width, &out->host_rows, error));
-    TRY(numbers(batch * (shape->embed_dim + 2), &out->host_embedding, error));
-    return side == shape->size ? HL_OK : numbers(batch * 3 * side * side, &out->host_crop, error);
+    TRY(tensor(out, batch, covered, &out->pixels, error));
+    TRY(tensor(out, batch, layers->width, &out->query, error));
+    TRY(tensor(out, batch * layers->layers, layers->width, &out->heads, error));
+    TRY(tensor(out, batch, layers->hidden, &out->hidden, error));
+    TRY(tensor(out, batch * (layers->layers + 1), layers->width, &out->mlps, error));
+    TRY(tensor(out, batch, layers->width, &out->pooled, error));
+    TRY(tensor(out, normed, 2, &out->statistics, error));
+    TRY(tensor(out, batch, dim, &out->embedding, error));
+    TRY(numbers(batch * (layers->layers + 1) * layers->width, &out->host_rows, error));
+    TRY(numbers(batch * dim, &out->host_embedding, error));
+    TRY(numbers(normed * 2, &out->host_statistics, error));
+    if (by_row) TRY(numbers(batch * image_cells(shape), &out->host_weights, error));
+    if (covered == 3 * shape->image_height * shape->image_width) return HL_OK;
+    return numbers(batch * covered, &out->host_crop, error);
 }
 
 void image_session_close(image_session *self) {
     const hl_compute *c = self->tower->compute;
-    hl_tensor *tensors[] = {self->pixels,        self->query,  self->heads,      self->mlps,
+    hl_tensor *tensors[] = {self->pixels,        self->query,  self->heads,      self->hidden,   self->mlps,
                             self->probabilities, self->pooled, self->statistics, self->embedding};
+    float *host[] = {self->host_rows,    self->host_embedding,     self->host_statistics,
+                     self->host_weights, self->host_probabilities, self->host_crop};
     for (size_t i = 0; i < sizeof tensors / sizeof *tensors; ++i) c->api->free_tensor(c->backend, tensors[i]);
+    for (size_t i = 0; i < sizeof host / sizeof *host; ++i) free(host[i]);
     scratch_free(c, &self->scratch);
-    free(self->host_rows);
-    free(self->host_embedding);
-    free(self->host_crop);
 }

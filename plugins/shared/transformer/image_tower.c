@@ -11,11 +11,13 @@ tensor_spec image_tensor(const image_shape *shape, image_slot slot) {
         [CLASS_EMBEDDING] = {"", 1, {width}, 0, 0.5F},
         [IMAGE_POSITION] = {"", 2, {image_tokens(shape), width}, 0, 0.3F},
         [PATCH_WEIGHT] = {"", 4, {width, 3, patch, patch}, 0, 1 / sqrtf((float)(3 * patch * patch))},
+        [PATCH_BIAS] = {"", 1, {width}, 0, 0.1F},
         [LN_PRE_GAIN] = {"", 1, {width}, 1, 0.25F},
         [LN_PRE_SHIFT] = {"", 1, {width}, 0, 0.1F},
         [LN_POST_GAIN] = {"", 1, {width}, 1, 0.25F},
         [LN_POST_SHIFT] = {"", 1, {width}, 0, 0.1F},
         [IMAGE_PROJECTION] = {"", 2, {width, shape->embed_dim}, 0, 1 / sqrtf((float)width)},
+        [PROJECTION_BIAS] = {"", 1, {shape->embed_dim}, 0, 0.1F},
     };
     return tensor_named(specs[slot], shape->names[slot]);
 }
@@ -30,32 +32,43 @@ size_t image_tensors(const image_shape *shape, tensor_spec *out) {
 }
 
 hl_status image_tower_describe(image_tower *self, hl_error *error) {
-    return components_make(&self->shape->layers, &self->components, error);
+    bool has_remainder = image_tensor(self->shape, PROJECTION_BIAS).rank > 0;
+    return components_make(&self->shape->layers, has_remainder, &self->components, error);
+}
+
+static hl_status number_pooled_rows(image_tower *self, hl_error *error) {
+    pooling pooled = image_pooled_rows(self->shape);
+    self->pooled_rows = calloc(pooled.count, sizeof *self->pooled_rows);
+    if (!self->pooled_rows) return hl_no_memory(error, "the numbers of rows");
+    for (size_t i = 0; i < pooled.count; ++i) self->pooled_rows[i] = pooled.first + i;
+    return HL_OK;
 }
 
 hl_status image_tower_load(image_tower *self, loader *from) {
     const image_shape *shape = self->shape;
 #define SPEC(SLOT) image_tensor(shape, SLOT)
     const hl_weight_source patch = {.role = HL_ROLE_PATCH, .layer = -1, .out = shape->layers.width};
-    const tensor_spec none = {.rank = 0};
     float epsilon = shape->layers.epsilon;
     self->compute = from->compute;
-    self->layers = (layer_stack){&shape->layers, from->compute, true, NULL};
-    TRY(load_linear(from, &patch, SPEC(PATCH_WEIGHT), none, 0, &self->patch));
-    TRY(load_vector(from, SPEC(CLASS_EMBEDDING), &self->class_embedding));
+    self->layers = (layer_stack){&shape->layers, from->compute, shape->pooling == IMAGE_POOL_CLASS, NULL};
+    TRY(number_pooled_rows(self, from->error));
+    TRY(load_linear(from, &patch, SPEC(PATCH_WEIGHT), SPEC(PATCH_BIAS), 0, &self->patch));
+    if (SPEC(CLASS_EMBEDDING).rank) TRY(load_vector(from, SPEC(CLASS_EMBEDDING), &self->class_embedding));
     TRY(load_vector(from, SPEC(IMAGE_POSITION), &self->position));
     if (SPEC(LN_PRE_GAIN).rank) {
         TRY(load_norm(from, SPEC(LN_PRE_GAIN), SPEC(LN_PRE_SHIFT), epsilon, &self->ln_pre));
     }
     TRY(layer_stack_load(from, &self->layers));
     TRY(load_norm(from, SPEC(LN_POST_GAIN), SPEC(LN_POST_SHIFT), epsilon, &self->ln_post));
-    TRY(load_projection(from, SPEC(IMAGE_PROJECTION), none, &self->projection));
+    TRY(load_projection(from, SPEC(IMAGE_PROJECTION), SPEC(PROJECTION_BIAS), &self->projection));
     return bases_prepare(self, from->error);
 #undef SPEC
 }
 
 void image_tower_free(image_tower *self) {
     free(self->projected);
+    free(self->projection_bias);
+    free(self->pooled_rows);
     components_free(&self->components);
     const hl_compute *c = self->compute;
     if (!c) return;

@@ -1,16 +1,32 @@
-/* A vision transformer whose class token becomes the embedding (Radford et al. 2021, section 2.4; Dosovitskiy
- * et al. 2021, section 3.1), as a model plugin needs it: passes over images that leave codes, and bases for
- * the codes.
+/* A vision transformer (Radford et al. 2021, section 2.4; Dosovitskiy et al. 2021, section 3.1), as a model
+ * plugin needs it: passes over images that leave codes, and bases for the codes.
  *
- *     pixels -> patches + positions -> [ln_pre] -> layers -> ln_post of the class token -> projection -> e
+ *     pixels -> [class token,] patches + positions -> [ln_pre] -> layers -> pooling, ln_post -> projection
  *
- * With z what a head gathers at the class token, m what an MLP writes (or enters the first layer), mu and
- * sigma what ln_post saw, r = |e|, G = diag(gamma) P, H heads in a layer and K = 2 layers + 1 summands
- * (Gandelsman, Efros and Steinhardt 2024, section 3):
+ * Towers differ in how their tokens' rows become one, and that is data: a weight w_q for each row q of a run
+ * of rows, the weights summing to 1. The pooled row is x = sum over q of w_q x_q, and the embedding
  *
- *     head         code [z/(sigma r), 1/(sigma r), mu/(sigma r), 1/r]   basis [W_O[h] G; b_O G/H; -gamma P/(K
- * H); beta P/(K H)] MLP, input   code [m/(sigma r), mu/(sigma r), 1/r]                basis [G; -gamma P/K;
- * beta P/K], shared
+ *     e = (gamma (x - mu) / sigma + beta) P [+ b]
+ *
+ *     pooling         rows of        w_q                   mu, sigma
+ *     class token     that token     1                     what ln_post saw there
+ *     mean            the patches    1/n                   what ln_post saw in the mean row
+ *     mean of norms   the patches    sigma/(n sigma_q)     sum w_q mu_q, n/(sum 1/sigma_q)
+ *
+ * where mu_q, sigma_q are what ln_post saw in row q of the n that are pooled.
+ *
+ * Since e is linear in x, whatever writes to the residual stream is pooled alike: a head's output z, an MLP's
+ * m, what enters the first layer, and the attention by which a head gathers a token (u_i = sum w_q a_qi v_i).
+ * With r = |e|, G = diag(gamma) P, H heads in a layer and K = 2 layers + 1 summands (Gandelsman, Efros and
+ * Steinhardt 2024, section 3):
+ *
+ *     head         code [z/(sigma r), 1/(sigma r), mu/(sigma r), 1/r]
+ *                  basis [W_O[h] G; b_O G/H; -gamma P/(K H); beta P/(K H)]
+ *     MLP, input   code [m/(sigma r), mu/(sigma r), 1/r]
+ *                  basis [G; -gamma P/K; beta P/K], shared
+ *     remainder    code [1/r], basis [b]: only where the projection has a bias
+ *
+ * Their contributions sum to e/r.
  *
  * A plugin fills the shape, describes, opens its checkpoint with image_tensors, loads; the functions of
  * hl_model_api that are about traces are here ready to be named in its table. */
@@ -20,28 +36,50 @@
 #include "components.h"
 #include "layer_stack.h"
 
+/* Those marked * may be missing. */
 typedef enum image_slot {
-    CLASS_EMBEDDING, /* width */
+    CLASS_EMBEDDING, /* * width */
     IMAGE_POSITION,  /* tokens x width */
     PATCH_WEIGHT,    /* width x 3 x patch x patch */
-    LN_PRE_GAIN,     /* these two may be missing */
-    LN_PRE_SHIFT,
+    PATCH_BIAS,      /* * width */
+    LN_PRE_GAIN,     /* * width */
+    LN_PRE_SHIFT,    /* * width */
     LN_POST_GAIN,
     LN_POST_SHIFT,
     IMAGE_PROJECTION, /* width x embed_dim */
+    PROJECTION_BIAS,  /* * embed_dim */
     IMAGE_SLOTS
 } image_slot;
+
+/* See above. */
+typedef enum image_pooling { IMAGE_POOL_CLASS, IMAGE_POOL_MEAN, IMAGE_POOL_MEAN_OF_NORMS } image_pooling;
 
 typedef struct image_shape {
     tower_shape layers;
     const char *const *names; /* by image_slot; NULL: the model has none */
+    image_pooling pooling;
     size_t embed_dim;
-    size_t size, patch, grid; /* pixels a side, of the image and of a patch; cells a side */
+    size_t image_height, image_width, patch; /* in pixels; of a patch: its side */
+    size_t grid_rows, grid_cols;             /* of patches */
 } image_shape;
 
-/* Tokens: the class token and the grid's. */
+/* Tokens before the grid's: the class token. */
+static inline size_t image_prefix(const image_shape *shape) {
+    return shape->names[CLASS_EMBEDDING] ? 1 : 0;
+}
+
+static inline size_t image_cells(const image_shape *shape) {
+    return shape->grid_rows * shape->grid_cols;
+}
+
 static inline size_t image_tokens(const image_shape *shape) {
-    return 1 + shape->grid * shape->grid;
+    return image_prefix(shape) + image_cells(shape);
+}
+
+/* The rows of an image that are pooled. */
+static inline pooling image_pooled_rows(const image_shape *shape) {
+    bool one = shape->pooling == IMAGE_POOL_CLASS;
+    return (pooling){one ? 0 : image_prefix(shape), one ? 1 : image_cells(shape), NULL};
 }
 
 /* rank 0 where the model has none. */
@@ -65,7 +103,9 @@ typedef struct image_tower {
     hl_weight *patch, *projection;
     hl_tensor *class_embedding, *position;
     norm ln_pre, ln_post;
-    double *projected; /* what all bases share, see bases.c */
+    size_t *pooled_rows;    /* their numbers within an image */
+    double *projected;      /* what all bases share, see bases.c */
+    float *projection_bias; /* embed_dim; NULL: none */
 } image_tower;
 
 /* Makes the component table. */
@@ -89,15 +129,19 @@ typedef struct image_session {
     size_t batch;
     scratch scratch;
     hl_tensor *pixels;
-    hl_tensor *query;         /* of the layer that pools: batch x width */
-    hl_tensor *heads;         /* pooled heads' outputs, layers x batch x width */
-    hl_tensor *mlps;          /* pooled inputs and MLPs' outputs, (1 + layers) x batch x width */
-    hl_tensor *probabilities; /* of the pooled token, batch x heads x tokens */
-    hl_tensor *pooled;        /* ln_post's output, batch x width */
-    hl_tensor *statistics;    /* of ln_post, batch x 2 */
-    hl_tensor *embedding;     /* batch x embed_dim */
-    float *host_rows;         /* host memory: (1 + layers) x batch x width */
-    float *host_embedding;    /* host memory: batch x (embed_dim + 2) */
+    hl_tensor *query;          /* of a layer that computes one row only: batch x width */
+    hl_tensor *heads;          /* pooled heads' outputs, layers x batch x width */
+    hl_tensor *hidden;         /* an MLP's pooled hidden layer, batch x hidden */
+    hl_tensor *mlps;           /* pooled inputs and MLPs' outputs, (1 + layers) x batch x width */
+    hl_tensor *probabilities;  /* of the pooled rows, batch x heads x rows x tokens; made when first wanted */
+    hl_tensor *pooled;         /* the pooled row, then ln_post's output, batch x width */
+    hl_tensor *statistics;     /* of ln_post, one or all rows of an image x 2 */
+    hl_tensor *embedding;      /* batch x embed_dim */
+    float *host_rows;          /* host memory: (1 + layers) x batch x width */
+    float *host_embedding;     /* host memory: batch x embed_dim */
+    float *host_statistics;    /* host memory: as `statistics` */
+    float *host_weights;       /* host memory, where weights follow from statistics: batch x cells */
+    float *host_probabilities; /* host memory: of one image */
     float *host_crop; /* host memory: pixels without the margin that no patch covers; NULL: no margin */
 } image_session;
 

@@ -92,11 +92,6 @@ hl_status apply_linear(const hl_compute *compute, const hl_weight *weight, hl_ma
     return compute->api->linear(compute->backend, &operation, error);
 }
 
-hl_status apply_copy(const hl_compute *compute, hl_matrix from, hl_matrix to, hl_error *error) {
-    const hl_copy operation = {.size = sizeof operation, .from = from, .to = to};
-    return compute->api->copy(compute->backend, &operation, error);
-}
-
 /* Queries, keys and values: from one product, or, where the layer pools, from two. */
 static hl_status project(const layer_stack *t, const stack_layer *l, const scratch *s, sequences in,
                          attended *io, hl_attention *operation, hl_error *error) {
@@ -120,7 +115,6 @@ static hl_status project(const layer_stack *t, const stack_layer *l, const scrat
 
 hl_status attend(const layer_stack *t, size_t number, const scratch *s, sequences in, attended *io,
                  hl_error *error) {
-    static const size_t first_row = 0;
     size_t heads = t->shape->heads;
     hl_attention operation = {.size = sizeof operation,
                               .probabilities = io->probabilities,
@@ -128,8 +122,8 @@ hl_status attend(const layer_stack *t, size_t number, const scratch *s, sequence
                               .heads = heads,
                               .scale = 1 / sqrtf((float)head_width(t->shape)),
                               .mask = in.mask,
-                              .probes = &first_row,
-                              .probe_count = io->probabilities.tensor ? 1 : 0};
+                              .probes = io->probes,
+                              .probe_count = io->probabilities.tensor ? io->probe_count : 0};
     TRY(project(t, &t->layers[number], s, in, io, &operation, error));
     io->values = operation.v;
     io->out = operation.out;
@@ -150,14 +144,15 @@ static hl_status begin_mlp(const layer_stack *t, size_t number, const scratch *s
 }
 
 hl_status finish_layer(const layer_stack *t, size_t number, const scratch *s, hl_matrix heads, hl_matrix x,
-                       size_t step, hl_matrix capture, hl_error *error) {
+                       const mlp_capture *capture, hl_error *error) {
     const hl_compute *c = t->compute;
     const hl_matrix none = {0};
     const stack_layer *l = &t->layers[number];
     hl_matrix hidden;
     TRY(begin_mlp(t, number, s, heads, x, &hidden, error));
-    if (capture.tensor) {
-        TRY(apply_linear(c, l->mlp_out, every(hidden, step), none, capture, HL_IDENTITY, error));
+    if (capture) {
+        TRY(pool_rows(c, &capture->how, hidden, capture->hidden, error));
+        TRY(apply_linear(c, l->mlp_out, capture->hidden, none, capture->out, HL_IDENTITY, error));
     }
     return apply_linear(c, l->mlp_out, hidden, x, x, HL_IDENTITY, error);
 }

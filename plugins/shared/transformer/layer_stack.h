@@ -6,6 +6,7 @@
 
 #include "layer_tensors.h"
 #include "loader.h"
+#include "pooling.h"
 
 typedef struct stack_layer {
     norm ln_1, ln_2;
@@ -35,26 +36,10 @@ void layer_stack_free(layer_stack *t);
 hl_status scratch_open(const layer_stack *t, size_t rows, scratch *out, hl_error *error);
 void scratch_free(const hl_compute *compute, scratch *s);
 
-static inline hl_matrix dense(hl_tensor *tensor, size_t offset, size_t rows, size_t cols) {
-    return (hl_matrix){tensor, offset, rows, cols, cols};
-}
-
-/* Columns [first, first + cols) of a matrix. */
-static inline hl_matrix columns(hl_matrix m, size_t first, size_t cols) {
-    return (hl_matrix){m.tensor, m.offset + first, m.rows, cols, m.stride};
-}
-
-/* Every `step`th row of a matrix, from the first. */
-static inline hl_matrix every(hl_matrix m, size_t step) {
-    return (hl_matrix){m.tensor, m.offset, m.rows / step, m.cols, m.stride * step};
-}
-
 hl_status apply_norm(const hl_compute *compute, const norm *n, hl_matrix x, hl_matrix out,
                      hl_matrix statistics, hl_error *error);
 hl_status apply_linear(const hl_compute *compute, const hl_weight *weight, hl_matrix x, hl_matrix residual,
                        hl_matrix out, hl_activation activation, hl_error *error);
-
-hl_status apply_copy(const hl_compute *compute, hl_matrix from, hl_matrix to, hl_error *error);
 
 typedef struct sequences {
     size_t count, tokens;
@@ -63,20 +48,30 @@ typedef struct sequences {
 
 /* The heads' outputs of one layer. In: what `attend` shall use; out: where it put things. */
 typedef struct attended {
-    hl_matrix pooled_query;  /* in, for a layer that pools: count x width, scratch */
-    hl_matrix pooled_out;    /* in, for a layer that pools: count x width */
-    hl_matrix probabilities; /* in: of the first query row, count * heads x tokens; its tensor may be NULL */
-    hl_matrix values;        /* out: count * tokens x width, until the layer's MLP */
-    hl_matrix out;           /* out: one row for each query row */
+    hl_matrix pooled_query; /* in, for a layer that pools: count x width, scratch */
+    hl_matrix pooled_out;   /* in, for a layer that pools: count x width */
+    hl_matrix
+        probabilities;    /* in: of query rows `probes`, count * heads * probe_count x tokens; may be none */
+    const size_t *probes; /* in */
+    size_t probe_count;
+    hl_matrix values; /* out: count * tokens x width, until the layer's MLP */
+    hl_matrix out;    /* out: one row for each query row */
 } attended;
 
 hl_status attend(const layer_stack *t, size_t number, const scratch *s, sequences in, attended *io,
                  hl_error *error);
 
-/* x += heads W_O + b_O; then x += mlp(ln_2 x), all rows of x. `capture`, unless its tensor is NULL, gets the
- * MLP's output for every `step`th row. */
+/* The pooled output of an MLP: since what comes last in an MLP is linear, it is made from the pooled hidden
+ * layer. */
+typedef struct mlp_capture {
+    pooling how;
+    hl_matrix hidden; /* images x hidden, scratch */
+    hl_matrix out;    /* images x width */
+} mlp_capture;
+
+/* x += heads W_O + b_O; then x += mlp(ln_2 x), all rows of x. `capture` may be NULL. */
 hl_status finish_layer(const layer_stack *t, size_t number, const scratch *s, hl_matrix heads, hl_matrix x,
-                       size_t step, hl_matrix capture, hl_error *error);
+                       const mlp_capture *capture, hl_error *error);
 
 /* x += heads W_O + b_O, and the MLP's output for all rows of x, which is not added yet; it lies in the
  * scratch memory until the next layer. */

@@ -92,13 +92,27 @@ static hl_status check_edit(const pass_subject *subject, const hl_edit *edit, hl
     return HL_OK;
 }
 
-/* What an edit does to the parts of the pooled row. */
-static void note_edit(const hl_edit *edit, pass_plan *out) {
-    bool pooled = !edit->tokens;
-    for (size_t i = 0; !pooled && i < edit->token_count; ++i) pooled = edit->tokens[i] == 0;
+static hl_status make_factors(component_plan *component, size_t rows, hl_error *error) {
+    if (component->factors) return HL_OK;
+    component->factors = malloc(rows * sizeof *component->factors);
+    if (!component->factors) return hl_no_memory(error, "a request");
+    for (size_t i = 0; i < rows; ++i) component->factors[i] = 1;
+    return HL_OK;
+}
+
+/* What an edit does to what query rows take of their tokens. */
+static hl_status note_edit(const pass_subject *subject, const hl_edit *edit, pass_plan *out,
+                           hl_error *error) {
     component_plan *component = &out->components[edit->component];
-    if (pooled && edit->action == HL_EDIT_SCALE) component->factor *= edit->factor;
-    if (pooled && edit->action == HL_EDIT_REPLACE) component->even = true;
+    size_t count = edit->tokens ? edit->token_count : subject->query_rows;
+    TRY(make_factors(component, subject->query_rows, error));
+    for (size_t i = 0; i < count; ++i) {
+        size_t row = edit->tokens ? edit->tokens[i] : i;
+        bool replaced = edit->action == HL_EDIT_REPLACE;
+        component->factors[row] *= replaced ? 0 : edit->factor;
+        component->even |= replaced && row - subject->pooled.first < subject->pooled.count;
+    }
+    return HL_OK;
 }
 
 static hl_status fill(const pass_subject *subject, const hl_request *request, pass_plan *out,
@@ -107,7 +121,7 @@ static hl_status fill(const pass_subject *subject, const hl_request *request, pa
         TRY(add_capture(subject, request->captures[i], out, error));
     for (size_t i = 0; i < request->edit_count; ++i) {
         TRY(check_edit(subject, request->edits[i], error));
-        note_edit(request->edits[i], out);
+        TRY(note_edit(subject, request->edits[i], out, error));
     }
     return HL_OK;
 }
@@ -116,16 +130,23 @@ hl_status pass_plan_make(const pass_subject *subject, const hl_request *request,
                          hl_error *error) {
     size_t count = subject->components->count;
     *out = (pass_plan){.request = request,
+                       .component_count = count,
                        .components = calloc(count, sizeof *out->components),
                        .layers = calloc(subject->layers, sizeof *out->layers)};
     hl_status status = out->components && out->layers ? HL_OK : hl_no_memory(error, "a request");
-    for (size_t i = 0; status == HL_OK && i < count; ++i) out->components[i].factor = 1;
     if (status == HL_OK && request) status = fill(subject, request, out, error);
     if (status) pass_plan_free(out);
     return status;
 }
 
 void pass_plan_free(pass_plan *plan) {
+    for (size_t i = 0; plan->components && i < plan->component_count; ++i) free(plan->components[i].factors);
     free(plan->components);
     free(plan->layers);
+}
+
+bool pass_plan_captures(const pass_plan *plan) {
+    bool found = false;
+    for (size_t i = 0; i < plan->component_count; ++i) found |= plan->components[i].code;
+    return found;
 }

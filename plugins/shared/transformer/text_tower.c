@@ -170,7 +170,7 @@ static hl_status run_layers(const batch *b, hl_matrix ends) {
             TRY(gather(b, x, rows));
             TRY(gather(b, io.out, heads));
         }
-        TRY(finish_layer(layers, layer, s, heads, rows, 1, none, b->error));
+        TRY(finish_layer(layers, layer, s, heads, rows, NULL, b->error));
     }
     return HL_OK;
 }

@@ -48,7 +48,10 @@ hl_trace *trace_new(const image_tower *tower, const pass_plan *plan) {
     if (!trace) return NULL;
     rest = (block){trace->rest, 0};
     lay_out(trace, tower, plan, &rest);
-    memcpy(trace->components, plan->components, tower->components.count * sizeof *plan->components);
+    for (size_t i = 0; i < plan->component_count; ++i) {
+        const component_plan *wish = &plan->components[i];
+        trace->components[i] = (component_plan){wish->code, wish->tokens, wish->even, NULL};
+    }
     trace->tower = tower;
     trace->bytes = bytes;
     atomic_init(&trace->references, 1);
@@ -117,10 +120,25 @@ hl_status trace_code(const hl_trace *trace, uint32_t index, float *out, hl_error
     const hl_component *component = &trace->tower->components.rows[index];
     const float *numbers = written(trace, component);
     for (uint32_t i = 0; i < component->width; ++i) out[i] = (float)((double)numbers[i] * trace->scale);
-    /* The constants of an MLP's output lie in it already, so the first of the three is a head's alone. */
-    const float *further = trace->further + (component->kind == HL_HEAD ? 0 : 1);
+    /* The constants of an MLP's output lie in it already, so the first of the three is a head's alone; a
+     * remainder has but the last. */
+    const float *further = trace->further + (3 - component->scalar_count);
     memcpy(out + component->width, further, component->scalar_count * sizeof *out);
     return HL_OK;
+}
+
+/* What a head wrote in place of what it gathered: nothing of it belongs to one token more than to another. */
+static void spread_rest(const hl_trace *trace, const hl_component *component, float *out) {
+    size_t tokens = image_tokens(trace->tower->shape), step = component->width + 3;
+    const float *whole = written(trace, component);
+    for (size_t i = 0; i < component->width; ++i) {
+        double rest = trace->scale * (double)whole[i];
+        for (size_t token = 0; token < tokens; ++token) rest -= (double)out[token * step + i];
+        for (size_t token = 0; token < tokens; ++token) {
+            float *part = &out[token * step + i];
+            *part = (float)((double)*part + rest / (double)tokens);
+        }
+    }
 }
 
 hl_status trace_token_codes(const hl_trace *trace, uint32_t index, float *out, hl_error *error) {
@@ -128,17 +146,16 @@ hl_status trace_token_codes(const hl_trace *trace, uint32_t index, float *out, h
         return not_captured(trace, index, "parts by token", error);
     }
     const hl_component *component = &trace->tower->components.rows[index];
-    const component_plan *state = &trace->components[index];
     size_t tokens = image_tokens(trace->tower->shape), width = component->width;
     size_t first = (size_t)component->index * width, stride = trace->tower->shape->layers.width;
     const float *attention = trace->attention[component->layer] + (size_t)component->index * tokens;
-    const float *values = trace->values[component->layer] + first, *whole = written(trace, component);
+    const float *values = trace->values[component->layer] + first;
+    float *part = out;
     for (size_t token = 0; token < tokens; ++token, values += stride) {
-        double scale = trace->scale * (double)state->factor * (double)attention[token];
-        const float *source = values;
-        if (state->even) scale = trace->scale / (double)tokens, source = whole;
-        for (size_t i = 0; i < width; ++i) *out++ = (float)(scale * (double)source[i]);
-        for (size_t i = 0; i < 3; ++i) *out++ = (float)((double)trace->further[i] / (double)tokens);
+        double scale = trace->scale * (double)attention[token];
+        for (size_t i = 0; i < width; ++i) *part++ = (float)(scale * (double)values[i]);
+        for (size_t i = 0; i < 3; ++i) *part++ = (float)((double)trace->further[i] / (double)tokens);
     }
+    if (trace->components[index].even) spread_rest(trace, component, out);
     return HL_OK;
 }
