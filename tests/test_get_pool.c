@@ -1,13 +1,10 @@
 /* tools/get-pool, from files and from a server on loopback that breaks off: the file is there whole and
  * right, or not at all. */
+#include "tests/file_server.h"
 #include "tests/support.h"
 
-#include <arpa/inet.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 static char content[40000]; /* of what is fetched */
@@ -123,73 +120,31 @@ static void what_came_before_is_used(void **state) {
     free(from);
 }
 
-/* ---- a server that breaks off ---- */
-
-enum { CUT = 15000 };
-
-/* Sends what is asked for, but no more than CUT bytes of it; without `parts` always from the beginning. */
-static void answer(int connection, bool parts) {
-    char request[4096] = "", head[256];
-    ssize_t got = read(connection, request, sizeof request - 1);
-    const char *range = got > 0 ? strstr(request, "Range: bytes=") : NULL;
-    size_t first = range && parts ? strtoul(range + strlen("Range: bytes="), NULL, 10) : 0;
-    size_t rest = sizeof content - first;
-    int length = snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", rest);
-    if (first) {
-        length = snprintf(head, sizeof head,
-                          "HTTP/1.1 206 Partial Content\r\nContent-Length: %zu\r\n"
-                          "Content-Range: bytes %zu-%zu/%zu\r\n\r\n",
-                          rest, first, sizeof content - 1, sizeof content);
-    }
-    if (write(connection, head, (size_t)length) < 0) return;
-    if (parts && rest > CUT) rest = CUT;
-    if (write(connection, content + first, rest) < 0) return;
-    shutdown(connection, SHUT_WR);
-    while (read(connection, request, sizeof request) > 0) continue;
-}
-
-/* A process that serves; *from becomes what to fetch. */
-static pid_t serve(bool parts, char **from) {
-    struct sockaddr_in place = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof place;
-    int listener = socket(AF_INET, SOCK_STREAM, 0);
-    assert_true(listener >= 0 && bind(listener, (struct sockaddr *)&place, size) == 0);
-    assert_true(listen(listener, 5) == 0 && getsockname(listener, (struct sockaddr *)&place, &size) == 0);
-    *from = text("http://127.0.0.1:%d/pool.txt", ntohs(place.sin_port));
-    pid_t child = fork();
-    if (child == 0) {
-        signal(SIGPIPE, SIG_IGN);
-        for (;;) {
-            int connection = accept(listener, NULL, NULL);
-            answer(connection, parts);
-            close(connection);
-        }
-    }
-    close(listener);
-    return child;
-}
-
-static void fetch_from_server(bool parts) {
-    char *from, *errors;
-    pid_t server = serve(parts, &from);
+static void fetch_from_server(file_server file) {
+    char *address, *errors;
+    file.path = "pool.txt";
+    file.content = content;
+    file.size = sizeof content;
+    pid_t server = file_server_start(&file, 1, &address);
+    char *from = text("%spool.txt", address);
     int status = get(from, "40000", sum, &errors);
-    kill(server, SIGKILL);
-    waitpid(server, NULL, 0);
+    file_server_stop(server);
     if (status != 0) fail_msg("%s", errors);
     need_whole();
     free(errors);
     free(from);
+    free(address);
 }
 
 static void a_connection_that_breaks_is_taken_up(void **state) {
     (void)state;
-    fetch_from_server(true);
+    fetch_from_server((file_server){.cut = 15000});
 }
 
 static void a_server_without_parts_sends_all_again(void **state) {
     (void)state;
     write_file(part, content, 700);
-    fetch_from_server(false);
+    fetch_from_server((file_server){.no_parts = true});
 }
 
 static void words_that_mean_nothing_are_refused(void **state) {

@@ -3,6 +3,7 @@
 #include "core/experiment/experiment.h"
 
 #include "core/engine/engine.h"
+#include "core/engine/model_home.h"
 #include "core/experiment/query_images.h"
 #include "core/experiment/secrets.h"
 #include "core/experiment/section.h"
@@ -25,7 +26,8 @@ static const char *const root_sections[] = {"model",    "compute", "gallery",  "
                                             "analyses", "reports", "variants", NULL};
 
 static const hl_option model_options[] = {
-    {.name = "path", .type = HL_PATH, .help = "the model's folder"},
+    {.name = "path", .type = HL_PATH, .fallback = "~", .help = "the model's folder; this or `name`"},
+    {.name = "name", .type = HL_STRING, .fallback = "~", .help = "a model at home, see `headlight models`"},
     {.name = "plugin", .type = HL_STRING, .fallback = "~", .help = "the model plugin"},
     {.name = "random-weights",
      .type = HL_INT,
@@ -100,7 +102,13 @@ static hl_status check_model_folder(const section_reader *reader) {
     hl_status status = is_run(reader->plan) ? engine_check_folder(reader->plan->model_path, &why) : HL_OK;
     if (status == HL_OK) return HL_OK;
     if (status == HL_FAILED) return hl_fail(reader->error, HL_FAILED, "%s", why.message);
-    yaml_fail(yaml_get(section_node(reader, "model"), "path"), reader->error, "%s", why.message);
+    const yaml_node *node = section_node(reader, "model"), *name = yaml_get(node, "name");
+    if (!name || yaml_is_null(name)) {
+        yaml_fail(yaml_get(node, "path"), reader->error, "%s", why.message);
+    } else {
+        yaml_fail(name, reader->error, "%s, or fetch it: `headlight models` lists those that are known",
+                  why.message);
+    }
     return reader->plan->optional ? status : HL_USAGE;
 }
 
@@ -109,22 +117,41 @@ static hl_status check_optional_folder(const section_reader *reader) {
     return reader->plan->optional ? check_model_folder(reader) : HL_OK;
 }
 
+/* A name stands for a folder at home; where it is not there, for the one that it would be. */
+static hl_status read_model_folder(const section_reader *reader, const yaml_node *node,
+                                   const hl_value *const *values) {
+    const hl_value *path = values[0], *name = values[1];
+    if (path->given == name->given) {
+        return yaml_fail(node, reader->error,
+                         "expected either path, the model's folder, or name, of one at home");
+    }
+    char **out = &reader->plan->model_path;
+    if (path->given) {
+        *out = strdup(path->string);
+    } else {
+        hl_error why;
+        hl_status status = model_home_place(name->string, out, &why);
+        if (status == HL_USAGE) return yaml_fail(yaml_get(node, "name"), reader->error, "%s", why.message);
+    }
+    return *out ? HL_OK : hl_no_memory(reader->error, "an experiment");
+}
+
 static hl_status read_model(const section_reader *reader) {
-    static const char *const keys[] = {"path", "plugin", "random-weights", NULL};
+    static const char *const keys[] = {"path", "name", "plugin", "random-weights", NULL};
     experiment *plan = reader->plan;
     const yaml_node *node = section_node(reader, "model");
     if (!node) return missing_section(reader, "model", "model: {path: FOLDER}");
     option_values *values;
     hl_status status = options_read(&model_section, node, NULL, &values, reader->error);
     if (status != HL_OK) return status;
-    bool named = options_values(values)[1]->given;
-    const hl_value *seed = options_values(values)[2];
+    bool has_plugin = options_values(values)[2]->given;
+    const hl_value *seed = options_values(values)[3];
     plan->random_weights = seed->given;
     plan->seed = (uint64_t)seed->integer;
-    plan->model_path = strdup(options_values(values)[0]->string);
+    status = read_model_folder(reader, node, options_values(values));
     options_free(values);
-    if (!plan->model_path) return hl_no_memory(reader->error, "an experiment");
-    if (named) {
+    if (status != HL_OK) return status;
+    if (has_plugin) {
         status = section_plugin(reader->plugins, node, HL_MODEL, "plugin", keys, &plan->model, reader->error);
     } else {
         status = options_read(&model_section, node, no_keys, &values, reader->error);

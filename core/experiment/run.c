@@ -1,6 +1,7 @@
 /* `headlight run`: an experiment from its YAML file to its report; one with variants once for each of them,
  * each into a folder of its own, and then a page that compares them. Everything is checked before anything is
  * run. */
+#include "core/engine/model_home.h"
 #include "core/experiment/overview.h"
 #include "core/experiment/reporting.h"
 #include "core/experiment/run_description.h"
@@ -78,19 +79,32 @@ static const experiment_variant *variant_at(const runs *self, size_t index) {
     return self->plan->variant_count ? &self->plan->variants[index] : NULL;
 }
 
+/* The folder in which a variant's weights or gallery were looked for, and the text that says so. */
+static hl_status lacking_folder(const runs *self, const experiment_variant *variant, bool weights,
+                                const char **text, char **out, hl_error *error) {
+    const yaml_node *place;
+    const char *section = weights ? "model" : "gallery", *key = weights ? "path" : "images";
+    hl_status status = experiment_value(&self->source, variant, section, key, &place, error);
+    bool by_name = status == HL_OK && weights && (!place || yaml_is_null(place));
+    if (by_name) status = experiment_value(&self->source, variant, section, "name", &place, error);
+    if (status != HL_OK) return status;
+    *text = place->text;
+    if (by_name) return model_home_place(place->text, out, error);
+    *out = yaml_resolve(place, place->text);
+    return *out ? HL_OK : hl_no_memory(error, "a variant");
+}
+
 /* What is missing goes where the variant says; `why` of weights: what is there in their place. */
 static hl_status skip(runs *self, size_t index, single_run_lack lack, const char *why, hl_error *error) {
     const experiment_variant *variant = variant_at(self, index);
     bool weights = lack == LACKS_WEIGHTS;
-    const yaml_node *place;
+    const char *text;
+    char *path = NULL;
     hl_error line;
-    hl_status status = experiment_value(&self->source, variant, weights ? "model" : "gallery",
-                                        weights ? "path" : "images", &place, error);
+    hl_status status = lacking_folder(self, variant, weights, &text, &path, error);
     if (status != HL_OK) return status;
-    char *path = yaml_resolve(place, place->text);
     self->skipped[index] = (overview_variant){
-        variant->name, NULL, place->text, weights ? "its weights are not there" : "its gallery is not there"};
-    if (!path) return hl_no_memory(error, "a variant");
+        variant->name, NULL, text, weights ? "its weights are not there" : "its gallery is not there"};
     bool there = weights && engine_check_folder(path, NULL) == HL_OK;
     hl_format(line.message, sizeof line.message, "variant \"%s\" is skipped, for %s: %s%s", variant->name,
               self->skipped[index].reason, there ? why : path,

@@ -5,7 +5,7 @@
 #include "tools/headlight/arguments.h"
 
 extern const subcommand run_command, index_command, merge_command, verify_command, decompose_command,
-    plugins_command, bench_command, check_plugin_command, new_command;
+    plugins_command, models_command, bench_command, check_plugin_command, new_command;
 
 /* The command line, for one that starts itself again. */
 extern char **command_words;

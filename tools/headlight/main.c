@@ -9,9 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-static const subcommand *const commands[] = {&run_command,    &index_command,        &merge_command,
-                                             &verify_command, &decompose_command,    &plugins_command,
-                                             &bench_command,  &check_plugin_command, &new_command};
+static const subcommand *const commands[] = {
+    &run_command,     &index_command,  &merge_command, &verify_command,       &decompose_command,
+    &plugins_command, &models_command, &bench_command, &check_plugin_command, &new_command};
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
 
 static void write_overview(FILE *out) {

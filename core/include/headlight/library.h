@@ -101,7 +101,7 @@ HL_EXPORT unsigned hl_usable_cores(void);
 
 typedef struct hl_ask_settings {
     uint32_t size;
-    const char *model;          /* a folder */
+    const char *model;          /* a folder, or the name of a model at home */
     const char *backend;        /* NULL or "auto": the best */
     const char *const *compute; /* options of the backend, "KEY=VALUE" each */
     size_t compute_count;
@@ -231,6 +231,26 @@ typedef struct hl_peer_arrays_request {
 
 HL_EXPORT hl_status hl_peer_arrays(hl_library *library, const hl_call *call,
                                    const hl_peer_arrays_request *request, hl_error *error);
+
+/* Where the model of this name is, or would be: `models/NAME` below $HEADLIGHT_HOME, else below `headlight`
+ * in the XDG data folder. free() it. HL_USAGE for what is no name, and where no environment variable says
+ * where. Requests take a model's name in place of its folder. [any thread] */
+HL_EXPORT hl_status hl_model_folder(const char *name, char **folder, hl_error *error);
+
+/* `headlight models`: what is known of published models, and which of them are here. */
+typedef struct hl_models_request {
+    uint32_t size;
+    const char *name; /* all that is known of one; NULL: a list of all */
+    bool files;  /* with `name`: its files, one a line: name, tab, address, tab, bytes where known, about */
+    bool json;   /* a JSON list of objects */
+    bool folder; /* with `name`: only where it is, or would be */
+    /* With `name`: a folder, whether it holds a model that can be opened; reads no weights. It fails where
+     * not, but not for a model that no plugin loads yet. */
+    const char *check;
+} hl_models_request;
+
+HL_EXPORT hl_status hl_models(hl_library *library, const hl_models_request *request, FILE *out,
+                              hl_error *error);
 
 /* `headlight index`: an atlas of a gallery. Resumes what was interrupted, adds new images, drops vanished
  * ones; HL_FAILED, with nothing changed, when those are more than half of the atlas and `prune` is not set.
