@@ -8,7 +8,13 @@ const char *const precision_words[] = {"auto", "f32", "bf16x6", "bf16x3", "bf16"
 
 /* Each list from the fastest to the slowest; `auto` takes the first that runs and whose results count as
  * f32. */
-static const product_kernel *const products[] = {&plain_product_f32};
+static const product_kernel *const products[] = {
+#if defined __x86_64__
+    &avx512_product_f32,
+    &avx2_product_f32,
+#endif
+    &plain_product_f32,
+};
 static const row_kernel *const rows[] = {
 #if defined __x86_64__
     &avx512_rows, &avx2_rows,

@@ -5,7 +5,9 @@
 
 #include "kernel.h"
 
-extern const product_kernel plain_product_f32;
+extern const product_kernel plain_product_f32, plain_product_bf16x6, plain_product_bf16x3, plain_product_bf16,
+    plain_product_int8;
+extern const product_kernel avx512_product_f32, avx512_product_int8, avx2_product_f32;
 
 extern const row_kernel plain_rows;
 extern const row_kernel avx2_rows, avx512_rows;

@@ -85,4 +85,46 @@ VECTOR_INLINED float v_largest(vector x) {
     return _mm_cvtss_f32(_mm_max_ss(four, _mm_movehdup_ps(four)));
 }
 
+/* rows[i][j] -> rows[j][i] */
+VECTOR_INLINED void transpose(vector rows[LANES]) {
+    vector woven[LANES];
+#pragma GCC unroll 4
+    for (int i = 0; i < LANES; i += 2) {
+        woven[i] = _mm256_unpacklo_ps(rows[i], rows[i + 1]);
+        woven[i + 1] = _mm256_unpackhi_ps(rows[i], rows[i + 1]);
+    }
+#pragma GCC unroll 2
+    for (int i = 0; i < LANES; i += 4) {
+        rows[i] = _mm256_shuffle_ps(woven[i], woven[i + 2], 0x44);
+        rows[i + 1] = _mm256_shuffle_ps(woven[i], woven[i + 2], 0xee);
+        rows[i + 2] = _mm256_shuffle_ps(woven[i + 1], woven[i + 3], 0x44);
+        rows[i + 3] = _mm256_shuffle_ps(woven[i + 1], woven[i + 3], 0xee);
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < LANES / 2; ++i) {
+        vector low = rows[i], high = rows[i + LANES / 2];
+        rows[i] = _mm256_permute2f128_ps(low, high, 0x20);
+        rows[i + LANES / 2] = _mm256_permute2f128_ps(low, high, 0x31);
+    }
+}
+
+/* Vectors of f64, of half as many lanes. */
+typedef __m256d vector_f64;
+
+VECTOR_INLINED vector_f64 v_load_f64(const double *from) {
+    return _mm256_loadu_pd(from);
+}
+
+VECTOR_INLINED void v_store_f64(double *to, vector_f64 x) {
+    _mm256_storeu_pd(to, x);
+}
+
+VECTOR_INLINED vector_f64 v_spread_f64(double x) {
+    return _mm256_set1_pd(x);
+}
+
+VECTOR_INLINED vector_f64 v_fma_f64(vector_f64 a, vector_f64 b, vector_f64 c) {
+    return _mm256_fmadd_pd(a, b, c);
+}
+
 #endif

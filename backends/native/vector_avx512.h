@@ -82,4 +82,23 @@ VECTOR_INLINED float v_largest(vector x) {
     return _mm512_reduce_max_ps(x);
 }
 
+/* Vectors of f64, of half as many lanes. */
+typedef __m512d vector_f64;
+
+VECTOR_INLINED vector_f64 v_load_f64(const double *from) {
+    return _mm512_loadu_pd(from);
+}
+
+VECTOR_INLINED void v_store_f64(double *to, vector_f64 x) {
+    _mm512_storeu_pd(to, x);
+}
+
+VECTOR_INLINED vector_f64 v_spread_f64(double x) {
+    return _mm512_set1_pd(x);
+}
+
+VECTOR_INLINED vector_f64 v_fma_f64(vector_f64 a, vector_f64 b, vector_f64 c) {
+    return _mm512_fmadd_pd(a, b, c);
+}
+
 #endif

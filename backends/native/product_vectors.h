@@ -1,0 +1,126 @@
+/* Products in f32 and f64 over vectors of any width: a file that includes vector_avx512.h or vector_avx2.h,
+ * says how many ROWS of two vectors the registers hold sums of, and then includes this, has panels and their
+ * products. A panel is (depth, rows or outputs). */
+#include "double.h"
+#include "kernels.h"
+
+enum { COLUMNS = 2 * LANES, LANES_F64 = LANES / 2, COLUMNS_F64 = LANES, DEPTH = 256 };
+
+static size_t panel_bytes(size_t depth, size_t width) {
+    return (depth * width * sizeof(float) + 63) / 64 * 64;
+}
+
+static size_t row_panel_bytes(size_t depth) {
+    return panel_bytes(depth, ROWS);
+}
+
+static size_t weight_panel_bytes(size_t depth) {
+    return panel_bytes(depth, COLUMNS);
+}
+
+/* Up to LANES rows of x (count, depth) become columns of a panel (depth, width): `lanes` of them, from
+ * `panel` on. */
+VECTOR_CODE static void weave(const float *x, size_t stride, size_t count, size_t depth, float *panel,
+                              size_t width, size_t lanes) {
+    for (size_t i = 0; i < depth; i += LANES) {
+        vector rows[LANES];
+#pragma GCC unroll 16
+        for (size_t r = 0; r < LANES; ++r) {
+            rows[r] = r < count ? v_load_first(x + r * stride + i, depth - i) : v_spread(0);
+        }
+        transpose(rows);
+        float *to = panel + i * width;
+#pragma GCC unroll 16
+        for (size_t j = 0; j < LANES; ++j) {
+            if (i + j < depth) v_store_first(to + j * width, rows[j], lanes);
+        }
+    }
+}
+
+static void pack_rows(const float *x, size_t stride, size_t count, size_t depth, void *panel) {
+    weave(x, stride, count, depth, panel, ROWS, ROWS);
+}
+
+static void pack_weight(const float *weight, size_t stride, size_t count, size_t depth, void *panel) {
+    size_t left = count < LANES ? count : LANES;
+    weave(weight, stride, left, depth, panel, COLUMNS, LANES);
+    weave(weight + left * stride, stride, count - left, depth, (float *)panel + LANES, COLUMNS, LANES);
+}
+
+/* ---- products ---- */
+
+/* Both panels come from the second cache, or from beyond. */
+enum { STEPS_AHEAD = 32 };
+
+/* Each step along the depth takes one number of every row and two vectors of outputs, so that all sums of a
+ * micro tile stay in registers. A row's sum runs from its first number to the last, by fused multiply-adds,
+ * whichever row it is. `rows` is known where this is called. */
+VECTOR_INLINED void tile(size_t rows, const float *x, const float *w, size_t depth, bool add, float *out) {
+    vector sums[ROWS][2];
+#pragma GCC unroll 16
+    for (size_t r = 0; r < rows; ++r) {
+        sums[r][0] = add ? v_load(out + r * COLUMNS) : v_spread(0);
+        sums[r][1] = add ? v_load(out + r * COLUMNS + LANES) : v_spread(0);
+    }
+    for (size_t i = 0; i < depth; ++i, x += ROWS, w += COLUMNS) {
+        __builtin_prefetch(w + STEPS_AHEAD * COLUMNS);
+        __builtin_prefetch(w + STEPS_AHEAD * COLUMNS + LANES);
+        __builtin_prefetch(x + STEPS_AHEAD * ROWS);
+        vector left = v_load(w), right = v_load(w + LANES);
+#pragma GCC unroll 16
+        for (size_t r = 0; r < rows; ++r) {
+            vector number = v_spread(x[r]);
+            sums[r][0] = v_fma(number, left, sums[r][0]);
+            sums[r][1] = v_fma(number, right, sums[r][1]);
+        }
+    }
+#pragma GCC unroll 16
+    for (size_t r = 0; r < rows; ++r) {
+        v_store(out + r * COLUMNS, sums[r][0]);
+        v_store(out + r * COLUMNS + LANES, sums[r][1]);
+    }
+}
+
+VECTOR_CODE static void multiply(const void *row_panel, const void *weight_panel, size_t depth, size_t count,
+                                 bool add, float *out) {
+    if (count > ROWS / 2)
+        tile(ROWS, row_panel, weight_panel, depth, add, out);
+    else
+        tile(ROWS / 2, row_panel, weight_panel, depth, add, out);
+}
+
+/* The same in f64. */
+VECTOR_INLINED void tile_f64(size_t rows, const double *x, const double *w, size_t depth, bool add,
+                             double *out, size_t stride) {
+    vector_f64 sums[ROWS][2];
+#pragma GCC unroll 16
+    for (size_t r = 0; r < rows; ++r) {
+        sums[r][0] = add ? v_load_f64(out + r * stride) : v_spread_f64(0);
+        sums[r][1] = add ? v_load_f64(out + r * stride + LANES_F64) : v_spread_f64(0);
+    }
+    for (size_t i = 0; i < depth; ++i, x += ROWS, w += COLUMNS_F64) {
+        __builtin_prefetch(w + STEPS_AHEAD * COLUMNS_F64);
+        __builtin_prefetch(w + STEPS_AHEAD * COLUMNS_F64 + LANES_F64);
+        __builtin_prefetch(x + STEPS_AHEAD * ROWS);
+        vector_f64 left = v_load_f64(w), right = v_load_f64(w + LANES_F64);
+#pragma GCC unroll 16
+        for (size_t r = 0; r < rows; ++r) {
+            vector_f64 number = v_spread_f64(x[r]);
+            sums[r][0] = v_fma_f64(number, left, sums[r][0]);
+            sums[r][1] = v_fma_f64(number, right, sums[r][1]);
+        }
+    }
+#pragma GCC unroll 16
+    for (size_t r = 0; r < rows; ++r) {
+        v_store_f64(out + r * stride, sums[r][0]);
+        v_store_f64(out + r * stride + LANES_F64, sums[r][1]);
+    }
+}
+
+VECTOR_CODE static void multiply_f64(const double *x, const double *w, size_t depth, size_t count, bool add,
+                                     double *out, size_t stride) {
+    if (count > ROWS / 2)
+        tile_f64(ROWS, x, w, depth, add, out, stride);
+    else
+        tile_f64(ROWS / 2, x, w, depth, add, out, stride);
+}
