@@ -29,45 +29,6 @@ static hl_matrix block(const pass *p, hl_tensor *tensor, size_t number) {
     return dense(tensor, number * p->count * p->width, p->count, p->width);
 }
 
-/* A convolution passes over the margin at the right and at the bottom that no whole patch covers. */
-static const float *crop(const pass *p, const float *pixels, size_t height, size_t width) {
-    float *out = p->session->host_crop;
-    if (!out) return pixels;
-    for (size_t plane = 0; plane < 3 * p->count;
-         ++plane, pixels += p->shape->image_height * p->shape->image_width) {
-        for (size_t row = 0; row < height; ++row) {
-            memcpy(out + (plane * height + row) * width, pixels + row * p->shape->image_width,
-                   width * sizeof *out);
-        }
-    }
-    return out;
-}
-
-static hl_status embed(const pass *p, const float *pixels) {
-    const image_tower *tower = p->tower;
-    const hl_compute *c = p->compute;
-    image_session *s = p->session;
-    size_t height = p->shape->grid_rows * p->shape->patch, width = p->shape->grid_cols * p->shape->patch;
-    hl_matrix x = all_rows(p, s->scratch.x), none = {0}, prefix = none;
-    if (tower->class_embedding) prefix = dense(tower->class_embedding, 0, 1, p->width);
-    TRY(c->api->upload(c->backend, crop(p, pixels, height, width),
-                       dense(s->pixels, 0, p->count * 3 * height, width), p->error));
-    const hl_patch_embedding operation = {.size = sizeof operation,
-                                          .pixels = dense(s->pixels, 0, p->count, 3 * height * width),
-                                          .batch = p->count,
-                                          .channels = 3,
-                                          .height = height,
-                                          .width = width,
-                                          .patch = p->shape->patch,
-                                          .weight = tower->patch,
-                                          .prefix = prefix,
-                                          .position = dense(tower->position, 0, p->tokens, p->width),
-                                          .out = x};
-    TRY(c->api->patch_embedding(c->backend, &operation, p->error));
-    if (tower->ln_pre.gain) TRY(apply_norm(c, &tower->ln_pre, x, x, none, p->error));
-    return HL_OK;
-}
-
 /* ---- parts by token ---- */
 
 /* Made when first wanted: where many rows are pooled it is large. */
@@ -190,7 +151,9 @@ static hl_status run_layers(const pass *p) {
 }
 
 static hl_status run_tower(const pass *p, const float *pixels) {
-    TRY(embed(p, pixels));
+    image_session *s = p->session;
+    hl_matrix x = all_rows(p, s->scratch.x);
+    TRY(embed_patches(p->tower, &s->patches, pixels, p->count, x, p->error));
     TRY(take_input(p));
     return run_layers(p);
 }
@@ -353,11 +316,10 @@ hl_status image_session_open(const image_tower *tower, size_t batch, image_sessi
     const image_shape *shape = tower->shape;
     const tower_shape *layers = &shape->layers;
     size_t tokens = image_tokens(shape), dim = shape->embed_dim;
-    size_t covered = 3 * image_cells(shape) * shape->patch * shape->patch;
     bool by_row = shape->pooling == IMAGE_POOL_MEAN_OF_NORMS;
     size_t normed = by_row ? batch * tokens : batch;
     TRY(scratch_open(&tower->layers, batch * tokens, &out->scratch, error));
-    TRY(tensor(out, batch, covered, &out->pixels, error));
+    TRY(patch_room_open(tower, batch, &out->patches, error));
     TRY(tensor(out, batch, layers->width, &out->query, error));
     TRY(tensor(out, batch * layers->layers, layers->width, &out->heads, error));
     TRY(tensor(out, batch, layers->hidden, &out->hidden, error));
@@ -368,18 +330,17 @@ hl_status image_session_open(const image_tower *tower, size_t batch, image_sessi
     TRY(numbers(batch * (layers->layers + 1) * layers->width, &out->host_rows, error));
     TRY(numbers(batch * dim, &out->host_embedding, error));
     TRY(numbers(normed * 2, &out->host_statistics, error));
-    if (by_row) TRY(numbers(batch * image_cells(shape), &out->host_weights, error));
-    if (covered == 3 * shape->image_height * shape->image_width) return HL_OK;
-    return numbers(batch * covered, &out->host_crop, error);
+    return by_row ? numbers(batch * image_cells(shape), &out->host_weights, error) : HL_OK;
 }
 
 void image_session_close(image_session *self) {
     const hl_compute *c = self->tower->compute;
-    hl_tensor *tensors[] = {self->pixels,        self->query,  self->heads,      self->hidden,   self->mlps,
+    hl_tensor *tensors[] = {self->query,         self->heads,  self->hidden,     self->mlps,
                             self->probabilities, self->pooled, self->statistics, self->embedding};
-    float *host[] = {self->host_rows,    self->host_embedding,     self->host_statistics,
-                     self->host_weights, self->host_probabilities, self->host_crop};
+    float *host[] = {self->host_rows, self->host_embedding, self->host_statistics, self->host_weights,
+                     self->host_probabilities};
     for (size_t i = 0; i < sizeof tensors / sizeof *tensors; ++i) c->api->free_tensor(c->backend, tensors[i]);
     for (size_t i = 0; i < sizeof host / sizeof *host; ++i) free(host[i]);
     scratch_free(c, &self->scratch);
+    patch_room_close(self->tower, &self->patches);
 }

@@ -60,6 +60,7 @@ hl_status image_tower_load(image_tower *self, loader *from) {
     }
     TRY(layer_stack_load(from, &self->layers));
     TRY(load_norm(from, SPEC(LN_POST_GAIN), SPEC(LN_POST_SHIFT), epsilon, &self->ln_post));
+    if (shape->pooling == IMAGE_POOL_ELSEWHERE) return HL_OK;
     TRY(load_projection(from, SPEC(IMAGE_PROJECTION), SPEC(PROJECTION_BIAS), &self->projection));
     return bases_prepare(self, from->error);
 #undef SPEC

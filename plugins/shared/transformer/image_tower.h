@@ -46,13 +46,19 @@ typedef enum image_slot {
     LN_PRE_SHIFT,    /* * width */
     LN_POST_GAIN,
     LN_POST_SHIFT,
-    IMAGE_PROJECTION, /* width x embed_dim */
+    IMAGE_PROJECTION, /* width x embed_dim; missing only where pooling is elsewhere */
     PROJECTION_BIAS,  /* * embed_dim */
     IMAGE_SLOTS
 } image_slot;
 
-/* See above. */
-typedef enum image_pooling { IMAGE_POOL_CLASS, IMAGE_POOL_MEAN, IMAGE_POOL_MEAN_OF_NORMS } image_pooling;
+/* See above. Where pooling is the business of another part, the tower ends with ln_post: it has no
+ * projection, no bases, and passes over it are that part's. */
+typedef enum image_pooling {
+    IMAGE_POOL_CLASS,
+    IMAGE_POOL_MEAN,
+    IMAGE_POOL_MEAN_OF_NORMS,
+    IMAGE_POOL_ELSEWHERE
+} image_pooling;
 
 typedef struct image_shape {
     tower_shape layers;
@@ -123,12 +129,25 @@ hl_status image_tower_basis(const image_tower *self, uint32_t basis, float *out,
 /* See hl_model_api.value_gram. [any thread] */
 hl_status image_tower_value_gram(const image_tower *self, uint32_t component, double *out, hl_error *error);
 
+/* Memory for the first step of a pass. */
+typedef struct patch_room {
+    hl_tensor *pixels;
+    float *crop; /* host memory: pixels without the margin that no patch covers; NULL: no margin */
+} patch_room;
+
+hl_status patch_room_open(const image_tower *tower, size_t batch, patch_room *out, hl_error *error);
+void patch_room_close(const image_tower *tower, patch_room *room);
+
+/* pixels (count x 3 x height x width) -> x: the rows of all tokens that enter the first layer. */
+hl_status embed_patches(const image_tower *tower, const patch_room *room, const float *pixels, size_t count,
+                        hl_matrix x, hl_error *error);
+
 /* Memory of one thread for passes of at most `batch` images. */
 typedef struct image_session {
     const image_tower *tower;
     size_t batch;
     scratch scratch;
-    hl_tensor *pixels;
+    patch_room patches;
     hl_tensor *query;          /* of a layer that computes one row only: batch x width */
     hl_tensor *heads;          /* pooled heads' outputs, layers x batch x width */
     hl_tensor *hidden;         /* an MLP's pooled hidden layer, batch x hidden */
@@ -142,7 +161,6 @@ typedef struct image_session {
     float *host_statistics;    /* host memory: as `statistics` */
     float *host_weights;       /* host memory, where weights follow from statistics: batch x cells */
     float *host_probabilities; /* host memory: of one image */
-    float *host_crop; /* host memory: pixels without the margin that no patch covers; NULL: no margin */
 } image_session;
 
 /* Close it also after a failure. */
