@@ -7,8 +7,9 @@
 #include <string.h>
 
 /* As in core/README.md; each may include those before it. */
-static const char *const FOLDERS[] = {"io",       "tree",   "atlas",      "registry",    "host",    "engine",
-                                      "indexing", "asking", "experiment", "conformance", "commands"};
+static const char *const FOLDERS[] = {"io",       "weights",    "tree",        "atlas",
+                                      "registry", "host",       "engine",      "indexing",
+                                      "asking",   "experiment", "conformance", "commands"};
 enum { COUNT = sizeof FOLDERS / sizeof *FOLDERS };
 
 static size_t rank_of(const char *name, size_t length) {

@@ -4,8 +4,9 @@
 #include "core/atlas/writer.h"
 #include "core/host/host.h"
 #include "core/io/convert.h"
-#include "core/io/safetensors.h"
 #include "core/io/safetensors_write.h"
+#include "core/weights/safetensors.h"
+#include "core/weights/weights.h"
 #include "tests/support.h"
 
 #include <fcntl.h>
@@ -303,20 +304,19 @@ static void test_is_safetensors(void **state) {
     char *folder = make_atlas(&of, 3, 3), *path = text("%s/shard-000000.safetensors", folder);
     hl_weights *stored_tensors;
     hl_error error;
-    assert_ok(safetensors_api.open(path, &stored_tensors, &error), error);
+    assert_ok(weights_api.open(path, &stored_tensors, &error), error);
     const char *const names[] = {"codes.L8.H0", "codes.L8.H1", "scalars",  "moments.L8.H0", "moments.L8.H1",
                                  "paths",       "bytes",       "modified", "skipped"};
     for (size_t i = 0; i < sizeof names / sizeof *names; ++i) {
-        assert_non_null(safetensors_api.find(stored_tensors, names[i]));
+        assert_non_null(weights_api.find(stored_tensors, names[i]));
     }
-    const hl_stored_tensor *codes = safetensors_api.find(stored_tensors, "codes.L8.H1");
+    const hl_stored_tensor *codes = weights_api.find(stored_tensors, "codes.L8.H1");
     assert_int_equal(codes->dtype, HL_F16);
     assert_int_equal(codes->rank, 2);
     assert_int_equal(codes->shape[0], 3);
     assert_int_equal(codes->shape[1], 5);
-    assert_non_null(
-        safetensors_api.find(stored_tensors, "padding.6")); /* 3 x 5 x 2 bytes are no multiple of 8 */
-    safetensors_api.close(stored_tensors);
+    assert_non_null(weights_api.find(stored_tensors, "padding.6")); /* 3 x 5 x 2 bytes are no multiple of 8 */
+    weights_api.close(stored_tensors);
     free(path);
     remove_folder(folder);
 }

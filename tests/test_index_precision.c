@@ -1,7 +1,8 @@
 /* Codes that an atlas's precision does not hold are refused by name, and numbers in a shard that are none are
  * found although its checksum is right. */
 #include "core/io/checksum.h"
-#include "core/io/safetensors.h"
+#include "core/weights/safetensors.h"
+#include "core/weights/weights.h"
 #include "tests/experiment.h"
 #include "tests/indexed.h"
 
@@ -16,7 +17,7 @@ static void scale_tensor(char *bytes, size_t count, const char *name, size_t row
     hl_weights *stored;
     hl_error error;
     assert_ok(safetensors_parse("weights", (const uint8_t *)bytes, count, &stored, &error), error);
-    const hl_stored_tensor *found = safetensors_api.find(stored, name);
+    const hl_stored_tensor *found = weights_api.find(stored, name);
     assert_non_null(found);
     assert_int_equal(found->dtype, HL_F32);
     size_t row = (size_t)found->elements / (3 * rows);
@@ -27,7 +28,7 @@ static void scale_tensor(char *bytes, size_t count, const char *name, size_t row
         value *= factor;
         memcpy(values + i * sizeof value, &value, sizeof value);
     }
-    safetensors_api.close(stored);
+    weights_api.close(stored);
 }
 
 static char *make_scaled_model(const char *folder, float factor) {
@@ -39,9 +40,8 @@ static char *make_scaled_model(const char *folder, float factor) {
     hl_error error;
     assert_ok(safetensors_parse("weights", (const uint8_t *)bytes, count, &stored, &error), error);
     size_t width =
-        (size_t)safetensors_api.find(stored, "visual.transformer.resblocks.1.attn.in_proj_bias")->elements /
-        3;
-    safetensors_api.close(stored);
+        (size_t)weights_api.find(stored, "visual.transformer.resblocks.1.attn.in_proj_bias")->elements / 3;
+    weights_api.close(stored);
     scale_tensor(bytes, count, "visual.transformer.resblocks.1.attn.in_proj_weight", width, factor);
     scale_tensor(bytes, count, "visual.transformer.resblocks.1.attn.in_proj_bias", width, factor);
     write_file(path, bytes, count);

@@ -1,7 +1,8 @@
 /* .safetensors files: numbers against numpy's conversions, and every way in which a file can be wrong. */
 #include "tests/support.h"
 
-#include "core/io/safetensors.h"
+#include "core/weights/safetensors.h"
+#include "core/weights/weights.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +10,7 @@
 static hl_weights *open_path(const char *path) {
     hl_weights *weights;
     hl_error error;
-    assert_ok(safetensors_api.open(path, &weights, &error), error);
+    assert_ok(weights_api.open(path, &weights, &error), error);
     return weights;
 }
 
@@ -17,7 +18,7 @@ static float *read_all(const hl_weights *weights, const hl_stored_tensor *tensor
     hl_error error;
     float *out = malloc((size_t)tensor->elements * sizeof *out + 1);
     assert_non_null(out);
-    assert_ok(safetensors_api.read(weights, tensor, 0, tensor->elements, out, &error), error);
+    assert_ok(weights_api.read(weights, tensor, 0, tensor->elements, out, &error), error);
     return out;
 }
 
@@ -39,7 +40,7 @@ static void converts_as_numpy_does(void **state) {
     const char *names[] = {"f16", "bf16", "f64", "f32"};
     for (size_t i = 0; i < 4; ++i) {
         npy_array expected = golden("io", names[i]);
-        const hl_stored_tensor *tensor = safetensors_api.find(weights, names[i]);
+        const hl_stored_tensor *tensor = weights_api.find(weights, names[i]);
         assert_non_null(tensor);
         assert_int_equal(tensor->rank, expected.rank);
         assert_int_equal(tensor->elements, expected.elements);
@@ -48,13 +49,13 @@ static void converts_as_numpy_does(void **state) {
 
         float part[3]; /* from the middle, and again after the pages were given back */
         hl_error error;
-        safetensors_api.done(weights, tensor);
-        assert_ok(safetensors_api.read(weights, tensor, 7, 3, part, &error), error);
+        weights_api.done(weights, tensor);
+        assert_ok(weights_api.read(weights, tensor, 7, 3, part, &error), error);
         assert_same_bits(part, expected.data + 7, 3);
         free(got);
         free(expected.data);
     }
-    safetensors_api.close(weights);
+    weights_api.close(weights);
 }
 
 static void lists_by_name(void **state) {
@@ -63,41 +64,41 @@ static void lists_by_name(void **state) {
     const char *names[] = {"bf16", "f16", "f32", "f64", "i64", "scalar"};
     const hl_dtype types[] = {HL_BF16, HL_F16, HL_F32, HL_F64, HL_I64, HL_F32};
     for (size_t i = 0; i < 6; ++i) {
-        const hl_stored_tensor *tensor = safetensors_api.at(weights, i);
+        const hl_stored_tensor *tensor = weights_api.at(weights, i);
         assert_string_equal(tensor->name, names[i]);
         assert_int_equal(tensor->dtype, types[i]);
-        assert_ptr_equal(tensor, safetensors_api.find(weights, names[i]));
+        assert_ptr_equal(tensor, weights_api.find(weights, names[i]));
     }
-    assert_null(safetensors_api.at(weights, 6));
-    assert_null(safetensors_api.find(weights, "f"));
-    assert_null(safetensors_api.find(weights, "__metadata__"));
-    const hl_stored_tensor *matrix = safetensors_api.find(weights, "f32");
+    assert_null(weights_api.at(weights, 6));
+    assert_null(weights_api.find(weights, "f"));
+    assert_null(weights_api.find(weights, "__metadata__"));
+    const hl_stored_tensor *matrix = weights_api.find(weights, "f32");
     assert_int_equal(matrix->shape[0], 3);
     assert_int_equal(matrix->shape[1], 5);
-    const hl_stored_tensor *scalar = safetensors_api.find(weights, "scalar");
+    const hl_stored_tensor *scalar = weights_api.find(weights, "scalar");
     assert_int_equal(scalar->rank, 0);
     float *value = read_all(weights, scalar);
     assert_true(*value == 2.5f);
     free(value);
-    safetensors_api.close(weights);
+    weights_api.close(weights);
 }
 
 static void refuses_reads_that_cannot_be(void **state) {
     (void)state;
     hl_weights *weights = open_path(TEST_GOLDEN "/io/floats.safetensors");
-    const hl_stored_tensor *tensor = safetensors_api.find(weights, "f32");
-    const hl_stored_tensor *whole = safetensors_api.find(weights, "i64");
+    const hl_stored_tensor *tensor = weights_api.find(weights, "f32");
+    const hl_stored_tensor *whole = weights_api.find(weights, "i64");
     float out[32];
     hl_error error;
-    assert_int_equal(safetensors_api.read(weights, tensor, 0, 16, out, &error), HL_FAILED);
-    assert_int_equal(safetensors_api.read(weights, tensor, 16, 0, out, &error), HL_FAILED);
-    assert_int_equal(safetensors_api.read(weights, tensor, 1, UINT64_MAX, out, &error), HL_FAILED);
+    assert_int_equal(weights_api.read(weights, tensor, 0, 16, out, &error), HL_FAILED);
+    assert_int_equal(weights_api.read(weights, tensor, 16, 0, out, &error), HL_FAILED);
+    assert_int_equal(weights_api.read(weights, tensor, 1, UINT64_MAX, out, &error), HL_FAILED);
     assert_non_null(strstr(error.message, "tensor f32"));
-    assert_ok(safetensors_api.read(weights, tensor, 15, 0, out, &error), error);
-    assert_int_equal(safetensors_api.read(weights, whole, 0, 1, out, &error), HL_FAILED);
+    assert_ok(weights_api.read(weights, tensor, 15, 0, out, &error), error);
+    assert_int_equal(weights_api.read(weights, whole, 0, 1, out, &error), HL_FAILED);
     assert_non_null(strstr(error.message, "tensor i64"));
-    safetensors_api.close(weights);
-    safetensors_api.close(NULL);
+    weights_api.close(weights);
+    weights_api.close(NULL);
 }
 
 /* The checkpoint in f16 and the same numbers stored as f32. */
@@ -110,17 +111,17 @@ static void rounded_checkpoints_agree(void **state) {
             text("%s/tiny-a/model-%s-rounded/open_clip_model.safetensors", TEST_GOLDEN, kinds[k]);
         hl_weights *half = open_path(half_path), *full = open_path(full_path);
         size_t count = 0;
-        for (const hl_stored_tensor *tensor; (tensor = safetensors_api.at(half, count)); ++count) {
+        for (const hl_stored_tensor *tensor; (tensor = weights_api.at(half, count)); ++count) {
             float *got = read_all(half, tensor);
-            float *expected = read_all(full, safetensors_api.find(full, tensor->name));
+            float *expected = read_all(full, weights_api.find(full, tensor->name));
             assert_same_bits(got, expected, (size_t)tensor->elements);
             free(got);
             free(expected);
         }
         assert_true(count > 20);
-        assert_null(safetensors_api.at(full, count));
-        safetensors_api.close(half);
-        safetensors_api.close(full);
+        assert_null(weights_api.at(full, count));
+        weights_api.close(half);
+        weights_api.close(full);
         free(half_path);
         free(full_path);
     }
@@ -146,12 +147,12 @@ static void assert_accepted(const char *header, size_t data, size_t tensors) {
     hl_error error;
     assert_ok(parse(header, data, &copy, &weights, &error), error);
     size_t count = 0;
-    for (const hl_stored_tensor *tensor; (tensor = safetensors_api.at(weights, count)); ++count) {
-        safetensors_api.done(weights, tensor); /* not a mapped file: leaves the memory alone */
+    for (const hl_stored_tensor *tensor; (tensor = weights_api.at(weights, count)); ++count) {
+        weights_api.done(weights, tensor); /* not a mapped file: leaves the memory alone */
         if (tensor->dtype == HL_F32) free(read_all(weights, tensor));
     }
     assert_int_equal(count, tensors);
-    safetensors_api.close(weights);
+    weights_api.close(weights);
     free(copy);
 }
 
@@ -277,16 +278,16 @@ static void unknown_dtypes_are_left_to_who_needs_them(void **state) {
         hl_weights *weights;
         hl_error error;
         assert_ok(parse(header, 4 + types[i].bytes, &copy, &weights, &error), error);
-        const hl_stored_tensor *other = safetensors_api.find(weights, "a");
+        const hl_stored_tensor *other = weights_api.find(weights, "a");
         assert_int_equal(other->dtype, HL_OTHER);
         assert_string_equal(other->type, types[i].dtype);
         assert_int_equal(other->elements, 3);
         float out[3];
-        assert_int_equal(safetensors_api.read(weights, other, 0, 3, out, &error), HL_FAILED);
+        assert_int_equal(weights_api.read(weights, other, 0, 3, out, &error), HL_FAILED);
         assert_non_null(strstr(error.message, "tensor a: "));
-        free(read_all(weights, safetensors_api.find(weights, "b")));
-        safetensors_api.done(weights, other);
-        safetensors_api.close(weights);
+        free(read_all(weights, weights_api.find(weights, "b")));
+        weights_api.done(weights, other);
+        weights_api.close(weights);
         free(copy);
         free(header);
     }
@@ -307,7 +308,7 @@ static void unknown_dtypes_have_bounds(void **state) {
         hl_error error;
         assert_int_equal(parse(header, 2, &copy, &weights, &error), shapes[i].sound ? HL_OK : HL_FAILED);
         if (!shapes[i].sound) assert_non_null(strstr(error.message, "disagree"));
-        safetensors_api.close(weights);
+        weights_api.close(weights);
         free(copy);
         free(header);
     }
@@ -322,12 +323,12 @@ static void many_dimensions_fold_into_the_last(void **state) {
     assert_ok(parse("{\"a\":{\"dtype\":\"U8\",\"shape\":[1,2,1,1,1,1,1,3,5,2],\"data_offsets\":[0,60]}}", 60,
                     &copy, &weights, &error),
               error);
-    const hl_stored_tensor *tensor = safetensors_api.at(weights, 0);
+    const hl_stored_tensor *tensor = weights_api.at(weights, 0);
     assert_int_equal(tensor->rank, 8);
     assert_int_equal(tensor->shape[1], 2);
     assert_int_equal(tensor->shape[7], 30);
     assert_int_equal(tensor->elements, 60);
-    safetensors_api.close(weights);
+    weights_api.close(weights);
     free(copy);
 }
 
@@ -350,7 +351,7 @@ static void padding_is_white_space(void **state) {
         hl_status status = safetensors_parse("s", bytes, 10 + count, &weights, &error);
         if (status != (good ? HL_OK : HL_FAILED)) fail_msg("padding %zu: %s", i, error.message);
         if (!good) assert_non_null(strstr(error.message, "NUL"));
-        safetensors_api.close(weights);
+        weights_api.close(weights);
     }
 }
 
@@ -409,7 +410,7 @@ static void missing_files_are_named(void **state) {
     for (size_t i = 0; i < 3; ++i) {
         hl_weights *weights;
         hl_error error;
-        assert_int_equal(safetensors_api.open(paths[i], &weights, &error), HL_FAILED);
+        assert_int_equal(weights_api.open(paths[i], &weights, &error), HL_FAILED);
         assert_null(weights);
         assert_non_null(strstr(error.message, paths[i]));
         assert_non_null(strstr(error.message, reasons[i]));

@@ -2,8 +2,9 @@
 #include "core/atlas/shard_file.h"
 
 #include "core/atlas/shard_numbers.h"
-#include "core/io/safetensors.h"
 #include "core/io/safetensors_write.h"
+#include "core/weights/safetensors.h"
+#include "core/weights/weights.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +33,7 @@ static bool has_shape(const shard_file *self, const shard_tensor *expected, cons
 static hl_status find_tensor(shard_file *self, const hl_weights *stored, const shard_layout *layout,
                              size_t index, hl_error *error) {
     const shard_tensor *expected = &layout->tensors[index];
-    const hl_stored_tensor *found = safetensors_api.find(stored, expected->name);
+    const hl_stored_tensor *found = weights_api.find(stored, expected->name);
     if (!found) return bad(self, expected->name, "it is missing", error);
     if (found->dtype != expected->dtype || !has_shape(self, expected, found)) {
         return bad(self, expected->name, "its dtype or shape disagree with " MANIFEST_FILE, error);
@@ -162,7 +163,7 @@ static hl_status read_tensors(shard_file *self, hl_error *error) {
     for (size_t i = 0; i < self->layout->count && status == HL_OK; ++i) {
         status = find_tensor(self, stored, self->layout, i, error);
     }
-    safetensors_api.close(stored);
+    weights_api.close(stored);
     if (status == HL_OK) status = read_texts(self, error);
     return status == HL_OK ? copy_numbers(self, error) : status;
 }

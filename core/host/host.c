@@ -3,8 +3,8 @@
 
 #include "core/io/call.h"
 #include "core/io/input.h"
-#include "core/io/safetensors.h"
 #include "core/registry/guard.h"
+#include "core/weights/weights.h"
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,7 +81,7 @@ static void parallel(const hl_host *interface, size_t count, void (*work)(void *
 
 static const void *extension(const hl_host *interface, const char *name) {
     (void)interface;
-    return strcmp(guard_text(name), HL_WEIGHTS_EXTENSION) == 0 ? &safetensors_api : NULL;
+    return strcmp(guard_text(name), HL_WEIGHTS_EXTENSION) == 0 ? &weights_api : NULL;
 }
 
 static hl_status read_file(const hl_host *interface, const char *path, size_t most, char **bytes,

@@ -6,7 +6,8 @@
 #include "plugins/models/clip-vit/config.c"
 #include "plugins/models/clip-vit/tensors.c"
 
-#include "core/io/safetensors.h"
+#include "core/weights/safetensors.h"
+#include "core/weights/weights.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
 
@@ -23,7 +24,7 @@ static hl_status open_file(const char *path, hl_weights **weights, hl_error *err
 static const void *extension(const hl_host *host, const char *name) {
     static hl_weights_api api;
     (void)host, (void)name;
-    api = safetensors_api;
+    api = weights_api;
     api.open = open_file;
     return &api;
 }

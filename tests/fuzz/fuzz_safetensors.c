@@ -1,12 +1,13 @@
 /* Any bytes as a .safetensors file; of what is accepted every tensor is read. */
-#include "core/io/safetensors.h"
+#include "core/weights/safetensors.h"
+#include "core/weights/weights.h"
 
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
-    const hl_weights_api *api = &safetensors_api;
+    const hl_weights_api *api = &weights_api;
     hl_weights *weights;
     hl_error error;
     if (safetensors_parse("fuzz", bytes, count, &weights, &error) != HL_OK) return 0;

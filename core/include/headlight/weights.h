@@ -1,9 +1,16 @@
 /* Stored weights, as a model plugin reads them. Ask the host for the extension HL_WEIGHTS_EXTENSION.
  *
- * The layout is checked as a whole when the file is opened (header size, offsets that overlap or leave the
- * file, shapes that disagree with their bytes; of a dtype that the host does not know, which is HL_OTHER, all
- * but the last); afterwards a tensor is read in parts, converted to f32. Nothing of the file stays in memory,
- * and one that shrinks or cannot be read any more is an error of `read` and `digest`. */
+ * A file is what its content says, whatever its name: .safetensors; an index of such shards, or of others,
+ * beside it (model.safetensors.index.json); what PyTorch's torch.save wrote, as a zip archive or as before
+ * those, whether a state dict or a training checkpoint with a model in it; TorchScript's archives. Pickles
+ * are read as data: code that they ask for is refused by name and never run. Of a checkpoint the model's
+ * tensors alone are there, under their dotted names.
+ *
+ * The layout is checked as a whole when the file is opened (sizes of headers; what overlaps, leaves the file
+ * or its storage, or aliases; shapes that disagree with their bytes; of a dtype that the host does not know,
+ * which is HL_OTHER, all but the last); afterwards a tensor is read in parts, converted to f32, from where
+ * its numbers lie. Nothing of the file stays in memory, and one that shrinks or cannot be read any more is an
+ * error of `read` and `digest`. */
 #ifndef HEADLIGHT_WEIGHTS_H
 #define HEADLIGHT_WEIGHTS_H
 
@@ -34,8 +41,7 @@ typedef struct hl_weights hl_weights; /* an opened file; owned by whoever opened
 typedef struct hl_weights_api {
     uint32_t size;
 
-    /* Opens a .safetensors file. (The format: huggingface/safetensors, README, "Format".) Errors name the
-     * file and the tensor. [any thread] */
+    /* Opens a file. Errors name it and the tensor. [any thread] */
     hl_status (*open)(const char *path, hl_weights **weights, hl_error *error);
     void (*close)(hl_weights *weights); /* accepts NULL */
 
@@ -53,9 +59,9 @@ typedef struct hl_weights_api {
      * and prepared copy are never both resident. Reading it again still works. [any thread] */
     void (*done)(const hl_weights *weights, const hl_stored_tensor *tensor);
 
-    /* 32 hex digits and NUL: a 128-bit hash (XXH3) of the file's bytes, for fingerprints. Reads the whole
-     * file, unless it was asked for before and the file's path, identity, size and times are the same. [any
-     * thread] */
+    /* 32 hex digits and NUL: a 128-bit hash (XXH3) of the file's bytes, of shards that of theirs, for
+     * fingerprints. Reads the whole file, unless it was asked for before and the file's path, identity, size
+     * and times are the same. [any thread] */
     hl_status (*digest)(const hl_weights *weights, char out[33], hl_error *error);
 } hl_weights_api;
 

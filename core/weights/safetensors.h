@@ -1,14 +1,14 @@
-/* Reads .safetensors files (huggingface/safetensors, README, "Format"): the host's implementation of
- * weights.h. */
+/* Reads .safetensors files (huggingface/safetensors, README, "Format"). */
 #ifndef SAFETENSORS_H
 #define SAFETENSORS_H
 
 #include "headlight/weights.h"
 
-extern const hl_weights_api safetensors_api;
+/* Checks the header and the layout of the table's last file, and puts its tensors into the table. */
+hl_status safetensors_read(hl_weights *table, hl_error *error);
 
-/* Checks a whole file that lies in memory, header and layout, as `open` does. `name` is for messages. The
- * bytes must outlive *weights; safetensors_api.close frees it and leaves the bytes alone. */
+/* The same with a whole file that lies in memory. `name` is for messages. The bytes must outlive *weights;
+ * weights_api.close frees it and leaves the bytes alone. */
 hl_status safetensors_parse(const char *name, const uint8_t *bytes, size_t count, hl_weights **weights,
                             hl_error *error);
 
