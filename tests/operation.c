@@ -16,6 +16,7 @@ int set_up_backends(void **state) {
     open_plugins(3, fixture_folder);
     assert_non_null(registry_find(plugins, HL_COMPUTE, "opaque"));
     open_backends();
+    open_narrow_backends();
     const hl_plugin *plugin = registry_find(plugins, HL_COMPUTE, "reference");
     assert_ok(compute_open(&the_host->interface, plugin, NULL, NULL, &reference, &error), error);
     return 0;

@@ -23,8 +23,11 @@ extern size_t backend_count;
 /* Finds the built plugins, and those in `more`, a folder or NULL. */
 void open_plugins(unsigned threads, const char *more);
 /* Opens every compute plugin that was found and runs here, with `reference` for what it lacks; one that has
- * the options `kernel` and `precision` with each pair of them that runs here. */
+ * the options `kernel` and `precision` with each pair of them that runs here and whose results count as f32.
+ */
 void open_backends(void);
+/* The other pairs too. */
+void open_narrow_backends(void);
 /* One more, on another host. */
 hl_status open_compute(const hl_host *on, const hl_plugin *plugin, const char *options, hl_compute *out,
                        hl_error *error);

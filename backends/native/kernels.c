@@ -10,8 +10,8 @@ const char *const precision_words[] = {"auto", "f32", "bf16x6", "bf16x3", "bf16"
  * f32. */
 static const product_kernel *const products[] = {
 #if defined __x86_64__
-    &avx512_product_f32,
-    &avx2_product_f32,
+    &amx_product_bf16x3, &amx_product_bf16x6, &amx_product_bf16, &amx_product_int8,
+    &avx512_product_f32, &avx2_product_f32,
 #endif
     &plain_product_f32,
 };

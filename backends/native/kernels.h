@@ -9,6 +9,10 @@ extern const product_kernel plain_product_f32, plain_product_bf16x6, plain_produ
     plain_product_int8;
 extern const product_kernel avx512_product_f32, avx512_product_int8, avx2_product_f32;
 
+#if defined __x86_64__
+extern const product_kernel amx_product_bf16x6, amx_product_bf16x3, amx_product_bf16, amx_product_int8;
+#endif
+
 extern const row_kernel plain_rows;
 extern const row_kernel avx2_rows, avx512_rows;
 

@@ -27,6 +27,8 @@ struct hl_tensor {
 /* Packed panels of the product kernel: outputs by outputs, in each of them depth by depth. */
 struct hl_weight {
     size_t out, in;
+    size_t depth, chunks;            /* numbers of `in` that are multiplied at once, and how often that is */
+    size_t chunk_bytes, panel_bytes; /* of `depth` numbers, and of all */
     unsigned char *panels;
     float *bias; /* of all outputs of all panels; zeros where there is none */
 };

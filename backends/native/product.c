@@ -39,27 +39,23 @@ struct product {
 
 /* ---- weights ---- */
 
-static size_t chunks_of(const product_kernel *kernel, size_t in) {
-    return groups_of(in, kernel->depth);
+/* The depth of a weight in chunks that a kernel takes at once, as even as multiples of 64 can be. */
+static void cut_depth(const product_kernel *kernel, size_t in, hl_weight *out) {
+    enum { GRAIN = 64 };
+    size_t least = groups_of(in, kernel->depth);
+    out->depth = groups_of(groups_of(in, least), GRAIN) * GRAIN;
+    out->chunks = groups_of(in, out->depth);
+    out->chunk_bytes = kernel->weight_panel_bytes(out->depth);
+    out->panel_bytes = (out->chunks - 1) * out->chunk_bytes +
+                       kernel->weight_panel_bytes(in - (out->chunks - 1) * out->depth);
 }
 
-static size_t chunk_depth(const product_kernel *kernel, size_t in, size_t chunk) {
-    return smaller(kernel->depth, in - chunk * kernel->depth);
+static size_t chunk_depth(const hl_weight *weight, size_t chunk) {
+    return smaller(weight->depth, weight->in - chunk * weight->depth);
 }
 
-static size_t weight_chunk_bytes(const product_kernel *kernel) {
-    return kernel->weight_panel_bytes(kernel->depth);
-}
-
-static size_t whole_weight_panel_bytes(const product_kernel *kernel, size_t in) {
-    size_t last = chunks_of(kernel, in) - 1;
-    return last * weight_chunk_bytes(kernel) + kernel->weight_panel_bytes(chunk_depth(kernel, in, last));
-}
-
-static const void *weight_chunk(const product_kernel *kernel, const hl_weight *weight, size_t panel,
-                                size_t chunk) {
-    return weight->panels + panel * whole_weight_panel_bytes(kernel, weight->in) +
-           chunk * weight_chunk_bytes(kernel);
+static unsigned char *weight_chunk(const hl_weight *weight, size_t panel, size_t chunk) {
+    return weight->panels + panel * weight->panel_bytes + chunk * weight->chunk_bytes;
 }
 
 typedef struct pack_job {
@@ -73,10 +69,9 @@ static void pack_weight_panel(void *argument, size_t panel) {
     const product_kernel *kernel = job->kernel;
     size_t in = job->from->in, first = panel * kernel->columns;
     size_t count = smaller(kernel->columns, job->from->out - first);
-    for (size_t chunk = 0; chunk < chunks_of(kernel, in); ++chunk) {
-        kernel->pack_weight(job->from->data + first * in + chunk * kernel->depth, in, count,
-                            chunk_depth(kernel, in, chunk),
-                            (void *)(uintptr_t)weight_chunk(kernel, job->to, panel, chunk));
+    for (size_t chunk = 0; chunk < job->to->chunks; ++chunk) {
+        kernel->pack_weight(job->from->data + first * in + chunk * job->to->depth, in, count,
+                            chunk_depth(job->to, chunk), weight_chunk(job->to, panel, chunk));
     }
 }
 
@@ -95,7 +90,8 @@ hl_status prepare_weight(hl_backend *backend, const hl_weight_source *source, hl
     hl_weight *weight = *out = host->allocate(host, 1, sizeof *weight);
     if (!weight) return hl_no_memory(error, "a weight");
     *weight = (hl_weight){.out = source->out, .in = source->in};
-    weight->panels = host->allocate(host, panels, whole_weight_panel_bytes(kernel, source->in));
+    cut_depth(kernel, source->in, weight);
+    weight->panels = host->allocate(host, panels, weight->panel_bytes);
     weight->bias = host->allocate(host, panels, kernel->columns * sizeof *weight->bias);
     if (!weight->panels || !weight->bias) {
         free_weight(backend, weight);
@@ -113,13 +109,17 @@ hl_status prepare_weight(hl_backend *backend, const hl_weight_source *source, hl
 /* Rows of a block: as many as keep weights' panels from being read too often. */
 enum { BLOCK_ROWS = 416 };
 
+static size_t row_chunk_bytes(const product *job) {
+    return job->kernel->row_panel_bytes(job->weight->depth);
+}
+
 static cut cut_work(const product *job) {
     const product_kernel *kernel = job->kernel;
     const hl_backend *backend = job->backend;
     size_t in = job->weight->in;
     cut out = {.row_panels = groups_of(job->rows, kernel->rows),
                .column_panels = groups_of(job->weight->out, kernel->columns),
-               .chunks = chunks_of(kernel, in)};
+               .chunks = job->weight->chunks};
     size_t threads = pieces_of(backend, job->rows * out.column_panels, in * kernel->columns);
     out.blocks = groups_of(out.row_panels, BLOCK_ROWS / kernel->rows);
     if (out.blocks >= threads) {
@@ -130,7 +130,7 @@ static cut cut_work(const product *job) {
         out.shared = true;
     }
     out.block = groups_of(out.row_panels, out.blocks);
-    size_t bytes = out.block * kernel->row_panel_bytes(kernel->depth);
+    size_t bytes = out.block * row_chunk_bytes(job);
     size_t fit = backend->processor.second_cache / 5 * 3 / bytes;
     out.span = fit < 1 ? 1 : smaller(fit, out.chunks);
     return out;
@@ -138,34 +138,30 @@ static cut cut_work(const product *job) {
 
 /* ---- packing rows ---- */
 
-static size_t row_chunk_bytes(const product_kernel *kernel) {
-    return kernel->row_panel_bytes(kernel->depth);
-}
-
 /* Chunks [first, first + count) of row panel `panel` to to + i * step. `room`: rows x depth numbers. */
 static void pack_panel(const product *job, size_t panel, size_t first, size_t count, unsigned char *to,
                        size_t step, float *room) {
     const product_kernel *kernel = job->kernel;
     size_t row = panel * kernel->rows, rows = smaller(kernel->rows, job->rows - row);
     for (size_t i = 0; i < count; ++i) {
-        size_t depth = chunk_depth(kernel, job->weight->in, first + i), stride;
-        const float *x = job->fetch(job, row, rows, (first + i) * kernel->depth, depth, room, &stride);
+        size_t depth = chunk_depth(job->weight, first + i), stride;
+        const float *x = job->fetch(job, row, rows, (first + i) * job->weight->depth, depth, room, &stride);
         kernel->pack_rows(x, stride, rows, depth, to + i * step);
     }
 }
 
-static size_t room_bytes(const product_kernel *kernel) {
-    return groups_of(kernel->rows * kernel->depth * sizeof(float), 64) * 64;
+static size_t room_bytes(const product *job) {
+    return groups_of(job->kernel->rows * job->weight->depth * sizeof(float), 64) * 64;
 }
 
 static void pack_shared(void *argument, size_t panel) {
     product *job = argument;
-    float *room = lend(&job->backend->memory, room_bytes(job->kernel));
+    float *room = lend(&job->backend->memory, room_bytes(job));
     if (!room) {
         atomic_store(&job->failed, true);
         return;
     }
-    size_t bytes = row_chunk_bytes(job->kernel);
+    size_t bytes = row_chunk_bytes(job);
     pack_panel(job, panel, 0, job->cut.chunks, job->packed + panel * bytes, job->cut.row_panels * bytes,
                room);
     give_back(&job->backend->memory, room);
@@ -219,14 +215,14 @@ static void prefetch(const unsigned char *next, size_t bytes, size_t panel, size
 static void multiply_column(const piece *p, size_t column, size_t first, size_t count) {
     const product_kernel *kernel = p->job->kernel;
     const hl_weight *weight = p->job->weight;
-    size_t bytes = row_chunk_bytes(kernel);
+    size_t bytes = row_chunk_bytes(p->job);
     for (size_t chunk = first; chunk < first + count; ++chunk) {
-        size_t depth = chunk_depth(kernel, weight->in, chunk);
-        const unsigned char *panel = weight_chunk(kernel, weight, p->first_column + column, chunk);
+        size_t depth = chunk_depth(weight, chunk);
+        const unsigned char *panel = weight_chunk(weight, p->first_column + column, chunk);
         for (size_t i = 0; i < p->panels; ++i) {
             size_t rows = smaller(kernel->rows, p->job->rows - (p->first_panel + i) * kernel->rows);
             float *sums = sums_of(p, i, column);
-            prefetch(panel + weight_chunk_bytes(kernel), kernel->weight_panel_bytes(depth), i, p->panels);
+            prefetch(panel + weight->chunk_bytes, weight->chunk_bytes, i, p->panels);
             kernel->multiply(p->rows + (chunk - first) * p->step + i * bytes, panel, depth, rows, chunk > 0,
                              sums);
             if (chunk + 1 == p->job->cut.chunks) finish(p, i, column, sums);
@@ -236,7 +232,7 @@ static void multiply_column(const piece *p, size_t column, size_t first, size_t 
 
 static void multiply_span(piece *p, size_t first, unsigned char *own, float *room) {
     const product *job = p->job;
-    size_t bytes = row_chunk_bytes(job->kernel), count = smaller(job->cut.span, job->cut.chunks - first);
+    size_t bytes = row_chunk_bytes(job), count = smaller(job->cut.span, job->cut.chunks - first);
     if (own) {
         p->rows = own;
         p->step = p->panels * bytes;
@@ -262,13 +258,13 @@ static void multiply_piece(void *argument, size_t index) {
     p.columns = piece_edge(c->column_panels, c->parts, part + 1) - p.first_column;
     size_t tiles = p.panels * (c->span < c->chunks ? p.columns : 1);
     size_t sums = tiles * kernel->rows * kernel->columns * sizeof(float);
-    size_t own = c->shared ? 0 : c->span * p.panels * row_chunk_bytes(kernel);
-    unsigned char *memory = lend(&job->backend->memory, own + room_bytes(kernel) + sums);
+    size_t own = c->shared ? 0 : c->span * p.panels * row_chunk_bytes(job);
+    unsigned char *memory = lend(&job->backend->memory, own + room_bytes(job) + sums);
     if (!memory) {
         atomic_store(&job->failed, true);
         return;
     }
-    p.sums = (float *)(void *)(memory + own + room_bytes(kernel));
+    p.sums = (float *)(void *)(memory + own + room_bytes(job));
     if (kernel->begin) kernel->begin();
     for (size_t first = 0; first < c->chunks; first += c->span) {
         multiply_span(&p, first, own ? memory : NULL, (float *)(void *)(memory + own));
@@ -282,7 +278,7 @@ static hl_status multiply(product *job, hl_error *error) {
     if (job->rows == 0) return HL_OK;
     job->cut = cut_work(job);
     if (job->cut.shared) {
-        size_t bytes = job->cut.row_panels * job->cut.chunks * row_chunk_bytes(job->kernel);
+        size_t bytes = job->cut.row_panels * job->cut.chunks * row_chunk_bytes(job);
         job->packed = lend(&backend->memory, bytes);
         if (!job->packed) return hl_no_memory(error, "packed rows");
         backend->host->parallel(backend->host, job->cut.row_panels, pack_shared, job);
