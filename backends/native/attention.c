@@ -3,8 +3,12 @@
 
 #include <stdatomic.h>
 
+/* A head with fewer numbers in its keys is left to the fine kernel. */
+enum { FEW = 512 };
+
 typedef struct attention_job {
     hl_backend *backend;
+    const attention_kernel *kernel;
     const hl_attention *shape;
     matrix q, k, v, out, probabilities;
     size_t q_rows, k_rows, key_width, value_width;
@@ -35,7 +39,7 @@ static attention_task task_of(const attention_job *job, size_t pair) {
 }
 
 static void attend_pair(const attention_job *job, size_t pair, void *scratch) {
-    const attention_kernel *kernel = job->backend->kernels.attention;
+    const attention_kernel *kernel = job->kernel;
     attention_task task = task_of(job, pair);
     kernel->pack(&task, scratch);
     for (; task.first < job->q_rows; task.first += kernel->query_rows) {
@@ -51,7 +55,7 @@ static void attend_pair(const attention_job *job, size_t pair, void *scratch) {
 
 static void attend_piece(void *argument, size_t index) {
     attention_job *job = argument;
-    const attention_kernel *kernel = job->backend->kernels.attention;
+    const attention_kernel *kernel = job->kernel;
     void *scratch =
         lend(&job->backend->memory, kernel->scratch_bytes(job->k_rows, job->key_width, job->value_width));
     if (!scratch) {
@@ -81,6 +85,8 @@ hl_status run_attention(hl_backend *backend, const hl_attention *operation, hl_e
     job.k_rows = job.k.rows / operation->batch;
     job.key_width = job.q.cols / operation->heads;
     job.value_width = job.v.cols / operation->heads;
+    bool few = job.k_rows * job.key_width < FEW;
+    job.kernel = few ? backend->kernels.fine_attention : backend->kernels.attention;
     job.pairs = operation->batch * operation->heads;
     job.pieces = pieces_of(backend, job.pairs, job.q_rows * job.k_rows * (job.key_width + job.value_width));
     backend->host->parallel(backend->host, job.pieces, attend_piece, &job);

@@ -10,8 +10,8 @@ const char *const precision_words[] = {"auto", "f32", "bf16x6", "bf16x3", "bf16"
  * f32. */
 static const product_kernel *const products[] = {
 #if defined __x86_64__
-    &amx_product_bf16x3, &amx_product_bf16x6, &amx_product_bf16, &amx_product_int8,
-    &avx512_product_f32, &avx2_product_f32,
+    &amx_product_bf16x3, &amx_product_bf16x6, &amx_product_bf16,
+    &amx_product_int8,   &avx512_product_f32, &avx2_product_f32,
 #endif
     &plain_product_f32,
 };
@@ -86,20 +86,43 @@ static hl_status refuse(const processor *machine, const char *name, precision wa
                    precision_words[wanted], there);
 }
 
+/* The fastest of at least this precision that `machine` runs, and that is no better code than `level` is for.
+ */
+static const product_kernel *product_of(const processor *machine, size_t level, precision least) {
+    for (size_t i = 0; i < PRODUCTS; ++i) {
+        const product_kernel *have = products[i];
+        if (level_of(have->name) >= level && have->precision <= least && have->runs_on(machine)) return have;
+    }
+    return NULL;
+}
+
+/* The same, of that precision where there is one. */
+static const attention_kernel *attention_of(const processor *machine, size_t level, precision least) {
+    const attention_kernel *out = NULL;
+    for (size_t i = 0; i < ATTENTIONS; ++i) {
+        const attention_kernel *have = attentions[i];
+        if (level_of(have->name) < level || have->precision > least || !have->runs_on(machine)) continue;
+        if (!out || have->precision > out->precision) out = have;
+    }
+    return out;
+}
+
+static const row_kernel *rows_of(const processor *machine, size_t level) {
+    size_t i = 0;
+    while (level_of(rows[i]->name) < level || !rows[i]->runs_on(machine)) ++i; /* the last runs anywhere */
+    return rows[i];
+}
+
 hl_status choose_kernels(const processor *machine, const char *kernel, precision wanted, kernel_set *out,
                          hl_error *error) {
-    *out = (kernel_set){.product = find_product(machine, kernel, wanted)};
-    if (!out->product) return refuse(machine, kernel, wanted, error);
-    size_t level = level_of(out->product->name);
-    for (size_t i = ROWS; i-- > 0;) {
-        if (level_of(rows[i]->name) >= level && rows[i]->runs_on(machine)) out->rows = rows[i];
-    }
-    /* Attention of the products' precision, or of the next better one. */
-    for (size_t i = ATTENTIONS; i-- > 0;) {
-        const attention_kernel *have = attentions[i];
-        if (level_of(have->name) < level || !have->runs_on(machine)) continue;
-        if (have->precision > out->product->precision) continue;
-        if (!out->attention || have->precision >= out->attention->precision) out->attention = have;
-    }
+    const product_kernel *product = find_product(machine, kernel, wanted);
+    if (!product) return refuse(machine, kernel, wanted, error);
+    size_t level = level_of(product->name);
+    precision fine = product->precision < PRECISION_BF16X6 ? product->precision : PRECISION_BF16X6;
+    *out = (kernel_set){.product = product,
+                        .fine_product = product_of(machine, level, fine),
+                        .rows = rows_of(machine, level),
+                        .attention = attention_of(machine, level, product->precision),
+                        .fine_attention = attention_of(machine, level, PRECISION_F32)};
     return HL_OK;
 }

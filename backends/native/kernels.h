@@ -20,11 +20,12 @@ extern const attention_kernel plain_attention_f32;
 extern const attention_kernel avx2_attention_f32, avx512_attention_f32;
 extern const attention_kernel amx_attention_bf16, amx_attention_bf16x3, amx_attention_bf16x6;
 
-/* What a backend computes with. */
+/* What a backend computes with. The fine ones are as exact as f32, and for what is so small that the errors
+ * of single numbers do not cancel in its sums. */
 typedef struct kernel_set {
-    const product_kernel *product;
+    const product_kernel *product, *fine_product;
     const row_kernel *rows;
-    const attention_kernel *attention;
+    const attention_kernel *attention, *fine_attention;
 } kernel_set;
 
 /* Words of the options `kernel` and `precision`, "auto" first; end with NULL. Those of `precision_words`

@@ -24,8 +24,9 @@ struct hl_tensor {
     float *data;
 };
 
-/* Packed panels of the product kernel: outputs by outputs, in each of them depth by depth. */
+/* Packed panels of a product kernel: outputs by outputs, in each of them depth by depth. */
 struct hl_weight {
+    const product_kernel *kernel;
     size_t out, in;
     size_t depth, chunks;            /* numbers of `in` that are multiplied at once, and how often that is */
     size_t chunk_bytes, panel_bytes; /* of `depth` numbers, and of all */

@@ -58,15 +58,17 @@ static unsigned char *weight_chunk(const hl_weight *weight, size_t panel, size_t
     return weight->panels + panel * weight->panel_bytes + chunk * weight->chunk_bytes;
 }
 
+/* Sums of fewer products are made by the fine kernel. */
+enum { FEW = 48 };
+
 typedef struct pack_job {
-    const product_kernel *kernel;
     const hl_weight_source *from;
     hl_weight *to;
 } pack_job;
 
 static void pack_weight_panel(void *argument, size_t panel) {
     const pack_job *job = argument;
-    const product_kernel *kernel = job->kernel;
+    const product_kernel *kernel = job->to->kernel;
     size_t in = job->from->in, first = panel * kernel->columns;
     size_t count = smaller(kernel->columns, job->from->out - first);
     for (size_t chunk = 0; chunk < job->to->chunks; ++chunk) {
@@ -85,11 +87,12 @@ void free_weight(hl_backend *backend, hl_weight *weight) {
 hl_status prepare_weight(hl_backend *backend, const hl_weight_source *source, hl_weight **out,
                          hl_error *error) {
     const hl_host *host = backend->host;
-    const product_kernel *kernel = backend->kernels.product;
+    const product_kernel *kernel =
+        source->in < FEW ? backend->kernels.fine_product : backend->kernels.product;
     size_t panels = groups_of(source->out, kernel->columns);
     hl_weight *weight = *out = host->allocate(host, 1, sizeof *weight);
     if (!weight) return hl_no_memory(error, "a weight");
-    *weight = (hl_weight){.out = source->out, .in = source->in};
+    *weight = (hl_weight){.kernel = kernel, .out = source->out, .in = source->in};
     cut_depth(kernel, source->in, weight);
     weight->panels = host->allocate(host, panels, weight->panel_bytes);
     weight->bias = host->allocate(host, panels, kernel->columns * sizeof *weight->bias);
@@ -98,7 +101,7 @@ hl_status prepare_weight(hl_backend *backend, const hl_weight_source *source, hl
         *out = NULL;
         return hl_no_memory(error, "a weight");
     }
-    pack_job job = {kernel, source, weight};
+    pack_job job = {source, weight};
     host->parallel(host, panels, pack_weight_panel, &job);
     if (source->bias) memcpy(weight->bias, source->bias, source->out * sizeof *source->bias);
     return HL_OK;
@@ -306,7 +309,7 @@ static place in_order(matrix at) {
 /* out (rows, out) = act(x (rows, in) W^T + bias) + residual (rows, out) */
 hl_status run_linear(hl_backend *backend, const hl_linear *operation, hl_error *error) {
     product job = {.backend = backend,
-                   .kernel = backend->kernels.product,
+                   .kernel = operation->weight->kernel,
                    .weight = operation->weight,
                    .x = view(operation->x),
                    .rows = operation->x.rows,
@@ -363,7 +366,7 @@ hl_status run_patch_embedding(hl_backend *backend, const hl_patch_embedding *ope
     size_t before = operation->prefix.tensor ? operation->prefix.rows : 0;
     size_t patches = operation->height / operation->patch * (operation->width / operation->patch);
     product job = {.backend = backend,
-                   .kernel = backend->kernels.product,
+                   .kernel = operation->weight->kernel,
                    .weight = operation->weight,
                    .shape = operation,
                    .x = view(operation->pixels),
@@ -417,7 +420,7 @@ static const float *fetch_cells(const product *job, size_t row, size_t count, si
 /* out (batch * out_height * out_width, out) = act(conv(x) + bias + residual) */
 hl_status run_convolution(hl_backend *backend, const hl_convolution *operation, hl_error *error) {
     product job = {.backend = backend,
-                   .kernel = backend->kernels.product,
+                   .kernel = operation->weight->kernel,
                    .weight = operation->weight,
                    .shape = operation,
                    .x = view(operation->x),
