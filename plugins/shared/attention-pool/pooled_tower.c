@@ -1,0 +1,242 @@
+/* See pooled_tower.h. */
+#include "pooled_tower.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+hl_status pooled_tower_describe(pooled_tower *self, bool by_layers, hl_error *error) {
+    const image_tower *trunk = &self->trunk;
+    self->top.host = trunk->host;
+    self->top.plugin = trunk->plugin;
+    self->top.model = trunk->model;
+    self->top.layer = trunk->shape->layers.layers;
+    self->top.by_layers = by_layers;
+    self->top.path.layers = &trunk->shape->layers;
+    return pooled_describe(&self->top, error);
+}
+
+hl_status pooled_tower_load(pooled_tower *self, loader *from) {
+    const image_shape *shape = self->trunk.shape;
+    TRY(image_tower_load(&self->trunk, from));
+    return pooled_load(&self->top, from, image_tensor(shape, LN_POST_GAIN),
+                       image_tensor(shape, LN_POST_SHIFT));
+}
+
+void pooled_tower_free(pooled_tower *self) {
+    image_tower_free(&self->trunk);
+    pooled_free(&self->top);
+}
+
+hl_status pooled_tower_value_gram(const pooled_tower *self, uint32_t component, double *out,
+                                  hl_error *error) {
+    const pooled *top = &self->top;
+    const tensor_spec gain = image_tensor(self->trunk.shape, LN_POST_GAIN);
+    if (component >= top->components.count) {
+        return hl_fail(error, HL_USAGE, "%s: component %u does not exist, there are %u", top->plugin,
+                       component, top->components.count);
+    }
+    const hl_component *row = &top->components.rows[component];
+    if (row->kind != HL_HEAD || top->by_layers) {
+        return hl_fail(error, HL_USAGE, "%s has no value map by itself: only a head of the pooling has",
+                       row->name);
+    }
+    float *gains = NULL;
+    TRY(checkpoint_take(self->trunk.weights, &gain, &gains, error));
+    hl_status status = attention_pool_value_gram(&top->pool, (size_t)row->index, gains, out, error);
+    free(gains);
+    return status;
+}
+
+/* ---- memory ---- */
+
+/* The rows of all layers are kept on the host until the pooling is known: as many images at once as fit. */
+static size_t images_together(const pooled_tower *tower, size_t batch) {
+    static const size_t MOST = (size_t)256 << 20; /* bytes */
+    const image_shape *shape = tower->trunk.shape;
+    size_t rows = (2 * shape->layers.layers + 1) * image_tokens(shape);
+    size_t fit = MOST / (rows * shape->layers.width * sizeof(float));
+    if (!tower->top.by_layers) return batch;
+    return fit < 1 ? 1 : fit < batch ? fit : batch;
+}
+
+static hl_status open_rows(pooled_tower_session *s, hl_error *error) {
+    const image_shape *shape = s->tower->trunk.shape;
+    size_t layers = shape->layers.layers, rows = s->together * image_tokens(shape);
+    s->host_statistics = calloc(rows * 2, sizeof *s->host_statistics);
+    s->kept = calloc((2 * layers + 1) * rows, shape->layers.width * sizeof *s->kept);
+    s->places = calloc(s->together * 2 * layers, sizeof *s->places);
+    s->rows = calloc(s->together, sizeof *s->rows);
+    bool complete = s->host_statistics && s->kept && s->places && s->rows;
+    return complete ? HL_OK : hl_no_memory(error, "the rows of all layers");
+}
+
+hl_status pooled_tower_session_open(const pooled_tower *tower, size_t batch, pooled_tower_session *out,
+                                    hl_error *error) {
+    enum { MAX_BATCH = 1 << 16 };
+    const hl_compute *c = tower->trunk.compute;
+    *out = (pooled_tower_session){.tower = tower, .batch = batch};
+    if (batch < 1 || batch > MAX_BATCH) {
+        return hl_fail(error, HL_USAGE, "%s: a batch of %zu, expected 1 to %d", tower->trunk.plugin, batch,
+                       MAX_BATCH);
+    }
+    out->together = images_together(tower, batch);
+    size_t rows = out->together * image_tokens(tower->trunk.shape);
+    TRY(scratch_open(&tower->trunk.layers, rows, &out->scratch, error));
+    TRY(patch_room_open(&tower->trunk, out->together, &out->patches, error));
+    TRY(pool_session_open(&tower->top.pool, out->together, &out->pool, error));
+    if (!tower->top.by_layers) return HL_OK;
+    TRY(c->api->new_tensor(c->backend, rows * 2, &out->statistics, error));
+    return open_rows(out, error);
+}
+
+void pooled_tower_session_close(pooled_tower_session *self) {
+    const hl_compute *c = self->tower->trunk.compute;
+    scratch_free(c, &self->scratch);
+    patch_room_close(&self->tower->trunk, &self->patches);
+    pool_session_close(&self->pool);
+    c->api->free_tensor(c->backend, self->statistics);
+    free(self->host_statistics);
+    free(self->kept);
+    free(self->places);
+    free(self->rows);
+}
+
+/* ---- a pass ---- */
+
+typedef struct pass {
+    pooled_tower_session *session;
+    const pooled_tower *tower;
+    const hl_compute *compute;
+    const pass_plan *plan;
+    pass_edits edits;
+    size_t count, tokens, width, layers;
+    hl_trace **traces;
+    hl_error *error;
+} pass;
+
+static hl_matrix all_rows(const pass *p, hl_tensor *tensor) {
+    return dense(tensor, 0, p->count * p->tokens, p->width);
+}
+
+/* Block `number` of the rows that are kept: heads and MLPs of a layer, layer by layer, then the input. */
+static float *kept(const pass *p, size_t number) {
+    return p->session->kept + number * p->session->together * p->tokens * p->width;
+}
+
+static hl_status keep(const pass *p, hl_matrix rows, size_t number) {
+    return p->compute->api->download(p->compute->backend, rows, kept(p, number), p->error);
+}
+
+/* MLPs that are looked at, or edited, are added apart. */
+static hl_status finish_apart(const pass *p, size_t layer, hl_matrix heads, hl_matrix x) {
+    hl_matrix out;
+    TRY(run_mlp(&p->tower->trunk.layers, layer, &p->session->scratch, heads, x, &out, p->error));
+    TRY(edits_apply_mlp(&p->edits, layer, out));
+    if (p->plan->layers[layer].mlp) TRY(keep(p, out, 2 * layer + 1));
+    return add_rows(p->compute, out, x, p->error);
+}
+
+static hl_status run_layer(const pass *p, size_t layer) {
+    const layer_stack *layers = &p->tower->trunk.layers;
+    const scratch *s = &p->session->scratch;
+    const layer_plan wish = p->plan->layers[layer];
+    const sequences in = {p->count, p->tokens, HL_MASK_NONE};
+    hl_matrix x = all_rows(p, s->x);
+    attended io = {.probe_count = 0};
+    TRY(attend(layers, layer, s, in, &io, p->error));
+    TRY(edits_apply_heads(&p->edits, layer, layers->shape->heads, io.out));
+    if (wish.heads) TRY(keep(p, io.out, 2 * layer));
+    if (wish.mlp || edits_touch_mlp(&p->edits, layer)) return finish_apart(p, layer, io.out, x);
+    return finish_layer(layers, layer, s, io.out, x, NULL, p->error);
+}
+
+static hl_status run_trunk(const pass *p, const float *pixels) {
+    hl_matrix x = all_rows(p, p->session->scratch.x);
+    TRY(embed_patches(&p->tower->trunk, &p->session->patches, pixels, p->count, x, p->error));
+    TRY(edits_apply_input(&p->edits, x));
+    if (p->plan->input) TRY(keep(p, x, 2 * p->layers));
+    for (size_t layer = 0; layer < p->layers; ++layer) {
+        TRY(hl_check_cancelled(p->tower->trunk.host, p->error));
+        TRY(run_layer(p, layer));
+    }
+    return HL_OK;
+}
+
+/* Where the rows of each image lie. */
+static void point_at_rows(const pass *p) {
+    pooled_tower_session *s = p->session;
+    for (size_t i = 0; i < p->count; ++i) {
+        size_t first = i * p->tokens * p->width;
+        const float **heads = s->places + i * 2 * p->layers, **mlps = heads + p->layers;
+        for (size_t layer = 0; layer < p->layers; ++layer) {
+            heads[layer] = kept(p, 2 * layer) + first;
+            mlps[layer] = kept(p, 2 * layer + 1) + first;
+        }
+        s->rows[i] = (pooled_rows){kept(p, 2 * p->layers) + first, heads, mlps,
+                                   s->host_statistics + i * p->tokens * 2};
+    }
+}
+
+static hl_status run_pass(const pass *p, const float *pixels) {
+    pooled_tower_session *s = p->session;
+    const hl_compute *c = p->compute;
+    size_t rows = p->count * p->tokens;
+    hl_matrix normed = all_rows(p, s->scratch.normed), room = dense(s->scratch.wide, 0, rows, 2 * p->width);
+    hl_matrix statistics = {0};
+    pool_result result;
+    if (s->statistics) statistics = dense(s->statistics, 0, rows, 2);
+    TRY(pooled_make_traces(&p->tower->top, p->plan, p->count, p->traces, p->error));
+    TRY(run_trunk(p, pixels));
+    TRY(apply_norm(c, &p->tower->trunk.ln_post, all_rows(p, s->scratch.x), normed, statistics, p->error));
+    TRY(pool_session_run(&s->pool, &p->edits, p->layers, normed, room, &result));
+    if (s->statistics) {
+        TRY(c->api->download(c->backend, statistics, s->host_statistics, p->error));
+        point_at_rows(p);
+    }
+    return pooled_fill_traces(&p->tower->top, p->plan, &result, p->count, s->rows, p->traces, p->error);
+}
+
+/* As many images at a time as there is memory for. */
+static hl_status run_all(pooled_tower_session *self, const pass_plan *plan, const float *pixels, size_t count,
+                         hl_trace **traces, hl_error *error) {
+    const pooled_tower *tower = self->tower;
+    const image_shape *shape = tower->trunk.shape;
+    for (size_t first = 0; first < count; first += self->together) {
+        size_t now = count - first < self->together ? count - first : self->together;
+        const hl_compute *c = tower->trunk.compute;
+        const pass p = {.session = self,
+                        .tower = tower,
+                        .compute = c,
+                        .plan = plan,
+                        .edits = {c, &tower->top.components, plan->request, now, error},
+                        .count = now,
+                        .tokens = image_tokens(shape),
+                        .width = shape->layers.width,
+                        .layers = shape->layers.layers,
+                        .traces = traces + first,
+                        .error = error};
+        TRY(run_pass(&p, pixels + first * 3 * shape->image_height * shape->image_width));
+    }
+    return HL_OK;
+}
+
+hl_status pooled_tower_encode(pooled_tower_session *self, const float *pixels, size_t count,
+                              const hl_request *request, hl_trace **traces, hl_error *error) {
+    const pass_subject subject = pooled_subject(&self->tower->top);
+    pass_plan plan;
+    if (count == 0) return HL_OK;
+    if (count > self->batch) {
+        return hl_fail(error, HL_USAGE, "%s: %zu images, the session takes at most %zu", subject.plugin,
+                       count, self->batch);
+    }
+    TRY(pooled_check_edits(&self->tower->top, request, error));
+    TRY(pass_plan_make(&subject, request, &plan, error));
+    memset(traces, 0, count * sizeof(hl_trace *));
+    hl_status status = run_all(self, &plan, pixels, count, traces, error);
+    for (size_t i = 0; status && i < count; ++i) {
+        pooled_trace_release(traces[i]);
+        traces[i] = NULL;
+    }
+    pass_plan_free(&plan);
+    return status;
+}
