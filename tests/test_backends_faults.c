@@ -61,9 +61,19 @@ static void test_no_memory(void **state) {
     static const patch_case patch = {1, 3, 4, 4, 2, 5, 1, true, true};
     static const norm_case norm = {3, 4, 0, false, true};
     static const attention_case attention = {1, 2, 3, 3, 4, 4, HL_MASK_NONE, 1, 1, {0}};
+    static const gate_case gate = {3, 4, HL_SILU, true};
+    static const rotary_case rotary = {2, 3, 1, 2, HL_PAIR_HALVES};
+    static const convolution_case convolution = {1, 3, 3, 2, 4, 3, 1, 1, HL_RELU, true, IN_PLACE};
+    static const pool_case pool = {2, 2, 2, 1, 3, 2, 2, 1};
     float *data = random_numbers(100, 3, 0);
-    const test_scene scenes[] = {linear_scene(&linear, data, data), patch_scene(&patch, data, data),
-                                 norm_scene(&norm), attention_scene(&attention)};
+    const test_scene scenes[] = {linear_scene(&linear, data, data),
+                                 patch_scene(&patch, data, data),
+                                 norm_scene(&norm),
+                                 attention_scene(&attention),
+                                 gate_scene(&gate),
+                                 rotary_scene(&rotary),
+                                 convolution_scene(&convolution, data, data),
+                                 pool_scene(&pool)};
     for (size_t b = 0; b < backend_count; ++b) {
         hl_status status = HL_FAILED;
         for (long refused = 0; status != HL_OK; ++refused) {
@@ -114,8 +124,9 @@ static void test_late_failure(void **state) {
 static void test_missing_operations_are_named(void **state) {
     (void)state;
     const hl_plugin *opaque = registry_find(plugins, HL_COMPUTE, "opaque");
-    static const char *const optional[] = {"layer_norm", "attention", "copy", "product_f64",
-                                           "symmetric_eigen_f64"};
+    static const char *const optional[] = {"layer_norm",   "attention",   "copy",
+                                           "gate",         "rotary",      "convolution",
+                                           "average_pool", "product_f64", "symmetric_eigen_f64"};
     for (size_t i = 0; i < COUNT(optional); ++i) assert_string_equal(compute_missing(opaque, i), optional[i]);
     assert_null(compute_missing(opaque, COUNT(optional)));
     assert_null(compute_missing(registry_find(plugins, HL_COMPUTE, "reference"), 0));

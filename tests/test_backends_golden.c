@@ -95,12 +95,74 @@ static void test_golden_attention(void **state) {
     }
 }
 
+static void test_golden_gate(void **state) {
+    (void)state;
+    static const gate_case cases[] = {{5, 13, HL_SILU, false}, {5, 13, HL_GELU, false}};
+    static const char *const expected[] = {"gate_silu", "gate_gelu"};
+    for (size_t i = 0; i < COUNT(cases); ++i) {
+        golden_set set = {.count = 0};
+        test_scene scene = gate_scene(&cases[i]);
+        scene.operands[0].given = golden_data(&set, "gate_a");
+        scene.operands[1].given = golden_data(&set, "gate_b");
+        float *arrays[OPERANDS] = {[2] = golden_data(&set, expected[i])};
+        compare_with(expected[i], &reference, &scene, arrays, REFERENCE_TOLERANCE);
+        free_golden(&set);
+    }
+}
+
+static void test_golden_rotary(void **state) {
+    (void)state;
+    static const rotary_case cases[] = {{2, 5, 2, 3, HL_PAIR_NEIGHBOURS}, {2, 5, 2, 3, HL_PAIR_HALVES}};
+    static const char *const expected[] = {"rotary_neighbours", "rotary_halves"};
+    for (size_t i = 0; i < COUNT(cases); ++i) {
+        golden_set set = {.count = 0};
+        test_scene scene = rotary_scene(&cases[i]);
+        scene.operands[0].given = golden_data(&set, "rotary_x");
+        scene.operands[1].given = golden_data(&set, "rotary_cosines");
+        scene.operands[2].given = golden_data(&set, "rotary_sines");
+        float *arrays[OPERANDS] = {[0] = golden_data(&set, expected[i])};
+        compare_with(expected[i], &reference, &scene, arrays, REFERENCE_TOLERANCE);
+        free_golden(&set);
+    }
+}
+
+static void test_golden_convolution(void **state) {
+    (void)state;
+    static const convolution_case cases[] = {{2, 6, 5, 3, 7, 3, 2, 1, HL_IDENTITY, true, NO_RESIDUAL},
+                                             {2, 6, 5, 3, 7, 3, 2, 1, HL_RELU, true, APART}};
+    static const char *const expected[] = {"convolution_plain", "convolution_relu"};
+    for (size_t i = 0; i < COUNT(cases); ++i) {
+        golden_set set = {.count = 0};
+        test_scene scene = convolution_scene(&cases[i], golden_data(&set, "convolution_weight"),
+                                             golden_data(&set, "convolution_bias"));
+        scene.operands[0].given = golden_data(&set, "convolution_x");
+        scene.operands[1].given = golden_data(&set, "convolution_residual");
+        float *arrays[OPERANDS] = {[2] = golden_data(&set, expected[i])};
+        compare_with(expected[i], &reference, &scene, arrays, REFERENCE_TOLERANCE);
+        free_golden(&set);
+    }
+}
+
+static void test_golden_average_pool(void **state) {
+    (void)state;
+    static const pool_case cases[] = {{2, 6, 5, 0, 3, 2, 2, 2}, {2, 6, 5, 0, 3, 6, 5, 1}};
+    static const char *const expected[] = {"pool_out", "pool_mean"};
+    for (size_t i = 0; i < COUNT(cases); ++i) {
+        golden_set set = {.count = 0};
+        test_scene scene = pool_scene(&cases[i]);
+        scene.operands[0].given = golden_data(&set, "convolution_x");
+        float *arrays[OPERANDS] = {[1] = golden_data(&set, expected[i])};
+        compare_with(expected[i], &reference, &scene, arrays, REFERENCE_TOLERANCE);
+        free_golden(&set);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden_linear),
-        cmocka_unit_test(test_golden_patch_embedding),
-        cmocka_unit_test(test_golden_layer_norm),
-        cmocka_unit_test(test_golden_attention),
+        cmocka_unit_test(test_golden_linear),      cmocka_unit_test(test_golden_patch_embedding),
+        cmocka_unit_test(test_golden_layer_norm),  cmocka_unit_test(test_golden_attention),
+        cmocka_unit_test(test_golden_gate),        cmocka_unit_test(test_golden_rotary),
+        cmocka_unit_test(test_golden_convolution), cmocka_unit_test(test_golden_average_pool),
     };
     return cmocka_run_group_tests(tests, set_up_backends, tear_down_backends);
 }

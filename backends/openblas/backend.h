@@ -49,8 +49,19 @@ hl_status prepare_weight(hl_backend *backend, const hl_weight_source *source, hl
                          hl_error *error);
 void free_weight(hl_backend *backend, hl_weight *weight);
 
+/* out = act(out + x W^T): whatever else belongs to the sum lies in `out` already. */
+hl_status add_product(hl_backend *backend, const hl_weight *weight, matrix x, matrix out,
+                      hl_activation activation, hl_error *error);
+
+/* HL_USAGE for an activation that kernels.h has not. */
+hl_status check_activation(hl_activation activation, hl_error *error);
+
 hl_status run_linear(hl_backend *backend, const hl_linear *operation, hl_error *error);
 hl_status run_patch_embedding(hl_backend *backend, const hl_patch_embedding *operation, hl_error *error);
+hl_status run_gate(hl_backend *backend, const hl_gate *operation, hl_error *error);
+hl_status run_rotary(hl_backend *backend, const hl_rotary *operation, hl_error *error);
+hl_status run_convolution(hl_backend *backend, const hl_convolution *operation, hl_error *error);
+hl_status run_average_pool(hl_backend *backend, const hl_average_pool *operation, hl_error *error);
 hl_status run_attention(hl_backend *backend, const hl_attention *operation, hl_error *error);
 
 #endif

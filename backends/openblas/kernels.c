@@ -117,6 +117,48 @@ void start_row(const float *bias, const float *residual, float *out, size_t coun
     }
 }
 
+VECTORISED static void multiply_rows(const float *a, const float *b, float *out, size_t count) {
+    for (size_t i = 0; i < count; ++i) out[i] = a[i] * b[i];
+}
+
+void multiply_row(const float *a, const float *b, float *out, size_t count) {
+    multiply_rows(a, b, out, count);
+}
+
+VECTORISED static void scale_numbers(float factor, float *x, size_t count) {
+    for (size_t i = 0; i < count; ++i) x[i] *= factor;
+}
+
+void scale_row(float factor, float *x, size_t count) {
+    scale_numbers(factor, x, count);
+}
+
+VECTORISED static void turn_neighbours(float *restrict x, const float *restrict cosines,
+                                       const float *restrict sines, size_t pairs) {
+    for (size_t i = 0; i < pairs; ++i) {
+        float a = x[2 * i], b = x[2 * i + 1];
+        x[2 * i] = a * cosines[i] - b * sines[i];
+        x[2 * i + 1] = b * cosines[i] + a * sines[i];
+    }
+}
+
+void rotate_neighbours(float *x, const float *cosines, const float *sines, size_t pairs) {
+    turn_neighbours(x, cosines, sines, pairs);
+}
+
+VECTORISED static void turn_halves(float *restrict first, float *restrict second,
+                                   const float *restrict cosines, const float *restrict sines, size_t pairs) {
+    for (size_t i = 0; i < pairs; ++i) {
+        float a = first[i], b = second[i];
+        first[i] = a * cosines[i] - b * sines[i];
+        second[i] = b * cosines[i] + a * sines[i];
+    }
+}
+
+void rotate_halves(float *x, const float *cosines, const float *sines, size_t pairs) {
+    turn_halves(x, x + pairs, cosines, sines, pairs);
+}
+
 INLINED float sum_lanes(const lanes *v) {
     float a[LANES];
     memcpy(a, v, sizeof a);

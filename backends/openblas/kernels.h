@@ -17,6 +17,16 @@ void start_row(const float *bias, const float *residual, float *out, size_t coun
 /* out += x */
 void add_row(const float *x, float *out, size_t count);
 
+/* out = a * b; out may be a. */
+void multiply_row(const float *a, const float *b, float *out, size_t count);
+
+/* x *= factor */
+void scale_row(float factor, float *x, size_t count);
+
+/* The pairs of one head in place: (a, b) -> (a c - b s, b c + a s). `pairs` numbers of c and s. */
+void rotate_neighbours(float *x, const float *cosines, const float *sines, size_t pairs);
+void rotate_halves(float *x, const float *cosines, const float *sines, size_t pairs);
+
 /* out = (x - mean) / deviation * gain + shift; out may be x. statistics, unless NULL, gets mean and
  * deviation = sqrt(variance + epsilon). */
 void layer_norm_row(const float *x, size_t count, const float *gain, const float *shift, float epsilon,

@@ -127,7 +127,7 @@ static void finish_row(const product_job *job, size_t row, size_t first, size_t 
 }
 
 /* sums += x W for all rows of x and some columns of W. */
-static void add_product(const product_job *job, matrix x, size_t left, matrix sums) {
+static void add_sums(const product_job *job, matrix x, size_t left, matrix sums) {
     /* Beyond some ten thousand rows OpenBLAS cuts as it likes. */
     enum { AT_ONCE = 4800 };
     const blas_functions *blas = job->backend->blas;
@@ -158,7 +158,7 @@ static void add_padded(product_job *job, matrix x, size_t left, matrix sums, siz
     matrix full_sums = {scratch + padded * x.cols, padded, sums.cols, sums.cols};
     copy_rows(x, full_x);
     copy_rows(sums, full_sums);
-    add_product(job, full_x, left, full_sums);
+    add_sums(job, full_x, left, full_sums);
     full_sums.rows = sums.rows;
     copy_rows(full_sums, sums);
     host->release(host, scratch);
@@ -174,7 +174,7 @@ static matrix rows_of(matrix m, size_t first, size_t count) {
 static void add_evenly(product_job *job, matrix x, size_t left, matrix sums) {
     size_t tile = job->backend->blas->row_unit;
     if (tile == 0) {
-        add_product(job, x, left, sums);
+        add_sums(job, x, left, sums);
         return;
     }
     size_t least = BLAS_SMALL / (job->weight->in * sums.cols) + 1;
@@ -183,7 +183,7 @@ static void add_evenly(product_job *job, matrix x, size_t left, matrix sums) {
         whole = 0;
         rest = x.rows;
     }
-    add_product(job, rows_of(x, 0, whole), left, rows_of(sums, 0, whole));
+    add_sums(job, rows_of(x, 0, whole), left, rows_of(sums, 0, whole));
     if (rest == 0) return;
     size_t padded = ((rest < least ? least : rest) + tile - 1) / tile * tile;
     add_padded(job, rows_of(x, whole, rest), left, rows_of(sums, whole, rest), padded);
@@ -219,12 +219,28 @@ static hl_status multiply(product_job *job, hl_error *error) {
     return atomic_load(&job->out_of_memory) ? hl_no_memory(error, "a product") : HL_OK;
 }
 
+hl_status add_product(hl_backend *backend, const hl_weight *weight, matrix x, matrix out,
+                      hl_activation activation, hl_error *error) {
+    product_job job = {.backend = backend,
+                       .weight = weight,
+                       .x = x,
+                       .out = out,
+                       .sums = out,
+                       .activation = activation,
+                       .started = true};
+    return multiply(&job, error);
+}
+
+hl_status check_activation(hl_activation activation, hl_error *error) {
+    return activation <= HL_RELU
+               ? HL_OK
+               : hl_fail(error, HL_USAGE, "compute/openblas does not know activation %d", (int)activation);
+}
+
 /* out (rows, out) = act(x (rows, in) W^T (in, out) + bias (out)) + residual (rows, out) */
 hl_status run_linear(hl_backend *backend, const hl_linear *operation, hl_error *error) {
-    if (operation->activation > HL_RELU) {
-        return hl_fail(error, HL_USAGE, "compute/openblas does not know activation %d",
-                       (int)operation->activation);
-    }
+    hl_status status = check_activation(operation->activation, error);
+    if (status != HL_OK) return status;
     product_job job = {.backend = backend,
                        .weight = operation->weight,
                        .x = view(operation->x),
@@ -239,7 +255,7 @@ hl_status run_linear(hl_backend *backend, const hl_linear *operation, hl_error *
         if (!apart) return hl_no_memory(error, "a product");
         job.sums = (matrix){apart, job.out.rows, job.out.cols, job.out.cols};
     }
-    hl_status status = multiply(&job, error);
+    status = multiply(&job, error);
     backend->host->release(backend->host, apart);
     return status;
 }
@@ -295,13 +311,8 @@ hl_status run_patch_embedding(hl_backend *backend, const hl_patch_embedding *ope
     job.patches = host->allocate(host, rows * in, sizeof *job.patches);
     if (!job.patches) return hl_no_memory(error, "the patches of a batch");
     host->parallel(host, operation->batch, gather_image, &job);
-    product_job product = {.backend = backend,
-                           .weight = job.weight,
-                           .x = {job.patches, rows, in, in},
-                           .out = job.out,
-                           .sums = job.out,
-                           .started = true};
-    hl_status status = multiply(&product, error);
+    hl_status status =
+        add_product(backend, job.weight, (matrix){job.patches, rows, in, in}, job.out, HL_IDENTITY, error);
     host->release(host, job.patches);
     return status;
 }

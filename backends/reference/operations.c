@@ -93,6 +93,7 @@ typedef struct linear_job {
     matrix x, residual, out;
     const packed_weight *weight;
     hl_activation activation;
+    bool residual_first; /* inside the activation */
 } linear_job;
 
 static void store_row(const linear_job *job, size_t row, size_t first, const double *sums) {
@@ -100,8 +101,10 @@ static void store_row(const linear_job *job, size_t row, size_t first, const dou
     float *out = job->out.data + row * job->out.stride;
     const float *residual = job->residual.data ? job->residual.data + row * job->residual.stride : NULL;
     for (size_t o = first; o < least(first + PANEL, job->weight->out); ++o) {
-        double value = activate(job->activation, sums[o - first] + (bias ? (double)bias[o] : 0.0));
-        out[o] = (float)(value + (residual ? (double)residual[o] : 0.0));
+        double added = residual ? (double)residual[o] : 0.0;
+        double value = sums[o - first] + (bias ? (double)bias[o] : 0.0);
+        out[o] = (float)(job->residual_first ? activate(job->activation, value + added)
+                                             : activate(job->activation, value) + added);
     }
 }
 
@@ -122,11 +125,14 @@ static void linear_panel(void *argument, size_t panel) {
     }
 }
 
+static void run_panels(const hl_host *host, linear_job *job) {
+    host->parallel(host, (job->weight->out + PANEL - 1) / PANEL, linear_panel, job);
+}
+
 /* out (rows, out) = act(x (rows, in) W^T (in, out) + bias (out)) + residual (rows, out) */
 void linear(const hl_host *host, matrix x, const packed_weight *weight, hl_activation activation,
             matrix residual, matrix out) {
-    linear_job job = {x, residual, out, weight, activation};
-    host->parallel(host, (weight->out + PANEL - 1) / PANEL, linear_panel, &job);
+    run_panels(host, &(linear_job){x, residual, out, weight, activation, false});
 }
 
 /* ---- patch embedding ---- */
@@ -301,6 +307,130 @@ hl_status attention(const hl_host *host, const hl_attention *shape, matrix q, ma
                          .value_width = v.cols / shape->heads};
     host->parallel(host, shape->batch * shape->heads, attend_head, &job);
     return atomic_load(&job.failed) ? hl_no_memory(error, "attention") : HL_OK;
+}
+
+/* ---- gate and rotary positions ---- */
+
+typedef struct gate_job {
+    matrix a, b, out;
+    hl_activation activation;
+} gate_job;
+
+static void gate_row(void *argument, size_t row) {
+    const gate_job *job = argument;
+    const float *a = job->a.data + row * job->a.stride, *b = job->b.data + row * job->b.stride;
+    float *out = job->out.data + row * job->out.stride;
+    for (size_t c = 0; c < job->out.cols; ++c) {
+        out[c] = (float)(activate(job->activation, a[c]) * (double)b[c]);
+    }
+}
+
+/* out (rows, cols) = act(a) * b */
+void gate(const hl_host *host, matrix a, matrix b, hl_activation activation, matrix out) {
+    gate_job job = {a, b, out, activation};
+    host->parallel(host, out.rows, gate_row, &job);
+}
+
+typedef struct rotary_job {
+    const hl_rotary *shape;
+    matrix x, cosines, sines;
+} rotary_job;
+
+static void rotate_row(void *argument, size_t row) {
+    const rotary_job *job = argument;
+    size_t token = row % job->cosines.rows, pairs = job->cosines.cols;
+    bool halves = job->shape->pairs == HL_PAIR_HALVES;
+    const float *cosines = job->cosines.data + token * job->cosines.stride;
+    const float *sines = job->sines.data + token * job->sines.stride;
+    for (size_t h = 0; h < job->shape->heads; ++h) {
+        float *head = job->x.data + row * job->x.stride + h * 2 * pairs;
+        for (size_t i = 0; i < pairs; ++i) {
+            float *first = head + (halves ? i : 2 * i), *second = halves ? first + pairs : first + 1;
+            double a = *first, b = *second, c = cosines[i], s = sines[i];
+            *first = (float)(a * c - b * s);
+            *second = (float)(b * c + a * s);
+        }
+    }
+}
+
+/* x (rows, heads * 2 * pairs), cosines and sines (tokens, pairs); row r is of token r modulo tokens */
+void rotary(const hl_host *host, const hl_rotary *shape, matrix x, matrix cosines, matrix sines) {
+    rotary_job job = {shape, x, cosines, sines};
+    host->parallel(host, x.rows, rotate_row, &job);
+}
+
+/* ---- convolution and pooling ---- */
+
+/* What the kernel covers at cell (row, column) of the output: kernel * kernel * channels numbers, zeros
+ * beyond the map. */
+static void gather_window(const hl_convolution *shape, matrix map, size_t row, size_t column, float *to) {
+    for (size_t y = row * shape->stride; y < row * shape->stride + shape->kernel; ++y)
+        for (size_t x = column * shape->stride; x < column * shape->stride + shape->kernel; ++x) {
+            bool inside = y >= shape->padding && y - shape->padding < shape->height && x >= shape->padding &&
+                          x - shape->padding < shape->width;
+            size_t cell = inside ? (y - shape->padding) * shape->width + x - shape->padding : 0;
+            for (size_t c = 0; c < shape->channels; ++c) {
+                *to++ = inside ? map.data[cell * map.stride + c] : 0.0f;
+            }
+        }
+}
+
+/* out (batch * out_height * out_width, out) = act(W windows + bias + residual), one line of cells after the
+ * other */
+hl_status convolution(const hl_host *host, const hl_convolution *shape, matrix x, const packed_weight *weight,
+                      matrix residual, matrix out, hl_error *error) {
+    size_t across = (shape->width + 2 * shape->padding - shape->kernel) / shape->stride + 1;
+    size_t lines = out.rows / shape->batch / across, cells = shape->height * shape->width;
+    float *windows = host->allocate(host, across, weight->in * sizeof *windows);
+    if (!windows) return hl_no_memory(error, "the windows of a convolution");
+    for (size_t line = 0; line < shape->batch * lines; ++line) {
+        matrix map = rows_of(x, line / lines * cells, cells);
+        for (size_t column = 0; column < across; ++column) {
+            gather_window(shape, map, line % lines, column, windows + column * weight->in);
+        }
+        linear_job job = {{windows, across, weight->in, weight->in},
+                          rows_of(residual, line * across, across),
+                          rows_of(out, line * across, across),
+                          weight,
+                          shape->activation,
+                          true};
+        run_panels(host, &job);
+    }
+    host->release(host, windows);
+    return HL_OK;
+}
+
+typedef struct pool_job {
+    const hl_average_pool *shape;
+    matrix x, out;
+    size_t x_rows, across, down;
+} pool_job;
+
+static void pool_cell(void *argument, size_t row) {
+    const pool_job *job = argument;
+    const hl_average_pool *shape = job->shape;
+    size_t top = row / job->across % job->down * shape->stride, left = row % job->across * shape->stride;
+    size_t first = row / (job->across * job->down) * job->x_rows + top * shape->width + left;
+    double count = (double)(shape->kernel_height * shape->kernel_width);
+    for (size_t c = 0; c < job->x.cols; ++c) {
+        double sum = 0;
+        for (size_t y = 0; y < shape->kernel_height; ++y)
+            for (size_t x = 0; x < shape->kernel_width; ++x) {
+                sum += job->x.data[(first + y * shape->width + x) * job->x.stride + c];
+            }
+        job->out.data[row * job->out.stride + c] = (float)(sum / count);
+    }
+}
+
+/* out (batch * out_height * out_width, cols): means of x (batch * x_rows, cols) */
+void average_pool(const hl_host *host, const hl_average_pool *shape, matrix x, matrix out) {
+    pool_job job = {shape,
+                    x,
+                    out,
+                    .x_rows = shape->x_rows ? shape->x_rows : shape->height * shape->width,
+                    .across = (shape->width - shape->kernel_width) / shape->stride + 1,
+                    .down = (shape->height - shape->kernel_height) / shape->stride + 1};
+    host->parallel(host, out.rows, pool_cell, &job);
 }
 
 /* ---- copy and products in double ---- */

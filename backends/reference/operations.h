@@ -39,6 +39,16 @@ void layer_norm(const hl_host *host, matrix x, const float *gain, const float *s
 hl_status attention(const hl_host *host, const hl_attention *shape, matrix q, matrix k, matrix v, matrix out,
                     matrix probabilities, hl_error *error);
 
+void gate(const hl_host *host, matrix a, matrix b, hl_activation activation, matrix out);
+
+/* x in place; the same of `shape`. */
+void rotary(const hl_host *host, const hl_rotary *shape, matrix x, matrix cosines, matrix sines);
+
+hl_status convolution(const hl_host *host, const hl_convolution *shape, matrix x, const packed_weight *weight,
+                      matrix residual, matrix out, hl_error *error);
+
+void average_pool(const hl_host *host, const hl_average_pool *shape, matrix x, matrix out);
+
 void copy_matrix(matrix from, matrix to);
 
 /* c (m, n) = op(a) (m, k) op(b) (k, n) */

@@ -106,11 +106,15 @@ static void free_weight(hl_backend *backend, hl_weight *weight) {
     backend->host->release(backend->host, weight);
 }
 
+static hl_status check_activation(hl_activation activation, hl_error *error) {
+    return activation <= HL_RELU
+               ? HL_OK
+               : hl_fail(error, HL_USAGE, "compute/reference does not know activation %d", (int)activation);
+}
+
 static hl_status run_linear(hl_backend *backend, const hl_linear *operation, hl_error *error) {
-    if (operation->activation > HL_RELU) {
-        return hl_fail(error, HL_USAGE, "compute/reference does not know activation %d",
-                       (int)operation->activation);
-    }
+    hl_status status = check_activation(operation->activation, error);
+    if (status != HL_OK) return status;
     linear(backend->host, view(operation->x), &operation->weight->packed, operation->activation,
            view(operation->residual), view(operation->out));
     return HL_OK;
@@ -137,6 +141,35 @@ static hl_status run_attention(hl_backend *backend, const hl_attention *operatio
 static hl_status run_copy(hl_backend *backend, const hl_copy *operation, hl_error *error) {
     (void)backend, (void)error;
     copy_matrix(view(operation->from), view(operation->to));
+    return HL_OK;
+}
+
+static hl_status run_gate(hl_backend *backend, const hl_gate *operation, hl_error *error) {
+    hl_status status = check_activation(operation->activation, error);
+    if (status != HL_OK) return status;
+    gate(backend->host, view(operation->a), view(operation->b), operation->activation, view(operation->out));
+    return HL_OK;
+}
+
+static hl_status run_rotary(hl_backend *backend, const hl_rotary *operation, hl_error *error) {
+    if (operation->pairs != HL_PAIR_NEIGHBOURS && operation->pairs != HL_PAIR_HALVES) {
+        return hl_fail(error, HL_USAGE, "compute/reference does not know rotary pairs of kind %d",
+                       (int)operation->pairs);
+    }
+    rotary(backend->host, operation, view(operation->x), view(operation->cosines), view(operation->sines));
+    return HL_OK;
+}
+
+static hl_status run_convolution(hl_backend *backend, const hl_convolution *operation, hl_error *error) {
+    hl_status status = check_activation(operation->activation, error);
+    if (status != HL_OK) return status;
+    return convolution(backend->host, operation, view(operation->x), &operation->weight->packed,
+                       view(operation->residual), view(operation->out), error);
+}
+
+static hl_status run_average_pool(hl_backend *backend, const hl_average_pool *operation, hl_error *error) {
+    (void)error;
+    average_pool(backend->host, operation, view(operation->x), view(operation->out));
     return HL_OK;
 }
 
@@ -170,6 +203,10 @@ static const hl_compute_api api = {
     .layer_norm = run_layer_norm,
     .attention = run_attention,
     .copy = run_copy,
+    .gate = run_gate,
+    .rotary = run_rotary,
+    .convolution = run_convolution,
+    .average_pool = run_average_pool,
     .product_f64 = run_product_f64,
     .symmetric_eigen_f64 = run_symmetric_eigen_f64,
     .kernel = kernel,

@@ -58,6 +58,38 @@ static const attention_case attention_cases[] = {
 
 static const size_t copy_shapes[][2] = {{1, 1}, {1, 9}, {5, 1}, {6, 17}, {40, 64}};
 
+static const gate_case gate_cases[] = {
+    {1, 1, HL_SILU, false},       {3, 17, HL_IDENTITY, true}, {5, 64, HL_GELU, false},
+    {7, 33, HL_SILU, true},       {2, 9, HL_RELU, false},     {4, 100, HL_QUICK_GELU, true},
+    {6, 15, HL_GELU_TANH, false}, {301, 130, HL_SILU, false},
+};
+
+static const rotary_case rotary_cases[] = {
+    {1, 1, 1, 1, HL_PAIR_NEIGHBOURS}, {2, 5, 3, 4, HL_PAIR_NEIGHBOURS},   {3, 17, 2, 32, HL_PAIR_NEIGHBOURS},
+    {1, 1, 1, 1, HL_PAIR_HALVES},     {2, 5, 3, 4, HL_PAIR_HALVES},       {3, 17, 2, 20, HL_PAIR_HALVES},
+    {1, 50, 12, 7, HL_PAIR_HALVES},   {4, 65, 4, 32, HL_PAIR_NEIGHBOURS},
+};
+
+/* Kernels as large as the map and larger, strides that leave cells out, maps that are not square. */
+static const convolution_case convolution_cases[] = {
+    {1, 1, 1, 1, 1, 1, 1, 0, HL_IDENTITY, false, NO_RESIDUAL},
+    {1, 5, 7, 3, 8, 3, 1, 1, HL_IDENTITY, true, NO_RESIDUAL},
+    {2, 8, 6, 3, 17, 3, 2, 1, HL_RELU, true, NO_RESIDUAL},
+    {2, 9, 9, 4, 5, 3, 2, 0, HL_RELU, false, APART},
+    {3, 4, 5, 16, 24, 1, 1, 0, HL_RELU, true, IN_PLACE},
+    {1, 6, 6, 10, 33, 1, 2, 0, HL_GELU, true, APART},
+    {2, 2, 3, 7, 9, 5, 1, 2, HL_SILU, true, IN_PLACE},
+    {1, 4, 4, 2, 6, 4, 4, 0, HL_IDENTITY, true, APART},
+    {2, 14, 14, 32, 48, 3, 1, 1, HL_RELU, true, APART},
+    {1, 56, 40, 16, 20, 3, 1, 1, HL_RELU, false, IN_PLACE}, /* tall */
+};
+
+static const pool_case pool_cases[] = {
+    {1, 1, 1, 0, 1, 1, 1, 1},     {2, 4, 6, 0, 5, 2, 2, 2},  {1, 5, 7, 0, 19, 2, 2, 2},
+    {3, 7, 5, 0, 64, 7, 5, 1},    {2, 3, 4, 1, 33, 3, 4, 1}, {2, 6, 6, 3, 8, 3, 2, 1},
+    {4, 14, 14, 0, 100, 2, 2, 2}, {3, 9, 8, 2, 40, 4, 3, 2},
+};
+
 static const char *const activation_names[] = {[HL_IDENTITY] = "",
                                                [HL_GELU] = ", gelu",
                                                [HL_QUICK_GELU] = ", quick gelu",
@@ -190,12 +222,80 @@ static hl_status visit_copy(case_visit *visit, void *user, hl_error *error) {
     return status;
 }
 
+static hl_status visit_gate(case_visit *visit, void *user, hl_error *error) {
+    hl_status status = HL_OK;
+    for (EACH(i, gate_cases)) {
+        const gate_case *row = &gate_cases[i];
+        char what[WHAT_ROOM];
+        snprintf(what, sizeof what, "gate %zu x %zu%s%s", row->rows, row->cols,
+                 activation_names[row->activation], row->in_place ? ", in place" : "");
+        const test_scene scene = gate_scene(row);
+        status = visit(user, what, &scene, error);
+    }
+    return status;
+}
+
+static hl_status visit_rotary(case_visit *visit, void *user, hl_error *error) {
+    hl_status status = HL_OK;
+    for (EACH(i, rotary_cases)) {
+        const rotary_case *row = &rotary_cases[i];
+        char what[WHAT_ROOM];
+        snprintf(what, sizeof what, "rotary of %zu images, %zu tokens, %zu heads of %zu pairs of %s",
+                 row->batch, row->tokens, row->heads, row->pairs,
+                 row->which == HL_PAIR_HALVES ? "halves" : "neighbours");
+        const test_scene scene = rotary_scene(row);
+        status = visit(user, what, &scene, error);
+    }
+    return status;
+}
+
+static hl_status visit_convolution(case_visit *visit, void *user, hl_error *error) {
+    hl_status status = HL_OK;
+    for (EACH(i, convolution_cases)) {
+        const convolution_case *row = &convolution_cases[i];
+        char what[WHAT_ROOM];
+        random_weight weight;
+        snprintf(what, sizeof what,
+                 "convolution of %zu maps %zu x %zu x %zu -> %zu, kernel %zu, stride %zu, padding %zu%s%s%s",
+                 row->batch, row->height, row->width, row->channels, row->out, row->kernel, row->stride,
+                 row->padding, activation_names[row->activation], row->bias ? ", bias" : "",
+                 residual_names[row->residual]);
+        if (make_weight(&weight, row->out, row->kernel * row->kernel * row->channels)) {
+            const test_scene scene = convolution_scene(row, weight.data, weight.bias);
+            status = visit(user, what, &scene, error);
+        } else {
+            status = hl_no_memory(error, "a weight");
+        }
+        free_weight(&weight);
+    }
+    return status;
+}
+
+static hl_status visit_average_pool(case_visit *visit, void *user, hl_error *error) {
+    hl_status status = HL_OK;
+    for (EACH(i, pool_cases)) {
+        const pool_case *row = &pool_cases[i];
+        char what[WHAT_ROOM];
+        snprintf(what, sizeof what,
+                 "average_pool of %zu maps %zu x %zu x %zu and %zu rows more, windows %zu x %zu, stride %zu",
+                 row->batch, row->height, row->width, row->cols, row->more_rows, row->kernel_height,
+                 row->kernel_width, row->stride);
+        const test_scene scene = pool_scene(row);
+        status = visit(user, what, &scene, error);
+    }
+    return status;
+}
+
 hl_status cases_visit(operation_number operation, case_visit *visit, void *user, hl_error *error) {
     static hl_status (*const visits[OPERATION_COUNT])(case_visit *, void *, hl_error *) = {
         [OPERATION_LINEAR] = visit_linear,
         [OPERATION_PATCH_EMBEDDING] = visit_patch_embedding,
         [OPERATION_LAYER_NORM] = visit_layer_norm,
         [OPERATION_ATTENTION] = visit_attention,
-        [OPERATION_COPY] = visit_copy};
+        [OPERATION_COPY] = visit_copy,
+        [OPERATION_GATE] = visit_gate,
+        [OPERATION_ROTARY] = visit_rotary,
+        [OPERATION_CONVOLUTION] = visit_convolution,
+        [OPERATION_AVERAGE_POOL] = visit_average_pool};
     return visits[operation](visit, user, error);
 }

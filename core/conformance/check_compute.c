@@ -86,6 +86,10 @@ OPERATION(check_patch_embedding, OPERATION_PATCH_EMBEDDING)
 OPERATION(check_layer_norm, OPERATION_LAYER_NORM)
 OPERATION(check_attention, OPERATION_ATTENTION)
 OPERATION(check_copy, OPERATION_COPY)
+OPERATION(check_gate, OPERATION_GATE)
+OPERATION(check_rotary, OPERATION_ROTARY)
+OPERATION(check_convolution, OPERATION_CONVOLUTION)
+OPERATION(check_average_pool, OPERATION_AVERAGE_POOL)
 
 /* ---- tensors ---- */
 
@@ -319,6 +323,10 @@ const named_check compute_checks[] = {
     {"layer_norm", check_layer_norm},
     {"attention", check_attention},
     {"copy", check_copy},
+    {"gate", check_gate},
+    {"rotary", check_rotary},
+    {"convolution", check_convolution},
+    {"average_pool", check_average_pool},
     {"product_f64", check_product},
     {"symmetric_eigen_f64", check_eigen},
     {"several threads", check_threads},

@@ -27,7 +27,7 @@ test_scene scene_of(operation_number number, const size_t dimensions[DIMENSIONS]
     test_scene out = {.rule = rule, .numbers = numbers, .in_place = in_place, .run = run_rule};
     for (size_t i = 0; i < OPERANDS && rule->operands[i].name; ++i) {
         const operand_rule *operand = &rule->operands[i];
-        bool updated = in_place && operand->may_equal;
+        bool updated = operand->updated || (in_place && operand->may_equal);
         out.operands[i] = (scene_operand){.access = updated            ? UPDATE
                                                     : operand->written ? WRITE
                                                                        : READ,
@@ -93,4 +93,66 @@ test_scene attention_scene(const attention_case *row) {
                                                  .probes = row->probes,
                                                  .probe_count = row->probe_count}};
     return scene_of(OPERATION_ATTENTION, dimensions, numbers, row->probe_count ? 0 : 1u << 4, false);
+}
+
+test_scene gate_scene(const gate_case *row) {
+    const size_t dimensions[DIMENSIONS] = {[DIM_ROWS] = row->rows, [DIM_COLS] = row->cols};
+    return scene_of(OPERATION_GATE, dimensions, (any_operation){.gate = {.activation = row->activation}},
+                    row->in_place ? 1u << 0 : 0, row->in_place);
+}
+
+test_scene rotary_scene(const rotary_case *row) {
+    const size_t dimensions[DIMENSIONS] = {[DIM_BATCH] = row->batch,
+                                           [DIM_TOKENS] = row->tokens,
+                                           [DIM_HEADS] = row->heads,
+                                           [DIM_PAIRS] = row->pairs};
+    const any_operation numbers = {.rotary = {.heads = row->heads, .pairs = row->which}};
+    return scene_of(OPERATION_ROTARY, dimensions, numbers, 0, false);
+}
+
+test_scene convolution_scene(const convolution_case *row, const float *data, const float *bias) {
+    size_t beyond = 2 * row->padding - row->kernel;
+    const size_t dimensions[DIMENSIONS] = {[DIM_BATCH] = row->batch,
+                                           [DIM_HEIGHT] = row->height,
+                                           [DIM_WIDTH] = row->width,
+                                           [DIM_CHANNELS] = row->channels,
+                                           [DIM_OUT] = row->out,
+                                           [DIM_OUT_HEIGHT] = (row->height + beyond) / row->stride + 1,
+                                           [DIM_OUT_WIDTH] = (row->width + beyond) / row->stride + 1};
+    const any_operation numbers = {.convolution = {.activation = row->activation,
+                                                   .batch = row->batch,
+                                                   .height = row->height,
+                                                   .width = row->width,
+                                                   .channels = row->channels,
+                                                   .kernel = row->kernel,
+                                                   .stride = row->stride,
+                                                   .padding = row->padding}};
+    test_scene out = scene_of(OPERATION_CONVOLUTION, dimensions, numbers,
+                              row->residual == APART ? 0 : 1u << 1, row->residual == IN_PLACE);
+    out.weight = (hl_weight_source){sizeof out.weight,
+                                    HL_ROLE_CONVOLUTION,
+                                    0,
+                                    row->out,
+                                    row->kernel * row->kernel * row->channels,
+                                    data,
+                                    row->bias ? bias : NULL};
+    return out;
+}
+
+test_scene pool_scene(const pool_case *row) {
+    size_t rows = row->height * row->width + row->more_rows;
+    const size_t dimensions[DIMENSIONS] = {
+        [DIM_BATCH] = row->batch,
+        [DIM_ROWS] = rows,
+        [DIM_COLS] = row->cols,
+        [DIM_OUT_HEIGHT] = (row->height - row->kernel_height) / row->stride + 1,
+        [DIM_OUT_WIDTH] = (row->width - row->kernel_width) / row->stride + 1};
+    const any_operation numbers = {.average_pool = {.batch = row->batch,
+                                                    .height = row->height,
+                                                    .width = row->width,
+                                                    .x_rows = row->more_rows ? rows : 0,
+                                                    .kernel_height = row->kernel_height,
+                                                    .kernel_width = row->kernel_width,
+                                                    .stride = row->stride}};
+    return scene_of(OPERATION_AVERAGE_POOL, dimensions, numbers, 0, false);
 }

@@ -1,4 +1,4 @@
-/* The four operations that a tower consists of, as scenes; their rows are what tables of cases list. */
+/* The operations that towers consist of, as scenes; their rows are what tables of cases list. */
 #ifndef LAYERS_H
 #define LAYERS_H
 
@@ -43,5 +43,36 @@ typedef struct attention_case {
 } attention_case;
 
 test_scene attention_scene(const attention_case *row);
+
+typedef struct gate_case {
+    size_t rows, cols;
+    hl_activation activation;
+    bool in_place;
+} gate_case;
+
+test_scene gate_scene(const gate_case *row);
+
+typedef struct rotary_case {
+    size_t batch, tokens, heads, pairs; /* pairs: of one head */
+    hl_rotary_pairs which;
+} rotary_case;
+
+test_scene rotary_scene(const rotary_case *row);
+
+typedef struct convolution_case {
+    size_t batch, height, width, channels, out, kernel, stride, padding;
+    hl_activation activation;
+    bool bias;
+    residual_place residual;
+} convolution_case;
+
+test_scene convolution_scene(const convolution_case *row, const float *data, const float *bias);
+
+typedef struct pool_case {
+    size_t batch, height, width, more_rows, cols; /* more_rows: of a sequence, behind the map */
+    size_t kernel_height, kernel_width, stride;
+} pool_case;
+
+test_scene pool_scene(const pool_case *row);
 
 #endif

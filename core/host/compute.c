@@ -21,6 +21,13 @@ static decorated *behind(hl_backend *backend) {
     return (decorated *)(void *)backend;
 }
 
+/* What an hl_weight is on the model's side. It lies where the operation runs that it is for. */
+typedef struct decorated_weight {
+    hl_weight *inner;
+    const operation_rule *only; /* the operation that it is for; NULL: any that has no weights of its own */
+    bool on_stand_in;
+} decorated_weight;
+
 /* An operand of an operation that is to run on the stand-in. */
 typedef struct moved_operand {
     const operand_rule *rule;
@@ -36,7 +43,7 @@ static hl_status move_there(decorated *self, moved_operand *moved, float *buffer
         self->reference.new_tensor(self->stand_in, here.rows * here.cols, &there.tensor, error);
     if (status != HL_OK) return status;
     *moved->place = there;
-    if (moved->rule->written) return HL_OK;
+    if (moved->rule->written && !moved->rule->updated) return HL_OK;
     status = self->plugin.download(self->inner, here, buffer, error);
     return status == HL_OK ? self->reference.upload(self->stand_in, buffer, there, error) : status;
 }
@@ -70,11 +77,36 @@ static hl_status run_on_reference(decorated *self, const operation_rule *rule, a
     return status;
 }
 
+/* In `operation`: the weight that the model named becomes the one that the plugin, or the stand-in, made. */
+static hl_status unwrap_weight(const operation_rule *rule, any_operation *operation, hl_error *error) {
+    decorated_weight *weight;
+    char *place = (char *)operation + rule->weight;
+    memcpy(&weight, place, sizeof weight);
+    if (!weight || weight->only != (rule->weight_role ? rule : NULL)) {
+        return hl_fail(error, HL_USAGE, "%s got no weight, or one whose role is another operation's",
+                       rule->name);
+    }
+    memcpy(place, &weight->inner, sizeof weight->inner);
+    return HL_OK;
+}
+
+/* Not every plugin looks. */
+static hl_status check_activation(const operation_rule *rule, const any_operation *operation,
+                                  hl_error *error) {
+    hl_activation activation;
+    memcpy(&activation, (const char *)operation + rule->activation, sizeof activation);
+    if ((int)activation >= HL_IDENTITY && activation <= HL_RELU) return HL_OK;
+    return hl_fail(error, HL_USAGE, "%s: activation %d is not known", rule->name, (int)activation);
+}
+
 static hl_status run_operation(hl_backend *backend, operation_number number, const void *given,
                                hl_error *error) {
     decorated *self = behind(backend);
     const operation_rule *rule = &operation_rules[number];
     any_operation operation = operation_complete(rule, given);
+    hl_status status = rule->weight ? unwrap_weight(rule, &operation, error) : HL_OK;
+    if (status == HL_OK && rule->activation) status = check_activation(rule, &operation, error);
+    if (status != HL_OK) return status;
     if (rule->products) atomic_fetch_add(&self->flops, 2ull * rule->products(&operation));
     if (!operation_is_there(rule, &self->plugin)) return run_on_reference(self, rule, &operation, error);
     return GUARD(self->name, error, rule->call(&self->plugin, self->inner, &operation, error));
@@ -128,15 +160,38 @@ static hl_status download(hl_backend *backend, hl_matrix from, float *data, hl_e
     return GUARD(self->name, error, self->plugin.download(self->inner, from, data, error));
 }
 
-static hl_status prepare(hl_backend *backend, const hl_weight_source *source, hl_weight **weight,
-                         hl_error *error) {
-    decorated *self = behind(backend);
-    return GUARD(self->name, error, self->plugin.prepare(self->inner, source, weight, error));
+static hl_status prepare_inner(decorated *self, const hl_weight_source *source, decorated_weight *weight,
+                               hl_error *error) {
+    if (weight->on_stand_in) return self->reference.prepare(self->stand_in, source, &weight->inner, error);
+    return GUARD(self->name, error, self->plugin.prepare(self->inner, source, &weight->inner, error));
 }
 
-static void free_weight(hl_backend *backend, hl_weight *weight) {
+static hl_status prepare(hl_backend *backend, const hl_weight_source *source, hl_weight **out,
+                         hl_error *error) {
     decorated *self = behind(backend);
-    GUARD_VOID(self->name, self->plugin.free_weight(self->inner, weight));
+    *out = NULL;
+    decorated_weight *weight = self->host->allocate(self->host, 1, sizeof *weight);
+    if (!weight) return hl_no_memory(error, "a weight");
+    weight->only = operation_of_role(source->role);
+    weight->on_stand_in = weight->only && !operation_is_there(weight->only, &self->plugin);
+    hl_status status = prepare_inner(self, source, weight, error);
+    if (status == HL_OK) {
+        *out = (hl_weight *)(void *)weight;
+    } else {
+        self->host->release(self->host, weight);
+    }
+    return status;
+}
+
+static void free_weight(hl_backend *backend, hl_weight *given) {
+    decorated *self = behind(backend);
+    decorated_weight *weight = (decorated_weight *)(void *)given;
+    if (weight && weight->on_stand_in) {
+        self->reference.free_weight(self->stand_in, weight->inner);
+    } else {
+        GUARD_VOID(self->name, self->plugin.free_weight(self->inner, weight ? weight->inner : NULL));
+    }
+    self->host->release(self->host, weight);
 }
 
 #define OPERATION(NAME, NUMBER, STRUCT)                                                                      \
@@ -148,6 +203,10 @@ OPERATION(patch_embedding, OPERATION_PATCH_EMBEDDING, hl_patch_embedding)
 OPERATION(layer_norm, OPERATION_LAYER_NORM, hl_layer_norm)
 OPERATION(attention, OPERATION_ATTENTION, hl_attention)
 OPERATION(copy, OPERATION_COPY, hl_copy)
+OPERATION(gate, OPERATION_GATE, hl_gate)
+OPERATION(rotary, OPERATION_ROTARY, hl_rotary)
+OPERATION(convolution, OPERATION_CONVOLUTION, hl_convolution)
+OPERATION(average_pool, OPERATION_AVERAGE_POOL, hl_average_pool)
 
 static hl_status product_f64(hl_backend *backend, bool transpose_a, bool transpose_b, size_t m, size_t n,
                              size_t k, const double *a, size_t lda, const double *b, size_t ldb, double *c,
@@ -183,6 +242,10 @@ static const hl_compute_api complete = {
     .layer_norm = layer_norm,
     .attention = attention,
     .copy = copy,
+    .gate = gate,
+    .rotary = rotary,
+    .convolution = convolution,
+    .average_pool = average_pool,
     .product_f64 = product_f64,
     .symmetric_eigen_f64 = symmetric_eigen_f64,
     .kernel = kernel,

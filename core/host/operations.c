@@ -12,6 +12,10 @@ CALL(patch_embedding)
 CALL(layer_norm)
 CALL(attention)
 CALL(copy)
+CALL(gate)
+CALL(rotary)
+CALL(convolution)
+CALL(average_pool)
 
 static size_t linear_products(const void *operation) {
     const hl_linear *of = operation;
@@ -29,6 +33,11 @@ static size_t attention_products(const void *operation) {
     return of->q.rows * keys * (of->k.cols + of->v.cols);
 }
 
+static size_t convolution_products(const void *operation) {
+    const hl_convolution *of = operation;
+    return of->out.rows * of->out.cols * of->kernel * of->kernel * of->channels;
+}
+
 #define RULE(NAME, STRUCT)                                                                                   \
     .name = #NAME, .function = offsetof(hl_compute_api, NAME), .size = sizeof(STRUCT), .call = call_##NAME
 #define OPERAND(STRUCT, NAME) .name = #NAME, .offset = offsetof(STRUCT, NAME)
@@ -40,6 +49,7 @@ const operation_rule operation_rules[OPERATION_COUNT] = {
                                         .optional = true},
                                        {OPERAND(hl_linear, out), .rows = {DIM_ROWS}, .cols = {DIM_OUT},
                                         .written = true, .may_equal = "residual"}},
+                          .activation = offsetof(hl_linear, activation),
                           .weight = offsetof(hl_linear, weight), .weight_in = {DIM_IN},
                           .products = linear_products},
     [OPERATION_PATCH_EMBEDDING] = {RULE(patch_embedding, hl_patch_embedding), .required = true,
@@ -81,6 +91,33 @@ const operation_rule operation_rules[OPERATION_COUNT] = {
                         .operands = {{OPERAND(hl_copy, from), .rows = {DIM_ROWS}, .cols = {DIM_COLS}},
                                      {OPERAND(hl_copy, to), .rows = {DIM_ROWS}, .cols = {DIM_COLS},
                                       .written = true}}},
+    [OPERATION_GATE] = {RULE(gate, hl_gate), .activation = offsetof(hl_gate, activation),
+                        .operands = {{OPERAND(hl_gate, a), .rows = {DIM_ROWS}, .cols = {DIM_COLS}},
+                                     {OPERAND(hl_gate, b), .rows = {DIM_ROWS}, .cols = {DIM_COLS}},
+                                     {OPERAND(hl_gate, out), .rows = {DIM_ROWS}, .cols = {DIM_COLS},
+                                      .written = true, .may_equal = "a"}}},
+    [OPERATION_ROTARY] =
+        {RULE(rotary, hl_rotary),
+         .operands = {{OPERAND(hl_rotary, x), .rows = {DIM_BATCH, DIM_TOKENS},
+                       .cols = {DIM_HEADS, DIM_PAIRS, DIM_TWO}, .written = true, .updated = true},
+                      {OPERAND(hl_rotary, cosines), .rows = {DIM_TOKENS}, .cols = {DIM_PAIRS}},
+                      {OPERAND(hl_rotary, sines), .rows = {DIM_TOKENS}, .cols = {DIM_PAIRS}}}},
+    [OPERATION_CONVOLUTION] =
+        {RULE(convolution, hl_convolution),
+         .operands = {{OPERAND(hl_convolution, x), .rows = {DIM_BATCH, DIM_HEIGHT, DIM_WIDTH},
+                       .cols = {DIM_CHANNELS}},
+                      {OPERAND(hl_convolution, residual), .rows = {DIM_BATCH, DIM_OUT_HEIGHT, DIM_OUT_WIDTH},
+                       .cols = {DIM_OUT}, .optional = true},
+                      {OPERAND(hl_convolution, out), .rows = {DIM_BATCH, DIM_OUT_HEIGHT, DIM_OUT_WIDTH},
+                       .cols = {DIM_OUT}, .written = true, .may_equal = "residual"}},
+         .activation = offsetof(hl_convolution, activation), .weight = offsetof(hl_convolution, weight),
+         .weight_in = {DIM_KERNEL, DIM_KERNEL, DIM_CHANNELS}, .weight_role = HL_ROLE_CONVOLUTION,
+         .products = convolution_products},
+    [OPERATION_AVERAGE_POOL] =
+        {RULE(average_pool, hl_average_pool),
+         .operands = {{OPERAND(hl_average_pool, x), .rows = {DIM_BATCH, DIM_ROWS}, .cols = {DIM_COLS}},
+                      {OPERAND(hl_average_pool, out), .rows = {DIM_BATCH, DIM_OUT_HEIGHT, DIM_OUT_WIDTH},
+                       .cols = {DIM_COLS}, .written = true}}},
 };
 
 any_operation operation_complete(const operation_rule *rule, const void *given) {
@@ -97,6 +134,13 @@ bool operation_is_there(const operation_rule *rule, const hl_compute_api *api) {
     void (*function)(void);
     memcpy(&function, (const char *)api + rule->function, sizeof function);
     return function != NULL;
+}
+
+const operation_rule *operation_of_role(uint32_t role) {
+    for (size_t i = 0; i < OPERATION_COUNT; ++i) {
+        if (operation_rules[i].weight_role == role && role) return &operation_rules[i];
+    }
+    return NULL;
 }
 
 size_t operation_side(const dimension side[SIDE_FACTORS], const size_t dimensions[DIMENSIONS]) {

@@ -29,6 +29,10 @@ typedef enum dimension {
     DIM_PATCH,
     DIM_PREFIX,
     DIM_TOKENS,
+    DIM_PAIRS,
+    DIM_KERNEL,
+    DIM_OUT_HEIGHT,
+    DIM_OUT_WIDTH,
     DIMENSIONS
 } dimension;
 
@@ -39,6 +43,7 @@ typedef struct operand_rule {
     size_t offset;    /* of its hl_matrix in the operation's struct */
     dimension rows[SIDE_FACTORS], cols[SIDE_FACTORS];
     bool written;          /* else it is only read */
+    bool updated;          /* written, and what was there before is read */
     bool optional;         /* its tensor may be NULL */
     const char *may_equal; /* the operand that it may be the same matrix as; otherwise they do not overlap */
 } operand_rule;
@@ -51,6 +56,8 @@ typedef struct operation_rule {
     operand_rule operands[OPERANDS];
     size_t weight; /* where the struct names its weight, which is out x in; 0: it has none */
     dimension weight_in[SIDE_FACTORS];
+    uint32_t weight_role; /* an hl_role that is this operation's alone; 0: any that is not another's */
+    size_t activation;    /* where the struct names its hl_activation; 0: it has none */
     size_t (*products)(const void *operation); /* multiply-adds; NULL: none worth counting */
     hl_status (*call)(const hl_compute_api *api, hl_backend *backend, const void *operation, hl_error *error);
 } operation_rule;
@@ -61,6 +68,10 @@ typedef enum operation_number {
     OPERATION_LAYER_NORM,
     OPERATION_ATTENTION,
     OPERATION_COPY,
+    OPERATION_GATE,
+    OPERATION_ROTARY,
+    OPERATION_CONVOLUTION,
+    OPERATION_AVERAGE_POOL,
     OPERATION_COUNT
 } operation_number;
 
@@ -74,6 +85,10 @@ typedef union any_operation {
     hl_layer_norm layer_norm;
     hl_attention attention;
     hl_copy copy;
+    hl_gate gate;
+    hl_rotary rotary;
+    hl_convolution convolution;
+    hl_average_pool average_pool;
 } any_operation;
 
 /* The operation as this host knows it: what a shorter struct lacks is zero. */
@@ -84,6 +99,9 @@ bool operation_is_there(const operation_rule *rule, const hl_compute_api *api);
 static inline hl_matrix *operation_operand(any_operation *operation, const operand_rule *operand) {
     return (hl_matrix *)(void *)((char *)operation + operand->offset);
 }
+
+/* The operation that weights of this role go to, and no others; NULL: the role is no operation's own. */
+const operation_rule *operation_of_role(uint32_t role);
 
 /* The product of a side's factors; those that a case does not set count as they are, 0. */
 size_t operation_side(const dimension side[SIDE_FACTORS], const size_t dimensions[DIMENSIONS]);

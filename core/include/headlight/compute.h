@@ -55,7 +55,7 @@ typedef enum hl_role {
     HL_ROLE_MLP_IN,
     HL_ROLE_MLP_OUT,
     HL_ROLE_EMBED,      /* the projection into the joint space */
-    HL_ROLE_CONVOLUTION /* since ABI 2.2 */
+    HL_ROLE_CONVOLUTION /* since ABI 2.2: for `convolution`, and nothing else */
 } hl_role;
 
 typedef struct hl_weight_source {
