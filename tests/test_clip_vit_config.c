@@ -35,7 +35,12 @@ static void a_configuration_of_other_weights_is_refused(void **state) {
         {"\"width\": 48", "\"width\": 32", "visual.class_embedding has shape [48], " CONFIG " makes it [32]"},
         {"\"embed_dim\": 32", "\"embed_dim\": 33",
          "visual.proj has shape [48, 32], " CONFIG " makes it [48, 33]"},
-        {"\"patch_size\": 8", "\"patch_size\": 4", "visual.positional_embedding has shape [17, 48]"},
+        {"\"patch_size\": 8", "\"patch_size\": 4", "visual.conv1.weight has shape [48, 3, 8, 8]"},
+        {"\"layers\": 3", "\"layers\": 3, \"ls_init_value\": 1e-5",
+         "no tensor visual.transformer.resblocks.0.ls_1.gamma"},
+        {"\"heads\": 2", "\"heads\": 2, \"ls_init_value\": 0.1",
+         "no tensor transformer.resblocks.0.ls_1.gamma"},
+        {"\"heads\": 2", "\"heads\": 2, \"proj_bias\": true", "no tensor text_projection.weight"},
         {"\"vocab_size\": 2048", "\"vocab_size\": 2049", "token_embedding.weight"},
         {"\"context_length\": 32", "\"context_length\": 77", "positional_embedding has shape [32, 32]"},
         {"\"head_width\": 16", "\"head_width\": 16, \"mlp_ratio\": 2", "mlp.c_fc.weight has shape [192, 48]"},
@@ -53,23 +58,18 @@ static void what_is_not_supported_is_refused_by_name(void **state) {
     } cases[] = {
         {"vision_cfg", "timm_model_name", "\"vit_base\""},
         {"vision_cfg", "attentional_pool", "true"},
-        {"vision_cfg", "pool_type", "\"avg\""},
-        {"vision_cfg", "ls_init_value", "1e-5"},
+        {"vision_cfg", "pool_type", "\"none\""},
+        {"vision_cfg", "pool_type", "true"},
         {"vision_cfg", "qkv_bias", "false"},
-        {"vision_cfg", "no_ln_pre", "true"},
         {"vision_cfg", "pos_embed_type", "\"sin_cos_2d\""},
-        {"vision_cfg", "act_kwargs", "{\"approximate\": \"tanh\"}"},
         {"text_cfg", "hf_model_name", "\"roberta-base\""},
-        {"text_cfg", "no_causal_mask", "true"},
-        {"text_cfg", "pool_type", "\"last\""},
+        {"text_cfg", "pool_type", "\"first\""},
+        {"text_cfg", "pool_type", "[\"last\"]"},
         {"text_cfg", "embed_cls", "true"},
-        {"text_cfg", "proj_bias", "true"},
-        {"text_cfg", "ls_init_value", "0.1"},
-        {"text_cfg", "hf_tokenizer_name", "\"t5\""},
-        {"text_cfg", "tokenizer_kwargs", "{\"clean\": \"canonicalize\"}"},
+        {"text_cfg", "tokenizer_mode", "\"clips\""},
         {"text_cfg", "text_arch", "\"modern\""},
         {"text_cfg", "attention_mode", "\"bidirectional\""},
-        {"text_cfg", "proj_type", "\"none\""},
+        {"text_cfg", "proj_type", "\"mlp\""},
         /* what this plugin has never heard of */
         {"vision_cfg", "registers", "4"},
         {"vision_cfg", "scale_attn_inner", "true"},
@@ -93,12 +93,10 @@ static void what_is_not_supported_is_refused_by_name(void **state) {
         free(by);
         free(named);
     }
-    assert_config_refused("\"embed_dim\"", "\"custom_text\": true, \"embed_dim\"", HL_USAGE,
-                          "model_cfg.custom_text");
     assert_config_refused("\"embed_dim\"", "\"logit_cap\": 30, \"embed_dim\"", HL_USAGE,
                           "model_cfg.logit_cap:");
-    static const char *const preprocess[][2] = {{"resize_mode", "\"squash\""},
-                                                {"interpolation", "\"bilinear\""},
+    static const char *const preprocess[][2] = {{"resize_mode", "\"longest\""},
+                                                {"interpolation", "\"nearest\""},
                                                 {"mode", "\"L\""},
                                                 {"crop_pct", "0.875"}};
     for (size_t i = 0; i < COUNT(preprocess); ++i) {
@@ -168,9 +166,10 @@ static void settings_that_are_off_are_taken(void **state) {
     assert_config_taken("\"mean\": [", "\"mode\": \"\", \"fill_color\": 255, \"mean\": [");
 }
 
-static void squares_may_be_pairs(void **state) {
+static void sizes_may_be_pairs(void **state) {
     (void)state;
     assert_config_taken("\"image_size\": 32", "\"image_size\": [32, 32]");
+    assert_config_taken("\"image_size\": 32", "\"image_size\": [32, 40]");
     assert_config_taken("\"patch_size\": 8", "\"patch_size\": [8, 8]");
     assert_config_taken("\"mean\": [", "\"size\": [32, 32], \"mean\": [");
     assert_config_taken("\"mean\": [", "\"size\": 32, \"mean\": [");
@@ -179,8 +178,6 @@ static void squares_may_be_pairs(void **state) {
         hl_status status;
         const char *says;
     } wrong[] = {
-        {"\"image_size\": 32", "\"image_size\": [32, 40]", HL_USAGE,
-         "image_size: is 32 x 40, which is no square"},
         {"\"patch_size\": 8", "\"patch_size\": [8, 4]", HL_USAGE, "patch_size: is 8 x 4, which is no square"},
         {"\"image_size\": 32", "\"image_size\": [32]", HL_FAILED, "image_size: expected one whole number"},
         {"\"image_size\": 32", "\"image_size\": [32, 32, 3]", HL_FAILED,
@@ -189,11 +186,13 @@ static void squares_may_be_pairs(void **state) {
          "image_size: expected one whole number"},
         {"\"image_size\": 32", "\"image_size\": []", HL_FAILED, "image_size: expected one whole number"},
         {"\"image_size\": 32", "\"image_size\": [32.5, 32.5]", HL_FAILED,
-         "image_size: expected a whole number"},
-        {"\"image_size\": 32", "\"image_size\": [0, 0]", HL_FAILED, "image_size: expected a whole number"},
-        {"\"mean\": [", "\"size\": [32, 40], \"mean\": [", HL_USAGE, "preprocess_cfg.size: is 32 x 40"},
+         "image_size: expected one whole number"},
+        {"\"image_size\": 32", "\"image_size\": [0, 0]", HL_FAILED, "image_size: expected one whole number"},
+        {"\"image_size\": 32", "\"image_size\": [32, 7]", HL_FAILED, "patch_size: makes 4 x 0 patches"},
+        {"\"mean\": [", "\"size\": [32, 40], \"mean\": [", HL_FAILED,
+         "preprocess_cfg.size: expected the model's image_size, 32 x 32"},
         {"\"mean\": [", "\"size\": [224, 224], \"mean\": [", HL_FAILED,
-         "preprocess_cfg.size: expected the model's image_size, 32"},
+         "preprocess_cfg.size: expected the model's image_size, 32 x 32"},
     };
     for (size_t i = 0; i < COUNT(wrong); ++i) {
         assert_config_refused(wrong[i].what, wrong[i].by, wrong[i].status, wrong[i].says);
@@ -403,7 +402,7 @@ int main(void) {
         cmocka_unit_test(what_is_said_twice_is_refused),
         cmocka_unit_test(remarks_are_taken),
         cmocka_unit_test(settings_that_are_off_are_taken),
-        cmocka_unit_test(squares_may_be_pairs),
+        cmocka_unit_test(sizes_may_be_pairs),
         cmocka_unit_test(missing_files_get_a_hint),
         cmocka_unit_test(the_command_hands_hints_on),
         cmocka_unit_test(models_are_named_after_their_folder),

@@ -14,10 +14,9 @@ struct hl_model {
     hl_compute compute; /* after `load` */
 
     hl_model_info info;
-    hl_preprocess preprocess;
     char *name, *summary;
-    hl_fact facts[2];
-    char parameters[24];
+    hl_fact facts[4];
+    char parameters[24], positions[64];
 };
 
 struct hl_session {

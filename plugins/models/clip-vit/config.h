@@ -2,19 +2,20 @@
 #ifndef CONFIG_H
 #define CONFIG_H
 
-#include "tokenizer/tokenizer.h"
+#include "open-clip/open_clip.h"
 #include "transformer/image_tower.h"
-#include "transformer/text_tower.h"
 
 #define PLUGIN_NAME "clip-vit"
-#define CONFIG_FILE "open_clip_config.json"
+#define CONFIG_FILE OPEN_CLIP_CONFIG
 
-/* `image` and `text` lack their names, which tensors.c gives. */
+/* `image` lacks its names, which tensors.c gives. */
 typedef struct clip_config {
     image_shape image;
     text_shape text;
     tokenizer_rules tokenizer;
-    float mean[3], deviation[3];
+    hl_preprocess preprocess;
+    bool has_ln_pre, has_layer_scale, has_projection_bias; /* of the image tower */
+    const char *image_names[IMAGE_SLOTS];
 } clip_config;
 
 /* Every size is checked so that products of a batch, tokens and columns cannot overflow. `name` is for

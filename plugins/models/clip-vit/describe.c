@@ -9,9 +9,12 @@
 static hl_status make_texts(hl_model *model, const char *path, hl_error *error) {
     const image_shape *image = &model->config.image;
     const tower_shape *layers = &image->layers;
+    char by[32] = "";
+    if (image->image_width != image->image_height) snprintf(by, sizeof by, " x %zu", image->image_width);
     model->name = model_folder_name(path);
-    if (asprintf(&model->summary, "ViT, %zu layers x %zu heads of width %zu, patch %zu, %zu pixels",
-                 layers->layers, layers->heads, head_width(layers), image->patch, image->image_height) < 0) {
+    if (asprintf(&model->summary, "ViT, %zu layers x %zu heads of width %zu, patch %zu, %zu%s pixels",
+                 layers->layers, layers->heads, head_width(layers), image->patch, image->image_height,
+                 by) < 0) {
         model->summary = NULL;
     }
     if (!model->name || !model->summary) return hl_no_memory(error, "the model's name");
@@ -20,17 +23,31 @@ static hl_status make_texts(hl_model *model, const char *path, hl_error *error) 
     return HL_OK;
 }
 
-/* The one setting that weights do not show and that is most often wrong; and the image tower's size, by which
- * models are compared. */
+static const char *activation_name(hl_activation activation) {
+    return activation == HL_QUICK_GELU ? "quick_gelu" : activation == HL_GELU_TANH ? "gelu_tanh" : "gelu";
+}
+
+static void state_fact(hl_model *model, const char *name, const char *value) {
+    model->facts[model->info.fact_count++] = (hl_fact){name, value};
+    model->info.facts = model->facts;
+}
+
+/* What weights do not show and is most often wrong; the image tower's size, by which models are compared; and
+ * what was made fit. */
 static hl_status state_facts(hl_model *model, hl_error *error) {
-    bool quick = model->config.image.layers.activation == HL_QUICK_GELU;
+    static const char *const poolings[] = {
+        [IMAGE_POOL_MEAN] = "mean", [IMAGE_POOL_MEAN_OF_NORMS] = "mean_of_norms"};
+    const image_shape *shape = &model->config.image;
     size_t parameters;
     TRY(tensors_count_image(&model->config, &parameters, error));
     snprintf(model->parameters, sizeof model->parameters, "%zu", parameters);
-    model->facts[0] = (hl_fact){"activation", quick ? "quick_gelu" : "gelu"};
-    model->facts[1] = (hl_fact){"parameters", model->parameters};
-    model->info.facts = model->facts;
-    model->info.fact_count = sizeof model->facts / sizeof *model->facts;
+    state_fact(model, "activation", activation_name(shape->layers.activation));
+    state_fact(model, "parameters", model->parameters);
+    if (shape->pooling != IMAGE_POOL_CLASS) state_fact(model, "pooling", poolings[shape->pooling]);
+    if (!image_tower_resizes_places(&model->image)) return HL_OK;
+    snprintf(model->positions, sizeof model->positions, "resized from %zu x %zu to %zu x %zu",
+             model->image.places_rows, model->image.places_cols, shape->grid_rows, shape->grid_cols);
+    state_fact(model, "positions", model->positions);
     return HL_OK;
 }
 
@@ -48,17 +65,6 @@ static hl_status state_score(hl_model *model, hl_error *error) {
     return HL_OK;
 }
 
-static void state_preprocess(hl_model *model) {
-    const clip_config *config = &model->config;
-    model->preprocess = (hl_preprocess){.size = sizeof model->preprocess,
-                                        .resize = HL_RESIZE_COVER,
-                                        .interpolation = HL_BICUBIC,
-                                        .height = (uint32_t)config->image.image_height,
-                                        .width = (uint32_t)config->image.image_width};
-    memcpy(model->preprocess.mean, config->mean, sizeof config->mean);
-    memcpy(model->preprocess.deviation, config->deviation, sizeof config->deviation);
-}
-
 hl_status describe_model(hl_model *model, const char *path, hl_error *error) {
     const clip_config *config = &model->config;
     TRY(image_tower_describe(&model->image, error));
@@ -68,7 +74,7 @@ hl_status describe_model(hl_model *model, const char *path, hl_error *error) {
         .embed_dim = (uint32_t)config->image.embed_dim,
         .context = (uint32_t)config->text.context,
         .pad_id = tokenizer_pad(model->tokenizer),
-        .preprocess = &model->preprocess,
+        .preprocess = &config->preprocess,
         .prefix_tokens = (uint32_t)image_prefix(&config->image),
         .grid_rows = (uint32_t)config->image.grid_rows,
         .grid_cols = (uint32_t)config->image.grid_cols,
@@ -79,7 +85,6 @@ hl_status describe_model(hl_model *model, const char *path, hl_error *error) {
         .components = components->rows,
         .basis_count = components->basis_count,
     };
-    state_preprocess(model);
     TRY(state_facts(model, error));
     TRY(state_score(model, error));
     return make_texts(model, path, error);

@@ -3,30 +3,25 @@
 #include "tensors.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define SLOTS                                                                                                \
-    {                                                                                                        \
-        [LN_1_GAIN] = "ln_1.weight", [LN_1_SHIFT] = "ln_1.bias", [QKV_WEIGHT] = "attn.in_proj_weight",       \
-        [QKV_BIAS] = "attn.in_proj_bias", [OUT_WEIGHT] = "attn.out_proj.weight",                             \
-        [OUT_BIAS] = "attn.out_proj.bias", [LN_2_GAIN] = "ln_2.weight", [LN_2_SHIFT] = "ln_2.bias",          \
-        [MLP_IN_WEIGHT] = "mlp.c_fc.weight", [MLP_IN_BIAS] = "mlp.c_fc.bias",                                \
-        [MLP_OUT_WEIGHT] = "mlp.c_proj.weight", [MLP_OUT_BIAS] = "mlp.c_proj.bias"                           \
-    }
+    [LN_1_GAIN] = "ln_1.weight", [LN_1_SHIFT] = "ln_1.bias", [QKV_WEIGHT] = "attn.in_proj_weight",           \
+    [QKV_BIAS] = "attn.in_proj_bias", [OUT_WEIGHT] = "attn.out_proj.weight",                                 \
+    [OUT_BIAS] = "attn.out_proj.bias", [LN_2_GAIN] = "ln_2.weight", [LN_2_SHIFT] = "ln_2.bias",              \
+    [MLP_IN_WEIGHT] = "mlp.c_fc.weight", [MLP_IN_BIAS] = "mlp.c_fc.bias",                                    \
+    [MLP_OUT_WEIGHT] = "mlp.c_proj.weight", [MLP_OUT_BIAS] = "mlp.c_proj.bias"
 
-static const layer_names image_layers = {"visual.transformer.resblocks.", SLOTS};
-static const layer_names text_layers = {"transformer.resblocks.", SLOTS};
+static const layer_names plain_layers = {"visual.transformer.resblocks.", {SLOTS}};
+static const layer_names scaled_layers = {
+    "visual.transformer.resblocks.", {SLOTS, [OUT_SCALE] = "ls_1.gamma", [MLP_OUT_SCALE] = "ls_2.gamma"}};
 
 static const char *const image_names[IMAGE_SLOTS] = {
     [CLASS_EMBEDDING] = "visual.class_embedding", [IMAGE_POSITION] = "visual.positional_embedding",
     [PATCH_WEIGHT] = "visual.conv1.weight",       [LN_PRE_GAIN] = "visual.ln_pre.weight",
     [LN_PRE_SHIFT] = "visual.ln_pre.bias",        [LN_POST_GAIN] = "visual.ln_post.weight",
     [LN_POST_SHIFT] = "visual.ln_post.bias",      [IMAGE_PROJECTION] = "visual.proj",
-};
-
-static const char *const text_names[TEXT_SLOTS] = {
-    [TOKEN_EMBEDDING] = "token_embedding.weight", [TEXT_POSITION] = "positional_embedding",
-    [LN_FINAL_GAIN] = "ln_final.weight",          [LN_FINAL_SHIFT] = "ln_final.bias",
-    [TEXT_PROJECTION] = "text_projection",
+    [PROJECTION_BIAS] = "visual.proj.bias",
 };
 
 static const tensor_name hugging_face_layer[] = {
@@ -69,21 +64,21 @@ static const tensor_group hugging_face_groups[] = {
     {"", "", hugging_face_others},
     TENSORS_END};
 
-static const tensor_naming namings[] = {{.label = "open_clip's"},
+static const tensor_group open_clip_groups[] = {OPEN_CLIP_TEXT, TENSORS_END};
+
+static const tensor_group custom_text_groups[] = {OPEN_CLIP_CUSTOM_TEXT, {"", "", NULL}, TENSORS_END};
+
+static const tensor_naming namings[] = {{.label = "open_clip's", .groups = open_clip_groups},
+                                        {.label = "open_clip's", .groups = custom_text_groups},
                                         {.label = "Hugging Face's", .groups = hugging_face_groups}};
 
-/* What open_clip's and OpenAI's files hold and no embedding depends on: how logits are scaled and shifted,
- * the causal mask and numbers of positions, which follow from the context (also below a tower that
- * transformers made), and sizes that the configuration has. */
-static const char *const harmless[] = {"logit_scale",  "logit_bias",       "attn_mask",
-                                       "position_ids", "input_resolution", "context_length",
-                                       "vocab_size",   ".position_ids",    NULL};
-
 void tensors_name(clip_config *config) {
-    config->image.layers.names = &image_layers;
-    config->image.names = image_names;
-    config->text.layers.names = &text_layers;
-    config->text.names = text_names;
+    const char **names = config->image_names;
+    memcpy(names, image_names, sizeof image_names);
+    if (!config->has_ln_pre) names[LN_PRE_GAIN] = names[LN_PRE_SHIFT] = NULL;
+    if (!config->has_projection_bias) names[PROJECTION_BIAS] = NULL;
+    config->image.names = names;
+    config->image.layers.names = config->has_layer_scale ? &scaled_layers : &plain_layers;
 }
 
 hl_status tensors_count_image(const clip_config *config, size_t *out, hl_error *error) {
@@ -117,7 +112,7 @@ hl_status tensors_open(const hl_host *host, const hl_model_source *source, const
                                     .tensor_count = count,
                                     .beyond = beyond,
                                     .beyond_count = sizeof beyond / sizeof *beyond,
-                                    .harmless = harmless};
+                                    .harmless = open_clip_harmless};
     hl_status status = checkpoint_open(host, source, &rules, out, error);
     free(all);
     return status;

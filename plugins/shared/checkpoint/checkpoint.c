@@ -26,6 +26,14 @@ const hl_stored_tensor *checkpoint_find(const checkpoint *weights, const char *n
     return place.count == 1 ? weights->api->find(weights->file, place.parts[0]) : NULL;
 }
 
+tensor_spec checkpoint_spec(const checkpoint *weights, tensor_spec spec) {
+    if (!spec.any_rows || !weights->file) return spec;
+    const hl_stored_tensor *found = checkpoint_find(weights, spec.name);
+    bool whole = found && found->elements > 0 && found->elements % spec.shape[1] == 0;
+    if (whole) spec.shape[0] = (size_t)found->elements / spec.shape[1];
+    return spec;
+}
+
 /* A tensor's parts as they are stored. */
 typedef struct located {
     size_t count;
@@ -137,8 +145,9 @@ static hl_status check_part(const examination *of, const tensor_spec *spec, cons
         of->weights->path, found->name, found->type);
 }
 
-static hl_status check(const examination *of, const tensor_spec *spec) {
+static hl_status check(const examination *of, const tensor_spec *asked) {
     located place;
+    const tensor_spec stored = checkpoint_spec(of->weights, *asked), *spec = &stored;
     locate(of->weights, spec, &place);
     if (place.missing[0]) {
         return hl_fail(of->error, HL_FAILED,

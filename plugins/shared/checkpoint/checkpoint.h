@@ -19,6 +19,7 @@ typedef struct tensor_spec {
     uint32_t rank; /* 0: there is none, where whoever takes specs says that this may be */
     size_t shape[4];
     float mean, deviation; /* of random numbers */
+    bool any_rows; /* of a matrix: how many rows there are is the file's to say, see checkpoint_spec */
 } tensor_spec;
 
 size_t tensor_elements(const tensor_spec *spec);
@@ -67,6 +68,10 @@ typedef struct checkpoint {
 hl_status checkpoint_open(const hl_host *host, const hl_model_source *source, const checkpoint_rules *rules,
                           checkpoint *out, hl_error *error);
 void checkpoint_close(checkpoint *weights); /* accepts a zeroed one */
+
+/* The spec with as many rows as the file has, where these are its to say; `shape` says how many random ones
+ * there are. */
+tensor_spec checkpoint_spec(const checkpoint *weights, tensor_spec spec);
 
 /* What the file keeps of a tensor under the plugin's name, in one part; NULL: nothing. Only of an opened
  * file, not of random numbers. [any thread] */

@@ -64,25 +64,34 @@ static void constant_rows(const image_tower *self, double shares, float *out) {
     }
 }
 
-/* Columns of the output projection that belong to the head, and its bias as one more: width x (head width +
- * 1). */
+/* A vector of the layer; `missing` everywhere where the model has none. */
+static hl_status read_vector(const image_tower *self, const tensor_spec *spec, size_t width, float missing,
+                             float *row, hl_error *error) {
+    for (size_t i = 0; i < width; ++i) row[i] = missing;
+    if (!spec->rank) return HL_OK;
+    TRY(checkpoint_read(self->weights, spec, 0, width, row, error));
+    checkpoint_done(self->weights, spec);
+    return HL_OK;
+}
+
+/* Columns of the output projection that belong to the head, and its bias as one more, as a layer scale leaves
+ * them: width x (head width + 1). */
 static hl_status read_output(const image_tower *self, size_t layer, size_t head, float *row, double *out,
                              hl_error *error) {
     const tower_shape *shape = &self->shape->layers;
     const tensor_spec matrix = layer_tensor(shape, layer, OUT_WEIGHT),
-                      bias = layer_tensor(shape, layer, OUT_BIAS);
+                      bias = layer_tensor(shape, layer, OUT_BIAS),
+                      scale = layer_tensor(shape, layer, OUT_SCALE);
     size_t own = head_width(&self->shape->layers), columns_out = own + 1;
     for (size_t i = 0; i < shape->width; ++i) {
         TRY(checkpoint_read(self->weights, &matrix, i * shape->width + head * own, own, row, error));
         for (size_t j = 0; j < own; ++j) out[i * columns_out + j] = row[j];
     }
     checkpoint_done(self->weights, &matrix);
-    for (size_t i = 0; i < shape->width; ++i) row[i] = 0;
-    if (bias.rank) {
-        TRY(checkpoint_read(self->weights, &bias, 0, shape->width, row, error));
-        checkpoint_done(self->weights, &bias);
-    }
+    TRY(read_vector(self, &bias, shape->width, 0, row, error));
     for (size_t i = 0; i < shape->width; ++i) out[i * columns_out + own] = row[i];
+    TRY(read_vector(self, &scale, shape->width, 1, row, error));
+    for (size_t i = 0; i < shape->width * columns_out; ++i) out[i] *= (double)row[i / columns_out];
     return HL_OK;
 }
 

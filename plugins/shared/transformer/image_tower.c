@@ -2,6 +2,7 @@
 #include "image_tower.h"
 
 #include "bases.h"
+#include "places.h"
 #include <math.h>
 #include <stdlib.h>
 
@@ -9,7 +10,7 @@ tensor_spec image_tensor(const image_shape *shape, image_slot slot) {
     size_t width = shape->layers.width, patch = shape->patch;
     const tensor_spec specs[IMAGE_SLOTS] = {
         [CLASS_EMBEDDING] = {"", 1, {width}, 0, 0.5F},
-        [IMAGE_POSITION] = {"", 2, {image_tokens(shape), width}, 0, 0.3F},
+        [IMAGE_POSITION] = {"", 2, {image_tokens(shape), width}, 0, 0.3F, true},
         [PATCH_WEIGHT] = {"", 4, {width, 3, patch, patch}, 0, 1 / sqrtf((float)(3 * patch * patch))},
         [PATCH_BIAS] = {"", 1, {width}, 0, 0.1F},
         [LN_PRE_GAIN] = {"", 1, {width}, 1, 0.25F},
@@ -32,6 +33,7 @@ size_t image_tensors(const image_shape *shape, tensor_spec *out) {
 }
 
 hl_status image_tower_describe(image_tower *self, hl_error *error) {
+    TRY(places_find(self, error));
     bool has_remainder = image_tensor(self->shape, PROJECTION_BIAS).rank > 0;
     return components_make(&self->shape->layers, has_remainder, &self->components, error);
 }
@@ -54,7 +56,7 @@ hl_status image_tower_load(image_tower *self, loader *from) {
     TRY(number_pooled_rows(self, from->error));
     TRY(load_linear(from, &patch, SPEC(PATCH_WEIGHT), SPEC(PATCH_BIAS), 0, &self->patch));
     if (SPEC(CLASS_EMBEDDING).rank) TRY(load_vector(from, SPEC(CLASS_EMBEDDING), &self->class_embedding));
-    TRY(load_vector(from, SPEC(IMAGE_POSITION), &self->position));
+    TRY(places_load(self, from));
     if (SPEC(LN_PRE_GAIN).rank) {
         TRY(load_norm(from, SPEC(LN_PRE_GAIN), SPEC(LN_PRE_SHIFT), epsilon, &self->ln_pre));
     }

@@ -26,7 +26,7 @@
  *                  basis [G; -gamma P/K; beta P/K], shared
  *     remainder    code [1/r], basis [b]: only where the projection has a bias
  *
- * Their contributions sum to e/r.
+ * Their contributions sum to e/r. Positions that the weights have for another grid are resized.
  *
  * A plugin fills the shape, describes, opens its checkpoint with image_tensors, loads; the functions of
  * hl_model_api that are about traces are here ready to be named in its table. */
@@ -67,6 +67,7 @@ typedef struct image_shape {
     size_t embed_dim;
     size_t image_height, image_width, patch; /* in pixels; of a patch: its side */
     size_t grid_rows, grid_cols;             /* of patches */
+    size_t places_rows, places_cols;         /* of the grid that the weights were trained for; 0: the same */
 } image_shape;
 
 /* Tokens before the grid's: the class token. */
@@ -101,7 +102,8 @@ typedef struct image_tower {
     const char *model;  /* the model's name, for messages */
     const image_shape *shape;
     const checkpoint *weights;
-    component_table components; /* made by image_tower_describe */
+    component_table components;      /* made by image_tower_describe, which finds too: */
+    size_t places_rows, places_cols; /* the grid that the weights have positions for */
 
     /* From here on: after image_tower_load. */
     const hl_compute *compute;
@@ -114,8 +116,13 @@ typedef struct image_tower {
     float *projection_bias; /* embed_dim; NULL: none */
 } image_tower;
 
-/* Makes the component table. */
+/* Makes the component table, and looks what the opened weights leave open. */
 hl_status image_tower_describe(image_tower *self, hl_error *error);
+
+/* Whether the positions of the grid are resized ones. */
+static inline bool image_tower_resizes_places(const image_tower *self) {
+    return self->places_rows != self->shape->grid_rows || self->places_cols != self->shape->grid_cols;
+}
 
 /* Puts the weights on the backend; from->compute outlives the tower. */
 hl_status image_tower_load(image_tower *self, loader *from);

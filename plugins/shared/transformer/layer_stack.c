@@ -19,13 +19,14 @@ static hl_status load_layer(loader *from, const layer_stack *t, size_t number, s
     TRY(load_linear(from, &source, SPEC(QKV_WEIGHT), SPEC(QKV_BIAS), first, &out->qkv));
     source.role = HL_ROLE_OUT;
     source.out = width;
-    TRY(load_linear(from, &source, SPEC(OUT_WEIGHT), SPEC(OUT_BIAS), 0, &out->out));
+    TRY(load_scaled(from, &source, SPEC(OUT_WEIGHT), SPEC(OUT_BIAS), SPEC(OUT_SCALE), 0, &out->out));
     source.role = HL_ROLE_MLP_IN;
     source.out = shape->hidden;
     TRY(load_linear(from, &source, SPEC(MLP_IN_WEIGHT), SPEC(MLP_IN_BIAS), 0, &out->mlp_in));
     source.role = HL_ROLE_MLP_OUT;
     source.out = width;
-    TRY(load_linear(from, &source, SPEC(MLP_OUT_WEIGHT), SPEC(MLP_OUT_BIAS), 0, &out->mlp_out));
+    TRY(load_scaled(from, &source, SPEC(MLP_OUT_WEIGHT), SPEC(MLP_OUT_BIAS), SPEC(MLP_OUT_SCALE), 0,
+                    &out->mlp_out));
     TRY(load_norm(from, SPEC(LN_1_GAIN), SPEC(LN_1_SHIFT), shape->epsilon, &out->ln_1));
     return load_norm(from, SPEC(LN_2_GAIN), SPEC(LN_2_SHIFT), shape->epsilon, &out->ln_2);
 #undef SPEC

@@ -17,6 +17,7 @@ static const layer_row layer_rows[LAYER_SLOTS] = {
     [LN_2_GAIN] = {1, 0, 0, 0, 1, 0.25F, false}, [LN_2_SHIFT] = {1, 0, 0, 0, 0, 0.1F, false},
     [MLP_IN_WEIGHT] = {0, 1, 1, 0, 0, 1, false}, [MLP_IN_BIAS] = {0, 1, 0, 0, 0, 0.1F, false},
     [MLP_OUT_WEIGHT] = {1, 0, 0, 1, 0, 2, true}, [MLP_OUT_BIAS] = {1, 0, 0, 0, 0, 0.05F, false},
+    [OUT_SCALE] = {1, 0, 0, 0, 1, 0.25F, false}, [MLP_OUT_SCALE] = {1, 0, 0, 0, 1, 0.25F, false},
 };
 
 tensor_spec layer_tensor(const tower_shape *shape, size_t layer, layer_slot slot) {

@@ -19,13 +19,15 @@ typedef enum layer_slot {
     MLP_IN_BIAS,
     MLP_OUT_WEIGHT,
     MLP_OUT_BIAS,
+    OUT_SCALE, /* layer scales, of what attention and the MLP write; these two may be missing */
+    MLP_OUT_SCALE,
     LAYER_SLOTS
 } layer_slot;
 
 /* A layer's tensors are called BEFORE, its number, ".", and what stands here. */
 typedef struct layer_names {
     const char *before;             /* "visual.transformer.resblocks." */
-    const char *slots[LAYER_SLOTS]; /* a bias that is NULL is one that the model has not */
+    const char *slots[LAYER_SLOTS]; /* one that is NULL the model has not */
 } layer_names;
 
 /* Pre-norm residual layers, `heads` of width / heads numbers, an MLP of `hidden` numbers. */

@@ -41,20 +41,38 @@ void free_norm(const hl_compute *compute, norm *n) {
     compute->api->free_tensor(compute->backend, n->shift);
 }
 
-hl_status load_linear(loader *from, const hl_weight_source *what, tensor_spec matrix, tensor_spec bias,
-                      size_t first, hl_weight **out) {
+/* Each output times a number of its own, which makes a layer scale a part of the weights. */
+static void scale_outputs(const float *scale, size_t out, size_t in, float *matrix, float *bias) {
+    for (size_t i = 0; i < out; ++i) {
+        for (size_t j = 0; j < in; ++j) matrix[i * in + j] *= scale[i];
+        if (bias) bias[i] *= scale[i];
+    }
+}
+
+hl_status load_scaled(loader *from, const hl_weight_source *what, tensor_spec matrix, tensor_spec bias,
+                      tensor_spec scale, size_t first, hl_weight **out) {
     hl_weight_source source = *what;
     source.size = sizeof source;
     source.in = tensor_elements(&matrix) / matrix.shape[0];
     size_t elements = source.out * source.in;
-    TRY(make_room(from, elements + source.out));
+    TRY(make_room(from, elements + 2 * source.out));
+    float *shift = from->numbers + elements, *scales = shift + source.out;
     source.data = from->numbers;
     TRY(read_part(from, &matrix, first * source.in, elements, from->numbers));
     if (bias.rank) {
-        TRY(read_part(from, &bias, first, source.out, from->numbers + elements));
-        source.bias = from->numbers + elements;
+        TRY(read_part(from, &bias, first, source.out, shift));
+        source.bias = shift;
+    }
+    if (scale.rank) {
+        TRY(read_part(from, &scale, first, source.out, scales));
+        scale_outputs(scales, source.out, source.in, from->numbers, bias.rank ? shift : NULL);
     }
     return from->compute->api->prepare(from->compute->backend, &source, out, from->error);
+}
+
+hl_status load_linear(loader *from, const hl_weight_source *what, tensor_spec matrix, tensor_spec bias,
+                      size_t first, hl_weight **out) {
+    return load_scaled(from, what, matrix, bias, (tensor_spec){.rank = 0}, first, out);
 }
 
 hl_status load_projection(loader *from, tensor_spec matrix, tensor_spec bias, hl_weight **out) {

@@ -30,6 +30,10 @@ void free_norm(const hl_compute *compute, norm *n);
 hl_status load_linear(loader *from, const hl_weight_source *what, tensor_spec matrix, tensor_spec bias,
                       size_t first, hl_weight **out);
 
+/* The same, each output times a number of its own: a layer scale; none where scale.rank is 0. */
+hl_status load_scaled(loader *from, const hl_weight_source *what, tensor_spec matrix, tensor_spec bias,
+                      tensor_spec scale, size_t first, hl_weight **out);
+
 /* A matrix that is stored as in x out; no bias where bias.rank is 0. */
 hl_status load_projection(loader *from, tensor_spec matrix, tensor_spec bias, hl_weight **out);
 

@@ -94,21 +94,28 @@ typedef struct batch {
     hl_error *error;
 } batch;
 
-size_t text_pooled_at_largest(const int32_t *ids, size_t context) {
+size_t text_pooled_at_largest(const text_shape *shape, const int32_t *ids) {
     size_t best = 0;
-    for (size_t i = 1; i < context; ++i) {
+    for (size_t i = 1; i < shape->context; ++i) {
         if (ids[i] > ids[best]) best = i;
     }
     return best;
 }
 
-size_t text_pooled_at_last(const int32_t *ids, size_t context) {
+size_t text_pooled_at_end(const text_shape *shape, const int32_t *ids) {
+    for (size_t i = 0; i < shape->context; ++i) {
+        if (ids[i] == shape->end_id) return i;
+    }
+    return 0;
+}
+
+size_t text_pooled_at_last(const text_shape *shape, const int32_t *ids) {
     (void)ids;
-    return context - 1;
+    return shape->context - 1;
 }
 
 static size_t end_of(const batch *b, size_t text) {
-    return b->shape->pooled(b->ids + text * b->shape->context, b->shape->context);
+    return b->shape->pooled(b->shape, b->ids + text * b->shape->context);
 }
 
 static hl_status check_ids(const batch *b) {

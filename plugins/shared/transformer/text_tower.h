@@ -24,14 +24,18 @@ typedef struct text_shape {
     size_t embed_dim, context, vocab_size;
     hl_mask mask;
     /* The token that becomes the embedding. With the causal mask nothing behind it is computed. */
-    size_t (*pooled)(const int32_t *ids, size_t context);
+    size_t (*pooled)(const struct text_shape *shape, const int32_t *ids);
+    int32_t end_id; /* of text_pooled_at_end */
 } text_shape;
 
 /* CLIP's: the largest id, which is the end's; of several the first. */
-size_t text_pooled_at_largest(const int32_t *ids, size_t context);
+size_t text_pooled_at_largest(const text_shape *shape, const int32_t *ids);
+
+/* The first end_id; the first of all where there is none. */
+size_t text_pooled_at_end(const text_shape *shape, const int32_t *ids);
 
 /* The last of all, padding or not. */
-size_t text_pooled_at_last(const int32_t *ids, size_t context);
+size_t text_pooled_at_last(const text_shape *shape, const int32_t *ids);
 
 /* rank 0 where the model has none. */
 tensor_spec text_tensor(const text_shape *shape, text_slot slot);
