@@ -1,5 +1,5 @@
-/* The functions on rows, over vectors of any width: a file that includes vector_avx512.h or vector_avx2.h and
- * then this has `activate` and `layer_norm`. */
+/* The functions on rows, over vectors of any width: a file that includes vector_avx512.h or vector_avx2.h,
+ * defines v_gelu, and then includes this, has `activate` and `layer_norm`. */
 #include "elementary.h"
 #include "kernels.h"
 
