@@ -195,11 +195,86 @@ static void test_patches(void **state) {
     free(pixels);
 }
 
+/* ---- attention ---- */
+
+enum { ATTENDED = 5, Q_ROWS = 21, K_ROWS = 37, HEADS = 3, HEAD_WIDTH = 20 };
+
+static float *attend(const hl_compute *compute, const float *const given[3], size_t batch) {
+    const hl_compute_api *with = compute->api;
+    const size_t width = HEADS * HEAD_WIDTH, rows[4] = {Q_ROWS, K_ROWS, K_ROWS, Q_ROWS};
+    hl_error error;
+    hl_matrix m[4];
+    for (size_t i = 0; i < 4; ++i) {
+        m[i] = (hl_matrix){NULL, 0, batch * rows[i], width, width};
+        assert_ok(with->new_tensor(compute->backend, m[i].rows * width, &m[i].tensor, &error), error);
+        if (i < 3) assert_ok(with->upload(compute->backend, given[i], m[i], &error), error);
+    }
+    const hl_attention operation = {.size = sizeof operation,
+                                    .q = m[0],
+                                    .k = m[1],
+                                    .v = m[2],
+                                    .out = m[3],
+                                    .batch = batch,
+                                    .heads = HEADS,
+                                    .scale = 0.3f};
+    assert_ok(with->attention(compute->backend, &operation, &error), error);
+    float *out = malloc(m[3].rows * width * sizeof *out);
+    assert_non_null(out);
+    assert_ok(with->download(compute->backend, m[3], out, &error), error);
+    for (size_t i = 0; i < COUNT(m); ++i) with->free_tensor(compute->backend, m[i].tensor);
+    return out;
+}
+
+static void check_attention(const opened_backend *backend, const hl_compute *compute,
+                            const float *const given[3], const float *all) {
+    const size_t width = HEADS * HEAD_WIDTH, q = Q_ROWS * width, k = K_ROWS * width;
+    for (size_t first = 0, count = 1; first + count <= ATTENDED; ++first, count = 1 + first % 2) {
+        const float *some[3] = {given[0] + first * q, given[1] + first * k, given[2] + first * k};
+        float *out = attend(compute, some, count);
+        if (memcmp(out, all + first * q, count * q * sizeof *out) != 0) {
+            fail_msg("compute/%s %s: attention of %zu images from image %zu differs from that among %d",
+                     backend->plugin->name, backend->options, count, first, ATTENDED);
+        }
+        free(out);
+    }
+}
+
+/* Alone, in a batch, and on a host with more threads. */
+static void test_attention(void **state) {
+    (void)state;
+    const size_t width = HEADS * HEAD_WIDTH;
+    float *q = random_numbers(ATTENDED * Q_ROWS * width, 3, 0),
+          *k = random_numbers(ATTENDED * K_ROWS * width, 5, 0);
+    const float *const given[3] = {q, k, k};
+    const hl_library_settings settings = {0};
+    for (size_t b = 0; b < backend_count; ++b) {
+        if (!treats_rows_alike(&backends[b].compute)) continue;
+        float *all = attend(&backends[b].compute, given, ATTENDED);
+        check_attention(&backends[b], &backends[b].compute, given, all);
+        for (unsigned threads = 1; threads <= 8; threads += 7) {
+            host *other;
+            hl_compute compute;
+            hl_error error;
+            assert_ok(host_open(&settings, threads, &other, &error), error);
+            assert_ok(
+                open_compute(&other->interface, backends[b].plugin, backends[b].options, &compute, &error),
+                error);
+            check_attention(&backends[b], &compute, given, all);
+            compute_close(&compute);
+            host_close(other);
+        }
+        free(all);
+    }
+    free(q);
+    free(k);
+}
+
 static int all_tests(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_linear),
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_patches),
+        cmocka_unit_test(test_attention),
     };
     return cmocka_run_group_tests(tests, set_up_backends, tear_down_backends);
 }
