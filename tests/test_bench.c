@@ -74,6 +74,51 @@ static void test_table(void **state) {
     free(errors);
 }
 
+/* Every backend that there is, each with what it takes beyond the tower, and where its time goes. */
+static void test_every_backend(void **state) {
+    char *printed, *errors;
+    int status =
+        run_command(&printed, &errors, "bench", "--model", (const char *)*state, "--every", "--batch", "2",
+                    "--runs", "1", "--operations", "--decomposition", "--json", NULL);
+    if (status != 0) fail_msg("%s", errors);
+    size_t lines = 0;
+    bool reference = false;
+    for (char *rest = printed, *end; (end = strchr(rest, '\n')); rest = end + 1, ++lines) {
+        *end = '\0';
+        cJSON *line = cJSON_Parse(rest);
+        assert_non_null(line);
+        double shares = 0;
+        cJSON *share;
+        cJSON_ArrayForEach(share, cJSON_GetObjectItem(line, "operations")) shares += share->valuedouble;
+        assert_true(shares > 0 && shares < 1.0001);
+        assert_true(number(line, "plain_seconds") > 0 && number(line, "heat_seconds") > 0);
+        assert_true(number(line, "load_seconds") > 0 && number(line, "peak_tile_gflops") >= 0);
+        assert_non_null(cJSON_GetStringValue(cJSON_GetObjectItem(line, "precision")));
+        reference |= strcmp(cJSON_GetStringValue(cJSON_GetObjectItem(line, "plugin")), "reference") == 0;
+        cJSON_Delete(line);
+    }
+    assert_true(lines > 1 && reference);
+    free(printed);
+    free(errors);
+}
+
+static void test_own_weights(void **state) {
+    (void)state;
+    char *printed, *errors;
+    int status = run_command(&printed, &errors, "bench", "--model", TEST_SOURCE "/configs/mini/model",
+                             "--weights", "--batch", "1", "--runs", "1", "--operations", NULL);
+    if (status != 0) fail_msg("%s", errors);
+    assert_non_null(strstr(printed, "weights ready after 0."));
+    assert_non_null(strstr(printed, "       linear "));
+    free(printed);
+    free(errors);
+    assert_int_equal(run_command(NULL, &errors, "bench", "--model", TEST_SOURCE "/configs/mini/model",
+                                 "--every", "--backend", "reference", NULL),
+                     2);
+    assert_non_null(strstr(errors, "every backend with all its options: name none"));
+    free(errors);
+}
+
 static void test_unknown_backend(void **state) {
     char *printed, *errors;
     assert_int_equal(run_command(&printed, &errors, "bench", "--model", (const char *)*state, "--backend",
@@ -89,6 +134,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_json),
         cmocka_unit_test(test_table),
+        cmocka_unit_test(test_every_backend),
+        cmocka_unit_test(test_own_weights),
         cmocka_unit_test(test_unknown_backend),
     };
     return cmocka_run_group_tests_name("bench", tests, make_model, remove_model);

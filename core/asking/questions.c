@@ -115,8 +115,8 @@ static hl_status add_component(heating *of, const hl_trace *trace, size_t index,
     if (weights) memset(of->own, 0, of->cells * sizeof *of->own);
     hl_status status = queries_get(shared->queries, of->direction, component, of->query, error);
     if (status == HL_OK) {
-        status = engine_add_heat(shared->model, trace, component, of->query, weights ? of->own : of->sums,
-                                 of->scratch, error);
+        status = engine_add_heats(shared->model, trace, component, of->query, 0, 1,
+                                  weights ? of->own : of->sums, of->scratch, error);
     }
     for (size_t i = 0; weights && i < of->cells; ++i) of->sums[i] += weights[index] * of->own[i];
     return status;

@@ -1,115 +1,82 @@
-/* `headlight bench`: how fast the image tower with codes is, on random weights and random pixels, and how
- * near that comes to what the cores could do. */
-#include "core/commands/median.h"
+/* `headlight bench`: how fast the image tower with codes is, on random pixels, how near that comes to what
+ * the cores could do, and what codes and heat cost on top. */
+#include "core/commands/bench_cases.h"
+#include "core/commands/bench_tower.h"
 #include "core/commands/peak.h"
-#include "core/engine/engine.h"
 #include "core/host/compute.h"
 #include "core/host/library.h"
 #include "core/io/call.h"
 #include "core/io/json.h"
-#include "core/registry/guard.h"
 
 #include <cJSON.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct bench {
     const hl_bench_request *request;
+    hl_library *library;
     FILE *out;
-    host *host;
-    engine *model;
-    double peak; /* operations a second, the best seen so far; 0: not known */
     size_t largest_batch;
-    float *pixels, *code;
-    hl_trace **traces;
-    double *seconds; /* of each run */
+    bool headed; /* the table has its heading */
 } bench;
 
-/* One row of the table. */
-typedef struct measurement {
-    size_t batch;
-    unsigned threads;
-    double seconds, images, flops; /* seconds: the median pass; the others a second */
-} measurement;
-
-/* ---- one pass ---- */
-
-static size_t largest_code(const engine *model) {
-    size_t most = 1;
-    for (uint32_t i = 0; i < model->head_count; ++i) {
-        size_t width = engine_code_width(engine_component(model, model->heads[i]));
-        if (width > most) most = width;
-    }
-    return most;
+static double images_of(const measurement *row) {
+    return (double)row->batch / row->seconds;
 }
 
-/* The tower, and the codes of all heads. */
-static hl_status run_pass(bench *self, size_t batch, hl_error *error) {
-    engine *model = self->model;
-    const hl_capture heads = {.size = sizeof heads, .site = HL_SITE_HEAD, .detail = HL_DETAIL_CODES};
-    const hl_capture *const captures[] = {&heads};
-    const hl_request request = {.size = sizeof request, .captures = captures, .capture_count = 1};
-    if (self->host->interface.cancelled(&self->host->interface))
-        return hl_fail(error, HL_FAILED, "cancelled");
-    hl_session *session;
-    hl_status status = engine_session(model, &session, error);
-    if (status == HL_OK) {
-        status = GUARD(model->model_plugin, error,
-                       model->api.encode_images(session, self->pixels, batch, &request, self->traces, error));
-    }
-    if (status != HL_OK) return status;
-    for (size_t i = 0; i < batch; ++i) {
-        for (uint32_t h = 0; h < model->head_count && status == HL_OK; ++h) {
-            status = GUARD(model->model_plugin, error,
-                           model->api.code(self->traces[i], model->heads[h], self->code, error));
-        }
-        model->api.release(self->traces[i]);
-    }
-    return status;
+/* What a kind of pass takes beyond the tower alone: 0.02 is 2 %. */
+static double surplus(double seconds, double plain) {
+    return seconds / plain - 1;
 }
 
-static hl_status measure(bench *self, measurement *row, hl_error *error) {
-    unsigned runs = self->request->runs;
-    hl_status status = run_pass(self, row->batch, error); /* to warm up */
-    double before = compute_flops(&self->model->compute);
-    for (unsigned i = 0; i < runs && status == HL_OK; ++i) {
-        self->peak = fmax(self->peak, peak_flops(&self->host->interface));
-        double start = peak_clock();
-        status = run_pass(self, row->batch, error);
-        self->seconds[i] = peak_clock() - start;
-        call_progress("timing", "pass", i + 1, runs);
+/* ---- JSON ---- */
+
+static bool add_texts(const bench_tower *tower, cJSON *object) {
+    const hl_compute *compute = &tower->model->compute;
+    return cJSON_AddStringToObject(object, "model", tower->model->info->name) &&
+           cJSON_AddStringToObject(object, "plugin", tower->model->compute_plugin->name) &&
+           cJSON_AddStringToObject(object, "backend", compute->api->describe(compute->backend)) &&
+           cJSON_AddStringToObject(object, "kernel", compute->api->kernel(compute->backend)) &&
+           cJSON_AddStringToObject(object, "precision", compute->api->precision(compute->backend));
+}
+
+static bool add_numbers(const bench *self, const bench_tower *tower, const measurement *row, cJSON *object) {
+    const struct {
+        const char *name;
+        double value;
+        bool missing;
+    } numbers[] = {
+        {"batch", (double)row->batch, false},         {"threads", row->threads, false},
+        {"runs", self->request->runs, false},         {"seconds", row->seconds, false},
+        {"images_per_second", images_of(row), false}, {"gflops", row->flops * 1e-9, false},
+        {"peak_gflops", tower->peak * 1e-9, false},   {"peak_tile_gflops", tower->tile_peak * 1e-9, false},
+        {"load_seconds", tower->load_seconds, false}, {"plain_seconds", row->plain, row->plain == 0},
+        {"heat_seconds", row->heat, row->plain == 0},
+    };
+    bool whole = true;
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers && whole; ++i) {
+        whole = numbers[i].missing || cJSON_AddNumberToObject(object, numbers[i].name, numbers[i].value);
     }
-    if (status != HL_OK) return status;
-    double flops = (compute_flops(&self->model->compute) - before) / runs;
-    row->seconds = median(self->seconds, runs);
-    row->images = (double)row->batch / row->seconds;
-    row->flops = flops / row->seconds;
-    return HL_OK;
+    return whole;
 }
 
-/* ---- what is printed ---- */
-
-static const char *backend_line(const bench *self) {
-    const hl_compute *compute = &self->model->compute;
-    return compute->api->describe(compute->backend);
+static bool add_operations(const bench_tower *tower, const measurement *row, cJSON *object) {
+    cJSON *shares = cJSON_AddObjectToObject(object, "operations");
+    const char *name = "";
+    for (size_t i = 0; i < BENCH_OPERATIONS && shares; ++i) {
+        compute_seconds(&tower->model->compute, i, &name);
+        if (!name) break;
+        if (row->shares[i] > 0 && !cJSON_AddNumberToObject(shares, name, row->shares[i])) return false;
+    }
+    return shares != NULL;
 }
 
-static hl_status print_json(const bench *self, const measurement *row, hl_error *error) {
-    const hl_compute *compute = &self->model->compute;
+static hl_status print_json(const bench *self, const bench_tower *tower, const measurement *row,
+                            hl_error *error) {
     cJSON *object = cJSON_CreateObject();
-    bool complete = cJSON_AddStringToObject(object, "model", self->model->info->name) &&
-                    cJSON_AddStringToObject(object, "plugin", self->model->compute_plugin->name) &&
-                    cJSON_AddStringToObject(object, "backend", backend_line(self)) &&
-                    cJSON_AddStringToObject(object, "kernel", compute->api->kernel(compute->backend)) &&
-                    cJSON_AddNumberToObject(object, "batch", (double)row->batch) &&
-                    cJSON_AddNumberToObject(object, "threads", row->threads) &&
-                    cJSON_AddNumberToObject(object, "runs", self->request->runs) &&
-                    cJSON_AddNumberToObject(object, "seconds", row->seconds) &&
-                    cJSON_AddNumberToObject(object, "images_per_second", row->images) &&
-                    cJSON_AddNumberToObject(object, "gflops", row->flops * 1e-9) &&
-                    cJSON_AddNumberToObject(object, "peak_gflops", self->peak * 1e-9);
-    char *line = complete ? json_print(object, false) : NULL;
+    bool whole = object && add_texts(tower, object) && add_numbers(self, tower, row, object) &&
+                 (!self->request->operations || add_operations(tower, row, object));
+    char *line = whole ? json_print(object, false) : NULL;
     cJSON_Delete(object);
     if (!line) return hl_no_memory(error, "a line of JSON");
     fprintf(self->out, "%s\n", line);
@@ -117,28 +84,61 @@ static hl_status print_json(const bench *self, const measurement *row, hl_error 
     return HL_OK;
 }
 
-static void print_heading(const bench *self) {
-    fprintf(self->out, "%s: %s\n%s: %s\n", self->model->info->name, self->model->info->summary,
-            self->model->compute_plugin->name, backend_line(self));
-    fprintf(self->out, "%6s %8s %10s %10s %10s %6s\n", "batch", "threads", "images/s", "GFLOP/s", "FMA peak",
+/* ---- the table ---- */
+
+static void print_heading(bench *self, const bench_tower *tower) {
+    const hl_compute *compute = &tower->model->compute;
+    if (!self->headed) fprintf(self->out, "%s: %s\n", tower->model->info->name, tower->model->info->summary);
+    fprintf(self->out, "%s: %s\n", tower->model->compute_plugin->name,
+            compute->api->describe(compute->backend));
+    if (self->request->weights) fprintf(self->out, "weights ready after %.3f s\n", tower->load_seconds);
+    fprintf(self->out, "%6s %8s %10s %10s %10s %6s", "batch", "threads", "images/s", "GFLOP/s", "FMA peak",
             "share");
+    if (tower->tile_peak > 0) fprintf(self->out, " %10s %6s", "tile peak", "share");
+    if (self->request->decomposition) fprintf(self->out, " %8s %8s", "codes", "and heat");
+    fputc('\n', self->out);
+    self->headed = true;
 }
 
-static void print_row(const bench *self, const measurement *row) {
-    fprintf(self->out, "%6zu %8u %10.2f %10.1f ", row->batch, row->threads, row->images, row->flops * 1e-9);
-    if (self->peak > 0) {
-        fprintf(self->out, "%10.1f %5.0f%%\n", self->peak * 1e-9, 100 * row->flops / self->peak);
+static void print_share(const bench *self, double flops, double peak) {
+    if (peak > 0) {
+        fprintf(self->out, " %10.1f %5.0f%%", peak * 1e-9, 100 * flops / peak);
     } else {
-        fprintf(self->out, "%10s %6s\n", "-", "-");
+        fprintf(self->out, " %10s %6s", "-", "-");
     }
 }
 
-static hl_status print(const bench *self, const measurement *row, hl_error *error) {
+static void print_operations(const bench *self, const bench_tower *tower, const measurement *row) {
+    double rest = 1;
+    const char *name = "";
+    fputs("       ", self->out);
+    for (size_t i = 0; i < BENCH_OPERATIONS; ++i) {
+        compute_seconds(&tower->model->compute, i, &name);
+        if (!name) break;
+        if (row->shares[i] > 0) fprintf(self->out, "%s %.1f %%, ", name, 100 * row->shares[i]);
+        rest -= row->shares[i];
+    }
+    fprintf(self->out, "all else %.1f %%\n", 100 * rest);
+}
+
+static void print_row(const bench *self, const bench_tower *tower, const measurement *row) {
+    fprintf(self->out, "%6zu %8u %10.2f %10.1f", row->batch, row->threads, images_of(row), row->flops * 1e-9);
+    print_share(self, row->flops, tower->peak);
+    if (tower->tile_peak > 0) print_share(self, row->flops, tower->tile_peak);
+    if (self->request->decomposition) {
+        fprintf(self->out, " %+7.1f%% %+7.1f%%", 100 * surplus(row->seconds, row->plain),
+                100 * surplus(row->heat, row->plain));
+    }
+    fputc('\n', self->out);
+    if (self->request->operations) print_operations(self, tower, row);
+}
+
+static hl_status print(const bench *self, const bench_tower *tower, const measurement *row, hl_error *error) {
     hl_status status = HL_OK;
     if (self->request->json) {
-        status = print_json(self, row, error);
+        status = print_json(self, tower, row, error);
     } else {
-        print_row(self, row);
+        print_row(self, tower, row);
     }
     if (status == HL_OK && fflush(self->out) != 0) {
         return hl_fail(error, HL_FAILED, "the measurements cannot be written: is the disk full?");
@@ -148,87 +148,67 @@ static hl_status print(const bench *self, const measurement *row, hl_error *erro
 
 /* ---- all passes ---- */
 
-static hl_status open_engine(bench *self, hl_library *library, unsigned threads, hl_error *error) {
+/* All batches with one backend and one number of threads. */
+static hl_status bench_threads(bench *self, const bench_case *which, unsigned threads, hl_error *error) {
     const hl_bench_request *request = self->request;
-    engine_settings settings = {.source = {.size = sizeof(hl_model_source),
-                                           .path = request->model,
-                                           .random_weights = true,
-                                           .seed = 1},
-                                .batch = self->largest_batch};
-    const engine_choice choice = {.backend = request->backend,
-                                  .compute = request->compute,
-                                  .compute_count = request->compute_count,
-                                  .threads = threads};
-    hl_status status = engine_start(library, &choice, &settings, &self->host, &self->model, error);
-    return status == HL_OK ? engine_load(self->model, error) : status;
-}
-
-static hl_status make_buffers(bench *self, hl_error *error) {
-    const hl_host *memory = &self->host->interface;
-    size_t count = engine_pixels(self->model);
-    self->pixels = memory->allocate(memory, self->largest_batch, count * sizeof *self->pixels);
-    self->code = memory->allocate(memory, largest_code(self->model), sizeof *self->code);
-    self->traces = memory->allocate(memory, self->largest_batch, sizeof *self->traces);
-    self->seconds = memory->allocate(memory, self->request->runs, sizeof *self->seconds);
-    if (!self->pixels || !self->code || !self->traces || !self->seconds) {
-        return hl_no_memory(error, "the images of a batch");
+    bench_tower tower = {.largest_batch = self->largest_batch, .runs = request->runs};
+    hl_status status =
+        bench_tower_open(&tower, self->library, request->model, which, threads, request->weights, error);
+    if (status == HL_OK && !request->json) print_heading(self, &tower);
+    for (size_t i = 0; i < request->batch_count && status == HL_OK; ++i) {
+        measurement row = {.batch = request->batches[i]};
+        status = bench_tower_measure(&tower, request->decomposition, &row, error);
+        if (status == HL_OK) status = print(self, &tower, &row, error);
     }
-    uint32_t state = 1; /* pixels between -2 and 2, as normalised images have them */
-    for (size_t i = 0; i < self->largest_batch * count; ++i) {
-        state = state * 1664525u + 1013904223u;
-        self->pixels[i] = (float)(state >> 8) / 4194304.0f - 2.0f;
-    }
-    return HL_OK;
-}
-
-static void close_engine(bench *self) {
-    engine_close(self->model);
-    if (self->host) {
-        const hl_host *memory = &self->host->interface;
-        memory->release(memory, self->pixels);
-        memory->release(memory, self->code);
-        memory->release(memory, self->traces);
-        memory->release(memory, self->seconds);
-    }
-    host_close(self->host);
-}
-
-/* All batches with one number of threads. */
-static hl_status bench_threads(bench *self, hl_library *library, unsigned threads, hl_error *error) {
-    hl_status status = open_engine(self, library, threads, error);
-    if (status == HL_OK) status = make_buffers(self, error);
-    if (status == HL_OK && !self->request->json) print_heading(self);
-    for (size_t i = 0; i < self->request->batch_count && status == HL_OK; ++i) {
-        measurement row = {.batch = self->request->batches[i],
-                           .threads = self->host->interface.threads(&self->host->interface)};
-        status = measure(self, &row, error);
-        if (status == HL_OK) status = print(self, &row, error);
-    }
-    close_engine(self);
+    bench_tower_close(&tower);
     return status;
+}
+
+static hl_status bench_one(void *user, const bench_case *which, hl_error *error) {
+    bench *self = user;
+    hl_status status = HL_OK;
+    for (size_t i = 0; i < self->request->thread_count && status == HL_OK; ++i) {
+        status = bench_threads(self, which, self->request->threads[i], error);
+    }
+    return status;
+}
+
+/* What a machine cannot run is named and passed over. */
+static hl_status bench_if_possible(void *user, const bench_case *which, hl_error *error) {
+    bench *self = user;
+    hl_error why;
+    hl_status status = bench_one(user, which, &why);
+    if (status == HL_OK) return HL_OK;
+    if (status == HL_NO_MEMORY || call_cancelled()) return hl_fail(error, status, "%s", why.message);
+    if (!self->request->json) fprintf(self->out, "skipped: %s\n", why.message);
+    return HL_OK;
 }
 
 static hl_status check_request(const hl_bench_request *request, hl_error *error) {
     bool sizes = request->batch_count > 0;
     for (size_t i = 0; i < request->batch_count; ++i) sizes = sizes && request->batches[i] > 0;
-    if (sizes && request->thread_count > 0 && request->runs > 0) return HL_OK;
-    return hl_fail(
-        error, HL_USAGE,
-        "a benchmark needs at least one batch of at least one image, one number of threads and one "
-        "run");
+    if (!sizes || request->thread_count == 0 || request->runs == 0) {
+        return hl_fail(
+            error, HL_USAGE,
+            "a benchmark needs at least one batch of at least one image, one number of threads and "
+            "one run");
+    }
+    if (request->every && (request->backend || request->compute_count > 0)) {
+        return hl_fail(error, HL_USAGE, "every backend with all its options: name none");
+    }
+    return HL_OK;
 }
 
 static hl_status run_bench(hl_library *library, const hl_bench_request *request, FILE *out, hl_error *error) {
     hl_status status = check_request(request, error);
-    size_t largest = 0;
+    bench self = {.request = request, .library = library, .out = out};
     for (size_t i = 0; i < request->batch_count; ++i) {
-        if (request->batches[i] > largest) largest = request->batches[i];
+        if (request->batches[i] > self.largest_batch) self.largest_batch = request->batches[i];
     }
-    for (size_t i = 0; i < request->thread_count && status == HL_OK; ++i) {
-        bench self = {.request = request, .out = out, .largest_batch = largest};
-        status = bench_threads(&self, library, request->threads[i], error);
-    }
-    return status;
+    if (status != HL_OK) return status;
+    if (request->every) return bench_cases_each(library, bench_if_possible, &self, error);
+    const bench_case named = {request->backend, request->compute, request->compute_count};
+    return bench_one(&self, &named, error);
 }
 
 hl_status hl_bench(hl_library *library, const hl_call *call, const hl_bench_request *request, FILE *out,

@@ -14,7 +14,10 @@ double peak_clock(void) {
 enum { CHAINS = 12, STEPS = 1000000 };
 
 #ifdef __x86_64__
+#include <cpuid.h>
 #include <immintrin.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 /* One function for a width: runs all chains STEPS times and returns something that depends on every result,
  * so that the compiler must compute them. */
@@ -56,7 +59,55 @@ double peak_flops(const hl_host *host) {
     return operations / (peak_clock() - start);
 }
 
+/* ---- tiles ---- */
+
+enum { ARCH_REQUEST_PERMISSION = 0x1023, TILE_DATA = 18, TILE_STEPS = 20000, TILES_AT_ONCE = 4 };
+
+static bool has_tiles(void) {
+    unsigned a, b, c, d;
+    if (__get_cpuid_max(0, NULL) < 7) return false;
+    __cpuid_count(7, 0, a, b, c, d);
+    bool there = (d >> 22 & 1) && (d >> 24 & 1); /* AMX_BF16, AMX_TILE */
+    return there && syscall(SYS_arch_prctl, ARCH_REQUEST_PERMISSION, TILE_DATA) == 0;
+}
+
+/* Tiles of zeros cost what others do. Four sums, so that none waits for the one before. */
+__attribute__((target("amx-tile,amx-bf16"))) static void run_tiles(void *argument, size_t index) {
+    (void)argument, (void)index;
+    /* Palette 1; from byte 16 on the bytes of each tile's rows, from 48 on how many rows. */
+    static const struct {
+        unsigned char palette, start, unused[14];
+        unsigned short bytes[16];
+        unsigned char rows[16];
+    } shape = {1, 0, {0}, {64, 64, 64, 64, 64, 64, 64, 64}, {16, 16, 16, 16, 16, 16, 16, 16}};
+    _tile_loadconfig(&shape);
+    _tile_zero(4);
+    _tile_zero(5);
+    _tile_zero(6);
+    _tile_zero(7);
+    for (int step = 0; step < TILE_STEPS; ++step) {
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_dpbf16ps(1, 4, 7);
+        _tile_dpbf16ps(2, 5, 6);
+        _tile_dpbf16ps(3, 5, 7);
+    }
+    _tile_release();
+}
+
+double peak_tile_flops(const hl_host *host) {
+    if (!has_tiles()) return 0;
+    unsigned threads = host->threads(host);
+    double start = peak_clock();
+    host->parallel(host, threads, run_tiles, NULL);
+    return 2.0 * 16 * 16 * 32 * TILES_AT_ONCE * (double)TILE_STEPS * threads / (peak_clock() - start);
+}
+
 #else
+
+double peak_tile_flops(const hl_host *host) {
+    (void)host;
+    return 0;
+}
 
 double peak_flops(const hl_host *host) {
     (void)host;

@@ -9,6 +9,9 @@
  * cannot measure. */
 double peak_flops(const hl_host *host);
 
+/* The same of products of bf16 in tiles (AMX). 0 where the processor or the operating system has none. */
+double peak_tile_flops(const hl_host *host);
+
 /* Seconds on a clock that only goes forward. */
 double peak_clock(void);
 

@@ -1,10 +1,11 @@
 /* See engine.h. The formulas are those of the method: c = y B, q = B t, heat = y_token . q. */
 #include "core/engine/engine.h"
-#include "core/io/call.h"
 
+#include "core/atlas/kernels.h"
 #include "core/engine/backend_choice.h"
 #include "core/engine/model_info.h"
 #include "core/host/compute.h"
+#include "core/io/call.h"
 #include "core/io/picture.h"
 #include "core/io/sized.h"
 #include "core/registry/guard.h"
@@ -474,18 +475,17 @@ hl_status engine_expand(engine *self, uint32_t component, const float *codes, si
     return status;
 }
 
-hl_status engine_add_heat(const engine *self, const hl_trace *trace, uint32_t component, const float *query,
-                          double *grid, float *scratch, hl_error *error) {
+hl_status engine_add_heats(const engine *self, const hl_trace *trace, uint32_t component,
+                           const float *queries, size_t stride, size_t count, double *grids, float *scratch,
+                           hl_error *error) {
     size_t width = engine_code_width(engine_component(self, component));
     hl_status status =
         GUARD(self->model_plugin, error, self->api.token_codes(trace, component, scratch, error));
     if (status != HL_OK) return status;
     size_t cells = engine_tokens(self) - self->info->prefix_tokens;
     const float *codes = scratch + self->info->prefix_tokens * width;
-    for (size_t i = 0; i < cells; ++i) {
-        double sum = 0;
-        for (size_t k = 0; k < width; ++k) sum += (double)codes[i * width + k] * (double)query[k];
-        grid[i] += sum;
+    for (size_t i = 0; i < count; ++i) {
+        kernels_best()->add_dots_f32(codes, cells, width, queries + i * stride, grids + i * cells);
     }
     return HL_OK;
 }

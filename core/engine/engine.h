@@ -146,8 +146,10 @@ hl_status engine_query(engine *self, uint32_t component, const float *direction,
 hl_status engine_expand(engine *self, uint32_t component, const float *codes, size_t rows, float *out,
                         hl_error *error);
 
-/* Adds the heat of every grid token to `grid`: its code times q. scratch: tokens x code width. */
-hl_status engine_add_heat(const engine *self, const hl_trace *trace, uint32_t component, const float *query,
-                          double *grid, float *scratch, hl_error *error);
+/* Adds the heat of every grid token to `grids`, count x cells: its code times each of the `count` queries,
+ * which are `stride` numbers apart. scratch: tokens x code width. */
+hl_status engine_add_heats(const engine *self, const hl_trace *trace, uint32_t component,
+                           const float *queries, size_t stride, size_t count, double *grids, float *scratch,
+                           hl_error *error);
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* What an hl_backend is on the model's side of the decorator. */
 typedef struct decorated {
@@ -15,6 +16,7 @@ typedef struct decorated {
     const hl_plugin *name;            /* of the plugin */
     hl_backend *inner, *stand_in;
     atomic_ullong flops;
+    atomic_ullong nanoseconds[OPERATION_COUNT];
 } decorated;
 
 static decorated *behind(hl_backend *backend) {
@@ -99,6 +101,12 @@ static hl_status check_activation(const operation_rule *rule, const any_operatio
     return hl_fail(error, HL_USAGE, "%s: activation %d is not known", rule->name, (int)activation);
 }
 
+static unsigned long long nanoseconds_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (unsigned long long)now.tv_sec * 1000000000ull + (unsigned long long)now.tv_nsec;
+}
+
 static hl_status run_operation(hl_backend *backend, operation_number number, const void *given,
                                hl_error *error) {
     decorated *self = behind(backend);
@@ -108,8 +116,12 @@ static hl_status run_operation(hl_backend *backend, operation_number number, con
     if (status == HL_OK && rule->activation) status = check_activation(rule, &operation, error);
     if (status != HL_OK) return status;
     if (rule->products) atomic_fetch_add(&self->flops, 2ull * rule->products(&operation));
-    if (!operation_is_there(rule, &self->plugin)) return run_on_reference(self, rule, &operation, error);
-    return GUARD(self->name, error, rule->call(&self->plugin, self->inner, &operation, error));
+    unsigned long long start = nanoseconds_now();
+    status = operation_is_there(rule, &self->plugin)
+                 ? GUARD(self->name, error, rule->call(&self->plugin, self->inner, &operation, error))
+                 : run_on_reference(self, rule, &operation, error);
+    atomic_fetch_add(&self->nanoseconds[number], nanoseconds_now() - start);
+    return status;
 }
 
 /* A text of the plugin's, which may lack the function, and the function the text. */
@@ -321,4 +333,9 @@ void compute_close(hl_compute *compute) {
 
 double compute_flops(const hl_compute *compute) {
     return (double)atomic_load(&behind(compute->backend)->flops);
+}
+
+double compute_seconds(const hl_compute *compute, size_t index, const char **name) {
+    *name = index < OPERATION_COUNT ? operation_rules[index].name : NULL;
+    return *name ? 1e-9 * (double)atomic_load(&behind(compute->backend)->nanoseconds[index]) : 0;
 }

@@ -18,6 +18,10 @@ void compute_close(hl_compute *compute); /* accepts a zeroed one, zeroes it */
 /* Floating-point operations (a multiply-add is two) of the products asked for since it was opened. */
 double compute_flops(const hl_compute *compute);
 
+/* Where time went since it was opened: seconds spent in calls of operation `index`, in all threads together,
+ * and its name; *name NULL past the last. What a backend only queues is not in them. */
+double compute_seconds(const hl_compute *compute, size_t index, const char **name);
+
 /* Names of the optional operations that the plugin lacks; NULL past the end. */
 const char *compute_missing(const hl_plugin *plugin, size_t index);
 

@@ -8,7 +8,7 @@ static struct {
     text_list compute;
     number_list batches, threads;
     unsigned runs, images;
-    bool json, search;
+    bool json, search, every, operations, decomposition, weights;
 } wish = {.runs = 5, .images = 50000};
 
 static const argument table[] = {
@@ -26,6 +26,14 @@ static const argument table[] = {
      .help = "default 0: all cores"},
     {"--runs", "N", ARGUMENT_NUMBER, .min = 1, .max = 1000, .target = &wish.runs,
      .help = "timed passes of each case, after one to warm up; default 5"},
+    {"--every", NULL, ARGUMENT_FLAG, .target = &wish.every,
+     .help = "every compute plugin with every choice of its options, as far as they run here"},
+    {"--operations", NULL, ARGUMENT_FLAG, .target = &wish.operations,
+     .help = "where time goes, by operation of the backend"},
+    {"--decomposition", NULL, ARGUMENT_FLAG, .target = &wish.decomposition,
+     .help = "what codes, and heat of all heads for four texts besides, take beyond the tower alone"},
+    {"--weights", NULL, ARGUMENT_FLAG, .target = &wish.weights,
+     .help = "the folder's own weights, and how long they take to be ready"},
     {"--json", NULL, ARGUMENT_FLAG, .target = &wish.json,
      .help = "one JSON object a case instead of a table"},
     {.name = NULL},
@@ -68,6 +76,10 @@ static hl_status bench_tower(hl_library *library, const hl_call *call, hl_error 
         .thread_count = wish.threads.count > 0 ? wish.threads.count : 1,
         .runs = wish.runs,
         .json = wish.json,
+        .every = wish.every,
+        .operations = wish.operations,
+        .decomposition = wish.decomposition,
+        .weights = wish.weights,
     };
     hl_status status = hl_bench(library, call, &request, stdout, error);
     free(batches);

@@ -303,6 +303,12 @@ typedef struct hl_bench_request {
     bool json;                  /* one JSON object a case instead of a table */
     const char *const *compute; /* options of the backend, "KEY=VALUE" each */
     size_t compute_count;
+    bool every; /* every compute plugin, with every choice that its options give; what this machine cannot
+                   run is named and passed over; `backend` and `compute` are then empty */
+    bool operations;    /* where time goes, by operation of the backend */
+    bool decomposition; /* what codes, and codes with heat of all heads for four texts, take beyond the tower
+                         */
+    bool weights;       /* the folder's own weights in place of random ones: how long they take to be ready */
 } hl_bench_request;
 
 HL_EXPORT hl_status hl_bench(hl_library *library, const hl_call *call, const hl_bench_request *request,

@@ -1,0 +1,192 @@
+/* See bench_tower.h. */
+#include "core/commands/bench_tower.h"
+
+#include "core/commands/median.h"
+#include "core/commands/peak.h"
+#include "core/host/compute.h"
+#include "core/io/call.h"
+#include "core/registry/guard.h"
+
+#include <math.h>
+#include <string.h>
+
+typedef enum pass_kind { PASS_CODES, PASS_PLAIN, PASS_HEAT, PASS_KINDS } pass_kind;
+
+static size_t largest_code(const engine *model) {
+    size_t most = 1;
+    for (uint32_t i = 0; i < model->head_count; ++i) {
+        size_t width = engine_code_width(engine_component(model, model->heads[i]));
+        if (width > most) most = width;
+    }
+    return most;
+}
+
+/* ---- passes ---- */
+
+static hl_status take_codes(bench_tower *self, const hl_trace *trace, hl_error *error) {
+    const engine *model = self->model;
+    hl_status status = HL_OK;
+    for (uint32_t h = 0; h < model->head_count && status == HL_OK; ++h) {
+        status =
+            GUARD(model->model_plugin, error, model->api.code(trace, model->heads[h], self->code, error));
+    }
+    return status;
+}
+
+static hl_status take_heat(bench_tower *self, const hl_trace *trace, hl_error *error) {
+    const engine *model = self->model;
+    size_t cells = (size_t)model->info->grid_rows * model->info->grid_cols, widest = largest_code(model);
+    hl_status status = HL_OK;
+    for (uint32_t h = 0; h < model->head_count && status == HL_OK; ++h) {
+        memset(self->grid, 0, BENCH_TEXTS * cells * sizeof *self->grid);
+        status = engine_add_heats(model, trace, model->heads[h], self->queries, widest, BENCH_TEXTS,
+                                  self->grid, self->scratch, error);
+    }
+    return status;
+}
+
+static hl_status run_pass(bench_tower *self, size_t batch, pass_kind kind, hl_error *error) {
+    engine *model = self->model;
+    const hl_capture heads = {.size = sizeof heads,
+                              .site = HL_SITE_HEAD,
+                              .detail = kind == PASS_HEAT ? HL_DETAIL_TOKENS : HL_DETAIL_CODES};
+    const hl_capture *const captures[] = {&heads};
+    const hl_request request = {
+        .size = sizeof request, .captures = captures, .capture_count = kind == PASS_PLAIN ? 0 : 1};
+    hl_session *session;
+    hl_status status = hl_check_cancelled(&self->host->interface, error);
+    if (status == HL_OK) status = engine_session(model, &session, error);
+    if (status == HL_OK) {
+        status = GUARD(model->model_plugin, error,
+                       model->api.encode_images(session, self->pixels, batch, &request, self->traces, error));
+    }
+    if (status != HL_OK) return status;
+    for (size_t i = 0; i < batch; ++i) {
+        if (kind != PASS_PLAIN && status == HL_OK) status = take_codes(self, self->traces[i], error);
+        if (kind == PASS_HEAT && status == HL_OK) status = take_heat(self, self->traces[i], error);
+        model->api.release(self->traces[i]);
+    }
+    return status;
+}
+
+/* ---- time ---- */
+
+/* What operations have taken so far; flops besides. */
+typedef struct account {
+    double flops, seconds[BENCH_OPERATIONS];
+} account;
+
+static account account_now(const bench_tower *self) {
+    account now = {.flops = compute_flops(&self->model->compute)};
+    const char *name = "";
+    for (size_t i = 0; i < BENCH_OPERATIONS && name; ++i) {
+        now.seconds[i] = compute_seconds(&self->model->compute, i, &name);
+    }
+    return now;
+}
+
+static void look_at_peaks(bench_tower *self) {
+    self->peak = fmax(self->peak, peak_flops(&self->host->interface));
+    self->tile_peak = fmax(self->tile_peak, peak_tile_flops(&self->host->interface));
+}
+
+static hl_status time_pass(bench_tower *self, size_t batch, pass_kind kind, unsigned run, hl_error *error) {
+    double start = peak_clock();
+    hl_status status = run_pass(self, batch, kind, error);
+    self->seconds[kind][run] = peak_clock() - start;
+    return status;
+}
+
+/* Kinds of passes come in turn, so that a machine that is slower for a while is so for all of them. */
+hl_status bench_tower_measure(bench_tower *self, bool decomposition, measurement *row, hl_error *error) {
+    size_t kinds = decomposition ? PASS_KINDS : 1;
+    account sum = {0};
+    hl_status status = HL_OK;
+    for (size_t kind = kinds; kind-- > 0 && status == HL_OK;) { /* to warm up */
+        status = run_pass(self, row->batch, (pass_kind)kind, error);
+    }
+    for (unsigned run = 0; run < self->runs && status == HL_OK; ++run) {
+        look_at_peaks(self);
+        account before = account_now(self);
+        status = time_pass(self, row->batch, PASS_CODES, run, error);
+        account after = account_now(self);
+        sum.flops += after.flops - before.flops;
+        for (size_t i = 0; i < BENCH_OPERATIONS; ++i) sum.seconds[i] += after.seconds[i] - before.seconds[i];
+        for (size_t kind = 1; kind < kinds && status == HL_OK; ++kind) {
+            status = time_pass(self, row->batch, (pass_kind)kind, run, error);
+        }
+        call_progress("timing", "pass", run + 1, self->runs);
+    }
+    if (status != HL_OK) return status;
+    double total = 0;
+    for (unsigned run = 0; run < self->runs; ++run) total += self->seconds[PASS_CODES][run];
+    for (size_t i = 0; i < BENCH_OPERATIONS; ++i) row->shares[i] = sum.seconds[i] / total;
+    row->threads = self->host->interface.threads(&self->host->interface);
+    row->seconds = median(self->seconds[PASS_CODES], self->runs);
+    row->plain = decomposition ? median(self->seconds[PASS_PLAIN], self->runs) : 0;
+    row->heat = decomposition ? median(self->seconds[PASS_HEAT], self->runs) : 0;
+    row->flops = sum.flops / self->runs / row->seconds;
+    return HL_OK;
+}
+
+/* ---- the model ---- */
+
+static void fill(float *numbers, size_t count) {
+    uint32_t state = 1; /* between -2 and 2, as normalised pixels are */
+    for (size_t i = 0; i < count; ++i) {
+        state = state * 1664525u + 1013904223u;
+        numbers[i] = (float)(state >> 8) / 4194304.0f - 2.0f;
+    }
+}
+
+static hl_status make_buffers(bench_tower *self, hl_error *error) {
+    const hl_host *memory = &self->host->interface;
+    const engine *model = self->model;
+    size_t pixels = engine_pixels(model), widest = largest_code(model);
+    size_t cells = (size_t)model->info->grid_rows * model->info->grid_cols;
+    self->pixels = memory->allocate(memory, self->largest_batch, pixels * sizeof *self->pixels);
+    self->code = memory->allocate(memory, widest, sizeof *self->code);
+    self->queries = memory->allocate(memory, BENCH_TEXTS * widest, sizeof *self->queries);
+    self->scratch = memory->allocate(memory, engine_tokens(model), widest * sizeof *self->scratch);
+    self->grid = memory->allocate(memory, BENCH_TEXTS * cells, sizeof *self->grid);
+    self->traces = memory->allocate(memory, self->largest_batch, sizeof *self->traces);
+    bool whole = self->pixels && self->code && self->queries && self->scratch && self->grid && self->traces;
+    for (size_t kind = 0; kind < PASS_KINDS; ++kind) {
+        self->seconds[kind] = memory->allocate(memory, self->runs, sizeof *self->seconds[kind]);
+        whole = whole && self->seconds[kind];
+    }
+    if (!whole) return hl_no_memory(error, "the images of a batch");
+    fill(self->pixels, self->largest_batch * pixels);
+    fill(self->queries, BENCH_TEXTS * widest);
+    return HL_OK;
+}
+
+hl_status bench_tower_open(bench_tower *self, hl_library *library, const char *model, const bench_case *which,
+                           unsigned threads, bool weights, hl_error *error) {
+    engine_settings settings = {
+        .source = {.size = sizeof(hl_model_source), .path = model, .random_weights = !weights, .seed = 1},
+        .batch = self->largest_batch};
+    const engine_choice choice = {.backend = which->backend,
+                                  .compute = which->compute,
+                                  .compute_count = which->compute_count,
+                                  .threads = threads};
+    hl_status status = engine_start(library, &choice, &settings, &self->host, &self->model, error);
+    if (status == HL_OK) status = engine_open_backend(self->model, error);
+    double start = peak_clock();
+    if (status == HL_OK) status = engine_load(self->model, error);
+    self->load_seconds = peak_clock() - start;
+    if (status == HL_OK) look_at_peaks(self);
+    return status == HL_OK ? make_buffers(self, error) : status;
+}
+
+void bench_tower_close(bench_tower *self) {
+    engine_close(self->model);
+    if (self->host) {
+        const hl_host *memory = &self->host->interface;
+        void *const buffers[] = {self->pixels,     self->code,       self->queries,
+                                 self->scratch,    self->grid,       self->traces,
+                                 self->seconds[0], self->seconds[1], self->seconds[2]};
+        for (size_t i = 0; i < sizeof buffers / sizeof *buffers; ++i) memory->release(memory, buffers[i]);
+    }
+    host_close(self->host);
+}
