@@ -285,7 +285,7 @@ static const char *path_of(const collecting *c) {
 
 static hl_status too_tangled(const collecting *c, const char *why) {
     return hl_fail(c->error, HL_FAILED,
-                   "%s: %.200s %s, as no list of tensors does; the file is damaged or made to "
+                   "%s: %.60s %s, as no list of tensors does; the file is damaged or made to "
                    "do harm",
                    path_of(c), c->path[0] ? c->path : "its pickle", why);
 }

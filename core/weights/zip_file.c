@@ -11,6 +11,7 @@ enum {
     MOST_ENTRIES = 1 << 16,
     NAME_ROOM = 512,
     LOCAL_HEADER = 30,   /* bytes, without the name */
+    DIRECTORY_END = 22,  /* bytes */
     KEPT = 1 << 16,      /* bytes of the file that are kept: minizip asks for single ones */
     LARGEST_RATIO = 200, /* of what is unpacked to what is packed, beyond which it is a bomb, */
     HARMLESS = 1 << 22   /* unless it is no more than this */
@@ -213,10 +214,20 @@ static hl_status check_layout(const listing *l) {
     return HL_OK;
 }
 
+/* A directory ends the file, with no remark behind it, so that there is one only. */
+static bool ends_with_directory(const listing *l) {
+    static const uint8_t mark[] = {'P', 'K', 5, 6};
+    uint8_t end[DIRECTORY_END];
+    const weights_file *file = l->out->file;
+    if (file->size < sizeof end) return false;
+    l->from->failed = weights_file_read(file, file->size - sizeof end, end, sizeof end, l->error) != HL_OK;
+    return !l->from->failed && memcmp(end, mark, sizeof mark) == 0;
+}
+
 static hl_status list_archive(const listing *l) {
     unz_global_info64 about;
-    if (!l->archive || unzGetGlobalInfo64(l->archive, &about) != UNZ_OK) {
-        return damaged(l, "its directory is not there (a download that was cut off?)");
+    if (!ends_with_directory(l) || !l->archive || unzGetGlobalInfo64(l->archive, &about) != UNZ_OK) {
+        return damaged(l, "its directory is not at its end (a download that was cut off?)");
     }
     if (about.number_entry == 0 || about.number_entry > MOST_ENTRIES) {
         return hl_fail(l->error, HL_FAILED, "%s: a zip archive of %" PRIu64 " entries, expected 1 to %d",
