@@ -1,6 +1,6 @@
 /* The merges file of model/clip-vit: any bytes are refused or become a table in which every merge can be
  * found. */
-#include "plugins/shared/byte-pairs/merges.c"
+#include "plugins/shared/byte-pairs/merges.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
 
@@ -11,10 +11,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
     size_t wanted = bytes[0];
     if (merges_parse("fuzz", (const char *)bytes + 1, count - 1, MERGES_FIXED + wanted, &table, &error))
         return 0;
-    for (size_t i = 0; i <= table->pair_mask; ++i) {
-        const pair *known = &table->pairs[i];
+    const pair_table *pairs = merges_pairs(table);
+    for (size_t i = 0; i < pairs->slot_count; ++i) {
+        const pair *known = &pairs->pairs[i];
         if (!known->used) continue;
-        const merge *found = merges_find(table, (uint32_t)(known->key >> 32), (uint32_t)known->key);
+        const merge *found = pair_table_find(pairs, (uint32_t)(known->key >> 32), (uint32_t)known->key);
         if (found != &known->merge || merges_id(table, found->result) < 2 * MERGES_BYTES) __builtin_trap();
     }
     merges_free(table);

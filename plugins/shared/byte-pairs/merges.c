@@ -3,7 +3,8 @@
  * give the same string, or a pair occurs twice, means the same here: the later one counts. */
 #include "merges.h"
 
-#include "text/buffer.h"
+#include "byte_names.h"
+#include "text/string_table.h"
 #include <unistd.h>
 #include <unistr.h>
 #include <zlib.h>
@@ -12,25 +13,11 @@ enum { MAX_FILE = 64 << 20, END_LENGTH = 4, GZIP_ONLY = 16 };
 
 static const char end_of_word[] = "</w>";
 
-typedef struct pair {
-    uint64_t key; /* left << 32 | right */
-    merge merge;
-    bool used;
-} pair;
-
-typedef struct symbol {
-    size_t offset, length; /* in `strings` */
-    int32_t id;            /* -1: only ever an operand */
-} symbol;
-
 struct merges {
-    char *strings;
-    size_t string_length;
-    symbol *symbols;
-    uint32_t symbol_count;
-    uint32_t *symbol_slots; /* hash table of symbol + 1 */
-    pair *pairs;            /* hash table */
-    size_t symbol_mask, pair_mask, vocab_size;
+    string_table symbols; /* as they are written */
+    int32_t *ids;         /* by symbol; -1: only ever an operand */
+    size_t id_room, vocab_size;
+    pair_table pairs;
     uint32_t byte_symbols[MERGES_BYTES];
 };
 
@@ -39,107 +26,45 @@ typedef struct span {
     size_t length;
 } span;
 
-static uint64_t mix(uint64_t x) {
-    x = (x ^ (x >> 31)) * 0x9e3779b97f4a7c15U;
-    return x ^ (x >> 29);
-}
-
-static uint64_t hash(span text) {
-    uint64_t out = 0;
-    for (size_t i = 0; i < text.length; ++i) out = mix(out + (uint8_t)text.bytes[i] + 1);
-    return out;
-}
-
-/* The number of the symbol that is `text`, new if there was none. */
+/* The number of the symbol that is `text`, new if there was none; STRING_UNKNOWN: no memory. */
 static uint32_t intern(merges *table, span text) {
-    size_t slot = hash(text) & table->symbol_mask;
-    for (; table->symbol_slots[slot]; slot = (slot + 1) & table->symbol_mask) {
-        uint32_t found = table->symbol_slots[slot] - 1;
-        const symbol *known = &table->symbols[found];
-        if (known->length == text.length &&
-            memcmp(table->strings + known->offset, text.bytes, text.length) == 0) {
-            return found;
-        }
+    if (table->symbols.count == table->id_room) {
+        size_t room = 2 * table->id_room + 1024;
+        int32_t *grown = realloc(table->ids, room * sizeof *grown);
+        if (!grown) return STRING_UNKNOWN;
+        table->ids = grown;
+        table->id_room = room;
     }
-    memmove(table->strings + table->string_length, text.bytes, text.length);
-    table->symbols[table->symbol_count] = (symbol){table->string_length, text.length, -1};
-    table->string_length += text.length;
-    table->symbol_slots[slot] = ++table->symbol_count;
-    return table->symbol_count - 1;
+    bool fresh;
+    uint32_t symbol = string_table_add(&table->symbols, text.bytes, text.length, &fresh);
+    if (fresh) table->ids[symbol] = -1;
+    return symbol;
 }
 
-static pair *pair_slot(const merges *table, uint64_t key) {
-    size_t slot = mix(key + 1) & table->pair_mask;
-    while (table->pairs[slot].used && table->pairs[slot].key != key) slot = (slot + 1) & table->pair_mask;
-    return &table->pairs[slot];
-}
-
-static uint64_t pair_key(uint32_t left, uint32_t right) {
-    return (uint64_t)left << 32 | right;
-}
-
-static int is_printable(unsigned byte) {
-    return (byte >= '!' && byte <= '~') || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
-}
-
-/* Printable bytes come first and are written as themselves; the others follow, written as U+0100 and on. */
-static void number_bytes(uint32_t numbers[MERGES_BYTES], ucs4_t written[MERGES_BYTES]) {
-    uint32_t number = 0;
-    for (int printable = 1; printable >= 0; --printable) {
-        ucs4_t next = 0x100;
-        for (unsigned byte = 0; byte < MERGES_BYTES; ++byte) {
-            if (is_printable(byte) != printable) continue;
-            written[number] = printable ? byte : next++;
-            numbers[byte] = number++;
-        }
-    }
-}
-
-static void add_bytes(merges *table) {
-    ucs4_t written[MERGES_BYTES];
-    number_bytes(table->byte_symbols, written);
+static bool add_bytes(merges *table) {
+    byte_names names;
+    byte_names_make(&names);
+    for (unsigned byte = 0; byte < MERGES_BYTES; ++byte) table->byte_symbols[byte] = names.numbers[byte];
     for (uint32_t id = 0; id < 2 * MERGES_BYTES; ++id) {
-        char text[4 + END_LENGTH];
-        size_t length = (size_t)u8_uctomb((uint8_t *)text, written[id % MERGES_BYTES], 4);
+        char text[BYTE_NAME_ROOM + END_LENGTH];
+        size_t length = byte_name_write(names.bytes[id % MERGES_BYTES], text);
         memcpy(text + length, end_of_word, END_LENGTH);
-        intern(table, (span){text, length + (id < MERGES_BYTES ? 0 : END_LENGTH)});
-        table->symbols[id].id = (int32_t)id;
+        uint32_t symbol = intern(table, (span){text, length + (id < MERGES_BYTES ? 0 : END_LENGTH)});
+        if (symbol != id) return false;
+        table->ids[id] = (int32_t)id;
     }
+    return true;
 }
 
 uint32_t merges_byte(const merges *table, uint8_t byte, bool last) {
     return table->byte_symbols[byte] + (last ? MERGES_BYTES : 0);
 }
 
-static size_t power_of_two(size_t at_least) {
-    size_t out = 1;
-    while (out < at_least) out *= 2;
-    return out;
-}
-
-static merges *allocate(size_t text_length, size_t count) {
-    merges *table = calloc(1, sizeof *table);
-    if (!table) return NULL;
-    /* A line brings at most two operands and their concatenation. */
-    size_t symbols = 2 * MERGES_BYTES + 3 * count;
-    size_t symbol_slots = power_of_two(2 * symbols), pair_slots = power_of_two(2 * count + 1);
-    table->strings = malloc(2 * text_length + 2 * MERGES_BYTES * 8);
-    table->symbols = malloc(symbols * sizeof *table->symbols);
-    table->symbol_slots = calloc(symbol_slots, sizeof *table->symbol_slots);
-    table->pairs = calloc(pair_slots, sizeof *table->pairs);
-    table->symbol_mask = symbol_slots - 1;
-    table->pair_mask = pair_slots - 1;
-    if (table->strings && table->symbols && table->symbol_slots && table->pairs) return table;
-    merges_free(table);
-    return NULL;
-}
-
 void merges_free(merges *table) {
     if (!table) return;
-    free(table->strings);
-    free(table->symbols);
-    free(table->symbol_slots);
-    free(table->pairs);
+    string_table_free(&table->symbols);
+    free(table->ids);
+    pair_table_free(&table->pairs);
     free(table);
 }
 
@@ -167,20 +92,26 @@ static span next_symbol(span *line) {
     return out;
 }
 
-/* Adds the merge on a line; false when it is not two symbols. */
-static bool add_merge(merges *table, span line, uint32_t rank) {
+static bool add_pair(merges *table, span left, span right, uint32_t rank) {
+    buffer joined = {0};
+    buffer_append(&joined, left.bytes, left.length);
+    buffer_append(&joined, right.bytes, right.length);
+    uint32_t a = intern(table, left), b = intern(table, right), result = STRING_UNKNOWN;
+    if (!joined.failed) result = intern(table, (span){joined.bytes, joined.length});
+    free(joined.bytes);
+    if (a == STRING_UNKNOWN || b == STRING_UNKNOWN || result == STRING_UNKNOWN) return false;
+    table->ids[result] = (int32_t)(2 * MERGES_BYTES + rank);
+    return pair_table_put(&table->pairs, a, b, (merge){rank, result});
+}
+
+static hl_status add_merge(const char *name, size_t number, span line, merges *table, hl_error *error) {
     span left = next_symbol(&line), right = next_symbol(&line);
-    if (right.length == 0 || next_symbol(&line).length != 0) return false;
-    uint32_t left_symbol = intern(table, left), right_symbol = intern(table, right);
-    /* Joined behind the strings, where `intern` puts it if it is new. */
-    char *joined = table->strings + table->string_length;
-    memcpy(joined, left.bytes, left.length);
-    memcpy(joined + left.length, right.bytes, right.length);
-    uint32_t result = intern(table, (span){joined, left.length + right.length});
-    table->symbols[result].id = (int32_t)(2 * MERGES_BYTES + rank);
-    uint64_t key = pair_key(left_symbol, right_symbol);
-    *pair_slot(table, key) = (pair){key, {rank, result}, true};
-    return true;
+    if (right.length == 0 || next_symbol(&line).length != 0) {
+        return hl_fail(error, HL_FAILED, "%s: line %zu: expected two symbols with a blank between them", name,
+                       number + 1);
+    }
+    bool added = add_pair(table, left, right, (uint32_t)(number - 1));
+    return added ? HL_OK : hl_no_memory(error, "the merges");
 }
 
 /* The header is line 1, the first merge line 2. */
@@ -198,10 +129,8 @@ static hl_status add_merges(const char *name, span text, size_t count, merges *t
             return hl_fail(error, HL_FAILED, "%s: line %zu: is not valid UTF-8: get the file again", name,
                            number + 1);
         }
-        if (number > 0 && !add_merge(table, line, (uint32_t)(number - 1))) {
-            return hl_fail(error, HL_FAILED, "%s: line %zu: expected two symbols with a blank between them",
-                           name, number + 1);
-        }
+        hl_status status = number > 0 ? add_merge(name, number, line, table, error) : HL_OK;
+        if (status) return status;
     }
     return HL_OK;
 }
@@ -211,13 +140,13 @@ hl_status merges_parse(const char *name, const char *text, size_t length, size_t
     if (vocab_size < MERGES_FIXED || (vocab_size - MERGES_FIXED) > INT32_MAX / 2) {
         return hl_fail(error, HL_FAILED, "%s: a vocabulary of %zu tokens cannot be read", name, vocab_size);
     }
-    size_t count = vocab_size - MERGES_FIXED;
-    /* A merge takes at least four bytes; more could never be found, so no memory is asked for them. */
-    merges *table = allocate(length, count < length / 4 + 2 ? count : length / 4 + 2);
-    if (!table) return hl_no_memory(error, "the merges");
+    merges *table = calloc(1, sizeof *table);
+    if (!table || !add_bytes(table)) {
+        merges_free(table);
+        return hl_no_memory(error, "the merges");
+    }
     table->vocab_size = vocab_size;
-    add_bytes(table);
-    hl_status status = add_merges(name, (span){text, length}, count, table, error);
+    hl_status status = add_merges(name, (span){text, length}, vocab_size - MERGES_FIXED, table, error);
     if (status == HL_OK) {
         *out = table;
     } else {
@@ -235,12 +164,11 @@ int32_t merges_end(const merges *table) {
 }
 
 int32_t merges_id(const merges *table, uint32_t number) {
-    return table->symbols[number].id;
+    return table->ids[number];
 }
 
-const merge *merges_find(const merges *table, uint32_t left, uint32_t right) {
-    const pair *found = pair_slot(table, pair_key(left, right));
-    return found->used ? &found->merge : NULL;
+const pair_table *merges_pairs(const merges *table) {
+    return &table->pairs;
 }
 
 /* ---- gzip ---- */

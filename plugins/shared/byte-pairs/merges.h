@@ -3,6 +3,7 @@
 #define MERGES_H
 
 #include "headlight/host.h"
+#include "pair_table.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -11,11 +12,6 @@
 enum { MERGES_BYTES = 256, MERGES_FIXED = 2 * MERGES_BYTES + 2 };
 
 typedef struct merges merges;
-
-typedef struct merge {
-    uint32_t rank; /* the lowest is applied first */
-    uint32_t result;
-} merge;
 
 /* Parses a header line and vocab_size - MERGES_FIXED merges. `name` is for messages. */
 hl_status merges_parse(const char *name, const char *text, size_t length, size_t vocab_size, merges **out,
@@ -38,7 +34,6 @@ int32_t merges_id(const merges *table, uint32_t symbol);
 int32_t merges_start(const merges *table);
 int32_t merges_end(const merges *table);
 
-/* NULL: the pair is never merged. */
-const merge *merges_find(const merges *table, uint32_t left, uint32_t right);
+const pair_table *merges_pairs(const merges *table);
 
 #endif
