@@ -112,6 +112,17 @@ static void drop_punctuation(const buffer *text, char underscore, buffer *out) {
     }
 }
 
+void clean_punctuation(const buffer *text, buffer *out) {
+    buffer kept = {0};
+    drop_punctuation(text, '\0', &kept);
+    if (kept.failed) {
+        out->failed = true;
+    } else {
+        strip_and_fold(&kept, true, out);
+    }
+    free(kept.bytes);
+}
+
 /* One after another, each from what the one before has left in `text`. */
 typedef enum step { ENTITIES = 1, FOLD, FOLD_MORE, LOWER, PUNCTUATION, PUNCTUATION_AND_BLANKS } step;
 

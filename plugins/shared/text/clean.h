@@ -19,6 +19,9 @@ typedef enum text_cleaning {
 /* *out gets the cleaned text, valid UTF-8. HL_USAGE when `text` is not UTF-8 or far too long. */
 hl_status clean_text(const char *text, text_cleaning how, buffer *out, hl_error *error);
 
+/* `text` without ASCII punctuation, white space folded and trimmed. `out` has bytes. */
+void clean_punctuation(const buffer *text, buffer *out);
+
 /* White space as Unicode defines it. */
 bool is_white_space(ucs4_t c);
 
