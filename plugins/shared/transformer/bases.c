@@ -1,6 +1,7 @@
 /* The bases, in double precision (Gandelsman, Efros and Steinhardt 2024, section 3; constants shared out over
  * the K = 2 layers + 1 summands of the residual stream):
  *     of a head:             [ W_O[h] G ; b_O G / H ; -gamma P / (K H) ; beta P / (K H) ]
+ *     behind an inner norm:  [ diag(g) W_O[h] G ; -g W_O[h] G ; (s W_O[h] + b_O / H) G ; ... ]
  *     of MLPs and the input: [ G ; -gamma P / K ; beta P / K ]            with G = diag(gamma) P
  *     of the remainder:      [ b ]                                        the projection's bias
  * Only G, gamma P, beta P and b are kept; a layer's W_O is read from the file when it is asked for. */
@@ -74,45 +75,67 @@ static hl_status read_vector(const image_tower *self, const tensor_spec *spec, s
     return HL_OK;
 }
 
-/* Columns of the output projection that belong to the head, and its bias as one more, as a layer scale leaves
- * them: width x (head width + 1). */
-static hl_status read_output(const image_tower *self, size_t layer, size_t head, float *row, double *out,
-                             hl_error *error) {
+/* What an inner norm makes of a row of the head's output projection: each number times its gain, minus their
+ * sum, which the mean is multiplied with. Returns what its shift adds. */
+static double fold_norm(const float *gain, const float *shift, size_t own, double *row) {
+    double mean = 0, added = 0;
+    for (size_t j = 0; j < own; ++j) {
+        added += (double)shift[j] * row[j];
+        row[j] *= (double)gain[j];
+        mean += row[j];
+    }
+    row[own] = -mean;
+    return added;
+}
+
+/* Columns of the output projection that belong to the head, what an inner norm adds to them, and the head's
+ * share of the bias as one more, as a layer scale leaves them: width x `columns`. `room`: 2 * width numbers.
+ */
+static hl_status read_output(const image_tower *self, size_t layer, size_t head, size_t columns, float *room,
+                             double *out, hl_error *error) {
     const tower_shape *shape = &self->shape->layers;
+    size_t own = head_width(shape), width = shape->width;
+    float *row = room, *shift = room + width;
     const tensor_spec matrix = layer_tensor(shape, layer, OUT_WEIGHT),
                       bias = layer_tensor(shape, layer, OUT_BIAS),
-                      scale = layer_tensor(shape, layer, OUT_SCALE);
-    size_t own = head_width(&self->shape->layers), columns_out = own + 1;
-    for (size_t i = 0; i < shape->width; ++i) {
-        TRY(checkpoint_read(self->weights, &matrix, i * shape->width + head * own, own, row, error));
-        for (size_t j = 0; j < own; ++j) out[i * columns_out + j] = row[j];
+                      scale = layer_tensor(shape, layer, OUT_SCALE),
+                      norm_gain = layer_tensor(shape, layer, HEADS_NORM_GAIN),
+                      norm_shift = layer_tensor(shape, layer, HEADS_NORM_SHIFT);
+    for (size_t i = 0; i < width; ++i) {
+        TRY(checkpoint_read(self->weights, &matrix, i * width + head * own, own, row, error));
+        for (size_t j = 0; j < own; ++j) out[i * columns + j] = row[j];
     }
     checkpoint_done(self->weights, &matrix);
-    TRY(read_vector(self, &bias, shape->width, 0, row, error));
-    for (size_t i = 0; i < shape->width; ++i) out[i * columns_out + own] = row[i];
-    TRY(read_vector(self, &scale, shape->width, 1, row, error));
-    for (size_t i = 0; i < shape->width * columns_out; ++i) out[i] *= (double)row[i / columns_out];
+    TRY(read_vector(self, &bias, width, 0, row, error));
+    for (size_t i = 0; i < width; ++i) out[(i + 1) * columns - 1] = (double)row[i] / (double)shape->heads;
+    if (norm_gain.rank) {
+        TRY(read_vector(self, &norm_gain, width, 1, row, error));
+        TRY(read_vector(self, &norm_shift, width, 0, shift, error));
+    }
+    for (size_t i = 0; norm_gain.rank && i < width; ++i) {
+        out[(i + 1) * columns - 1] += fold_norm(row + head * own, shift + head * own, own, out + i * columns);
+    }
+    TRY(read_vector(self, &scale, width, 1, row, error));
+    for (size_t i = 0; i < width * columns; ++i) out[i] *= (double)row[i / columns];
     return HL_OK;
 }
 
 static hl_status head_basis(const image_tower *self, size_t layer, size_t head, float *out, hl_error *error) {
     const hl_compute *c = self->compute;
-    size_t width = self->shape->layers.width, heads = self->shape->layers.heads, dim = self->shape->embed_dim;
-    size_t own = head_width(&self->shape->layers), rows = own + 1;
-    float *row = malloc(width * sizeof *row);
+    const tower_shape *shape = &self->shape->layers;
+    size_t width = shape->width, dim = self->shape->embed_dim;
+    size_t rows = head_width(shape) + (has_inner_norms(shape) ? 2 : 1);
+    float *room = malloc(2 * width * sizeof *room);
     double *output = malloc(width * rows * sizeof *output), *product = malloc(rows * dim * sizeof *product);
-    hl_status status = row && output && product ? HL_OK : hl_no_memory(error, "a basis");
-    if (status == HL_OK) status = read_output(self, layer, head, row, output, error);
+    hl_status status = room && output && product ? HL_OK : hl_no_memory(error, "a basis");
+    if (status == HL_OK) status = read_output(self, layer, head, rows, room, output, error);
     if (status == HL_OK) {
         status = c->api->product_f64(c->backend, true, false, rows, dim, width, output, rows, self->projected,
                                      dim, product, dim, error);
     }
-    for (size_t i = 0; status == HL_OK && i < rows * dim; ++i) {
-        bool is_bias = i >= own * dim;
-        out[i] = (float)(is_bias ? product[i] / (double)heads : product[i]);
-    }
-    if (status == HL_OK) constant_rows(self, summands(self) * (double)heads, out + rows * dim);
-    free(row);
+    for (size_t i = 0; status == HL_OK && i < rows * dim; ++i) out[i] = (float)product[i];
+    if (status == HL_OK) constant_rows(self, summands(self) * (double)shape->heads, out + rows * dim);
+    free(room);
     free(output);
     free(product);
     return status;

@@ -4,7 +4,7 @@
 #include "checkpoint/try.h"
 #include <stdlib.h>
 
-static const uint32_t per_image[] = {HL_PER_IMAGE, HL_PER_IMAGE, HL_PER_IMAGE};
+static const uint32_t scopes[MOST_FURTHER] = {HL_PER_LAYER, HL_PER_IMAGE, HL_PER_IMAGE, HL_PER_IMAGE};
 
 __attribute__((format(printf, 4, 5))) static void add(component_table *table, uint32_t index,
                                                       hl_component row, const char *format, ...) {
@@ -13,7 +13,7 @@ __attribute__((format(printf, 4, 5))) static void add(component_table *table, ui
     vsnprintf(table->names[index].text, sizeof table->names[index].text, format, arguments);
     va_end(arguments);
     row.name = table->names[index].text;
-    row.scalars = per_image;
+    row.scalars = scopes + MOST_FURTHER - row.scalar_count; /* only the first of four is of the layer */
     table->rows[index] = row;
 }
 
@@ -22,7 +22,7 @@ static hl_component head_row(const tower_shape *shape, size_t layer, size_t head
                           .layer = (int32_t)layer,
                           .index = (int32_t)head,
                           .width = (uint32_t)head_width(shape),
-                          .scalar_count = 3,
+                          .scalar_count = has_inner_norms(shape) ? 4 : 3,
                           .basis = (uint32_t)(layer * shape->heads + head),
                           .has_tokens = true};
 }

@@ -6,6 +6,9 @@
 
 #include "layer_tensors.h"
 
+/* Further numbers of a code: at most so many. */
+enum { MOST_FURTHER = 4 };
+
 typedef struct component_table {
     hl_component *rows;
     struct component_name {

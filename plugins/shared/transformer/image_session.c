@@ -112,6 +112,14 @@ static hl_status run_attention(const pass *p, size_t layer, attended *io) {
     return edits_apply_heads(&edits, layer, p->shape->layers.heads, io->out);
 }
 
+/* What the layer's inner norm saw of its heads, in the row that is pooled. */
+static hl_status take_inner(const pass *p, size_t layer, size_t rows) {
+    if (!p->session->inner) return HL_OK;
+    hl_matrix all = dense(p->session->scratch.inner, 0, rows, 2);
+    hl_matrix own = dense(p->session->inner, layer * p->count * 2, p->count, 2);
+    return apply_copy(p->compute, every(all, rows / p->count), own, p->error);
+}
+
 /* Where one row alone is pooled, the last layer computes nothing else. */
 static hl_status run_layer(const pass *p, size_t layer) {
     image_session *s = p->session;
@@ -127,8 +135,12 @@ static hl_status run_layer(const pass *p, size_t layer) {
     const mlp_capture capture = {p->pooled, dense(s->hidden, 0, p->count, p->shape->layers.hidden),
                                  block(p, s->mlps, layer + 1)};
     const mlp_capture *wanted = wished(p, layer).mlp ? &capture : NULL;
-    if (edits_touch_mlp(&edits, layer)) return finish_edited(p, layer, io.out, x, wanted);
-    return finish_layer(&p->tower->layers, layer, &s->scratch, io.out, x, wanted, p->error);
+    if (edits_touch_mlp(&edits, layer)) {
+        TRY(finish_edited(p, layer, io.out, x, wanted));
+    } else {
+        TRY(finish_layer(&p->tower->layers, layer, &s->scratch, io.out, x, wanted, p->error));
+    }
+    return wished(p, layer).heads ? take_inner(p, layer, io.out.rows) : HL_OK;
 }
 
 /* What enters the first layer is a component too. */
@@ -237,6 +249,19 @@ static hl_status collect(const pass *p, bool mlps) {
     return HL_OK;
 }
 
+static hl_status collect_inner(const pass *p) {
+    size_t blocks = p->shape->layers.layers;
+    float *rows = p->session->host_rows;
+    if (!p->session->inner) return HL_OK;
+    TRY(p->compute->api->download(p->compute->backend, dense(p->session->inner, 0, blocks * p->count, 2),
+                                  rows, p->error));
+    for (size_t i = 0; i < blocks * p->count; ++i) {
+        float *to = p->traces[i % p->count]->inner[i / p->count];
+        if (to) memcpy(to, rows + 2 * i, 2 * sizeof *to);
+    }
+    return HL_OK;
+}
+
 /* Weights that follow from what ln_post saw are known once the tower has been run, so it is run again for
  * what is captured. */
 static hl_status run_again(const pass *p, const float *pixels) {
@@ -255,6 +280,7 @@ static hl_status run_pass(const pass *p, const float *pixels) {
     TRY(finish(p));
     if (weighs_late(p) && pass_plan_captures(p->plan)) TRY(run_again(p, pixels));
     TRY(collect(p, false));
+    TRY(collect_inner(p));
     return collect(p, true);
 }
 
@@ -322,6 +348,7 @@ hl_status image_session_open(const image_tower *tower, size_t batch, image_sessi
     TRY(patch_room_open(tower, batch, &out->patches, error));
     TRY(tensor(out, batch, layers->width, &out->query, error));
     TRY(tensor(out, batch * layers->layers, layers->width, &out->heads, error));
+    if (has_inner_norms(layers)) TRY(tensor(out, batch * layers->layers, 2, &out->inner, error));
     TRY(tensor(out, batch, layers->hidden, &out->hidden, error));
     TRY(tensor(out, batch * (layers->layers + 1), layers->width, &out->mlps, error));
     TRY(tensor(out, batch, layers->width, &out->pooled, error));
@@ -335,7 +362,7 @@ hl_status image_session_open(const image_tower *tower, size_t batch, image_sessi
 
 void image_session_close(image_session *self) {
     const hl_compute *c = self->tower->compute;
-    hl_tensor *tensors[] = {self->query,         self->heads,  self->hidden,     self->mlps,
+    hl_tensor *tensors[] = {self->inner,         self->query,  self->heads,      self->hidden,   self->mlps,
                             self->probabilities, self->pooled, self->statistics, self->embedding};
     float *host[] = {self->host_rows, self->host_embedding, self->host_statistics, self->host_weights,
                      self->host_probabilities};

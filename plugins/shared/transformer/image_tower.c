@@ -33,6 +33,10 @@ size_t image_tensors(const image_shape *shape, tensor_spec *out) {
 }
 
 hl_status image_tower_describe(image_tower *self, hl_error *error) {
+    if (has_inner_norms(&self->shape->layers) && self->shape->pooling != IMAGE_POOL_CLASS) {
+        return hl_fail(error, HL_USAGE, "%s: inner norms are supported only where the class token is pooled",
+                       self->plugin);
+    }
     TRY(places_find(self, error));
     bool has_remainder = image_tensor(self->shape, PROJECTION_BIAS).rank > 0;
     return components_make(&self->shape->layers, has_remainder, &self->components, error);
@@ -52,13 +56,19 @@ hl_status image_tower_load(image_tower *self, loader *from) {
     const hl_weight_source patch = {.role = HL_ROLE_PATCH, .layer = -1, .out = shape->layers.width};
     float epsilon = shape->layers.epsilon;
     self->compute = from->compute;
-    self->layers = (layer_stack){&shape->layers, from->compute, shape->pooling == IMAGE_POOL_CLASS, NULL};
+    self->layers = (layer_stack){
+        .shape = &shape->layers, .compute = from->compute, .pools_last = shape->pooling == IMAGE_POOL_CLASS};
     TRY(number_pooled_rows(self, from->error));
     TRY(load_linear(from, &patch, SPEC(PATCH_WEIGHT), SPEC(PATCH_BIAS), 0, &self->patch));
     if (SPEC(CLASS_EMBEDDING).rank) TRY(load_vector(from, SPEC(CLASS_EMBEDDING), &self->class_embedding));
     TRY(places_load(self, from));
     if (SPEC(LN_PRE_GAIN).rank) {
         TRY(load_norm(from, SPEC(LN_PRE_GAIN), SPEC(LN_PRE_SHIFT), epsilon, &self->ln_pre));
+    }
+    if (shape->rotary_side > 0) {
+        TRY(rotary_make(from->compute, image_prefix(shape), shape->grid_rows, shape->grid_cols,
+                        shape->rotary_side, head_width(&shape->layers), &self->layers.positions,
+                        from->error));
     }
     TRY(layer_stack_load(from, &self->layers));
     TRY(load_norm(from, SPEC(LN_POST_GAIN), SPEC(LN_POST_SHIFT), epsilon, &self->ln_post));

@@ -26,6 +26,14 @@
  *                  basis [G; -gamma P/K; beta P/K], shared
  *     remainder    code [1/r], basis [b]: only where the projection has a bias
  *
+ * Where an inner norm (gain g, shift s) stands between a layer's heads and its output projection, z/sigma_l
+ * takes the place of z, with mu_l, sigma_l what that norm saw in all heads of the layer side by side:
+ *
+ *     head         code [z/(sigma_l sigma r), mu_l/(sigma_l sigma r), 1/(sigma r), mu/(sigma r), 1/r]
+ *                  basis [diag(g[h]) W_O[h] G; -g[h] W_O[h] G; s[h] W_O[h] G + b_O G/H; the same two]
+ *
+ * Only towers whose class token becomes the embedding may have one.
+ *
  * Their contributions sum to e/r. Positions that the weights have for another grid are resized.
  *
  * A plugin fills the shape, describes, opens its checkpoint with image_tensors, loads; the functions of
@@ -67,6 +75,7 @@ typedef struct image_shape {
     size_t embed_dim;
     size_t image_height, image_width, patch; /* in pixels; of a patch: its side */
     size_t grid_rows, grid_cols;             /* of patches */
+    double rotary_side;                      /* of the grid that rotary positions count in; 0: none */
     size_t places_rows, places_cols;         /* of the grid that the weights were trained for; 0: the same */
 } image_shape;
 
@@ -157,6 +166,7 @@ typedef struct image_session {
     patch_room patches;
     hl_tensor *query;          /* of a layer that computes one row only: batch x width */
     hl_tensor *heads;          /* pooled heads' outputs, layers x batch x width */
+    hl_tensor *inner;          /* what inner norms saw in pooled rows, layers x batch x 2; NULL: none */
     hl_tensor *hidden;         /* an MLP's pooled hidden layer, batch x hidden */
     hl_tensor *mlps;           /* pooled inputs and MLPs' outputs, (1 + layers) x batch x width */
     hl_tensor *probabilities;  /* of the pooled rows, batch x heads x rows x tokens; made when first wanted */

@@ -21,14 +21,17 @@ static hl_status load_layer(loader *from, const layer_stack *t, size_t number, s
     source.out = width;
     TRY(load_scaled(from, &source, SPEC(OUT_WEIGHT), SPEC(OUT_BIAS), SPEC(OUT_SCALE), 0, &out->out));
     source.role = HL_ROLE_MLP_IN;
-    source.out = shape->hidden;
+    source.out = hidden_rows(shape);
     TRY(load_linear(from, &source, SPEC(MLP_IN_WEIGHT), SPEC(MLP_IN_BIAS), 0, &out->mlp_in));
     source.role = HL_ROLE_MLP_OUT;
     source.out = width;
     TRY(load_scaled(from, &source, SPEC(MLP_OUT_WEIGHT), SPEC(MLP_OUT_BIAS), SPEC(MLP_OUT_SCALE), 0,
                     &out->mlp_out));
     TRY(load_norm(from, SPEC(LN_1_GAIN), SPEC(LN_1_SHIFT), shape->epsilon, &out->ln_1));
-    return load_norm(from, SPEC(LN_2_GAIN), SPEC(LN_2_SHIFT), shape->epsilon, &out->ln_2);
+    TRY(load_norm(from, SPEC(LN_2_GAIN), SPEC(LN_2_SHIFT), shape->epsilon, &out->ln_2));
+    if (!has_inner_norms(shape)) return HL_OK;
+    TRY(load_norm(from, SPEC(HEADS_NORM_GAIN), SPEC(HEADS_NORM_SHIFT), shape->epsilon, &out->heads_norm));
+    return load_norm(from, SPEC(MLP_NORM_GAIN), SPEC(MLP_NORM_SHIFT), shape->epsilon, &out->mlp_norm);
 #undef SPEC
 }
 
@@ -46,28 +49,31 @@ void layer_stack_free(layer_stack *t) {
         for (size_t j = 0; j < sizeof weights / sizeof *weights; ++j) {
             t->compute->api->free_weight(t->compute->backend, weights[j]);
         }
-        free_norm(t->compute, &l->ln_1);
-        free_norm(t->compute, &l->ln_2);
+        norm *norms[] = {&l->ln_1, &l->ln_2, &l->heads_norm, &l->mlp_norm};
+        for (size_t j = 0; j < sizeof norms / sizeof *norms; ++j) free_norm(t->compute, norms[j]);
     }
+    if (t->compute) rotary_free(t->compute, &t->positions);
     free(t->layers);
     t->layers = NULL;
 }
 
 static size_t wide_columns(const tower_shape *shape) {
-    return 3 * shape->width > shape->hidden ? 3 * shape->width : shape->hidden;
+    return 3 * shape->width > hidden_rows(shape) ? 3 * shape->width : hidden_rows(shape);
 }
 
 hl_status scratch_open(const layer_stack *t, size_t rows, scratch *out, hl_error *error) {
     const hl_compute *c = t->compute;
     TRY(c->api->new_tensor(c->backend, rows * t->shape->width, &out->x, error));
     TRY(c->api->new_tensor(c->backend, rows * t->shape->width, &out->normed, error));
-    return c->api->new_tensor(c->backend, rows * wide_columns(t->shape), &out->wide, error);
+    TRY(c->api->new_tensor(c->backend, rows * wide_columns(t->shape), &out->wide, error));
+    return has_inner_norms(t->shape) ? c->api->new_tensor(c->backend, rows * 2, &out->inner, error) : HL_OK;
 }
 
 void scratch_free(const hl_compute *compute, scratch *s) {
     compute->api->free_tensor(compute->backend, s->x);
     compute->api->free_tensor(compute->backend, s->normed);
     compute->api->free_tensor(compute->backend, s->wide);
+    compute->api->free_tensor(compute->backend, s->inner);
 }
 
 hl_status apply_norm(const hl_compute *compute, const norm *n, hl_matrix x, hl_matrix out,
@@ -93,6 +99,22 @@ hl_status apply_linear(const hl_compute *compute, const hl_weight *weight, hl_ma
     return compute->api->linear(compute->backend, &operation, error);
 }
 
+/* Rotary positions. Queries and keys lie side by side, but for those of a layer that computes one row, which
+ * asks with the first token only. */
+static hl_status turn(const layer_stack *t, const hl_attention *operation, bool first_asks, hl_error *error) {
+    size_t heads = t->shape->heads;
+    hl_matrix both = operation->q;
+    if (!t->positions.cosines) return HL_OK;
+    if (!first_asks) {
+        both.cols *= 2;
+        return apply_rotary(t->compute, &t->positions, both, 2 * heads, error);
+    }
+    rotary first = t->positions;
+    first.tokens = 1;
+    TRY(apply_rotary(t->compute, &first, operation->q, heads, error));
+    return apply_rotary(t->compute, &t->positions, operation->k, heads, error);
+}
+
 /* Queries, keys and values: from one product, or, where the layer pools, from two. */
 static hl_status project(const layer_stack *t, const stack_layer *l, const scratch *s, sequences in,
                          attended *io, hl_attention *operation, hl_error *error) {
@@ -111,7 +133,7 @@ static hl_status project(const layer_stack *t, const stack_layer *l, const scrat
     operation->k = columns(wide, (parts - 2) * width, width);
     operation->v = columns(wide, (parts - 1) * width, width);
     operation->out = l->query ? io->pooled_out : normed; /* ln_1's output has been used up */
-    return HL_OK;
+    return turn(t, operation, l->query != NULL, error);
 }
 
 hl_status attend(const layer_stack *t, size_t number, const scratch *s, sequences in, attended *io,
@@ -131,6 +153,23 @@ hl_status attend(const layer_stack *t, size_t number, const scratch *s, sequence
     return t->compute->api->attention(t->compute->backend, &operation, error);
 }
 
+/* act(W x), gated and normed as the model has it. */
+static hl_status hidden_layer(const layer_stack *t, const stack_layer *l, hl_matrix normed, hl_matrix wide,
+                              hl_matrix *hidden, hl_error *error) {
+    const tower_shape *shape = t->shape;
+    const hl_compute *c = t->compute;
+    const hl_matrix none = {0};
+    hl_activation activation = shape->gated ? HL_IDENTITY : shape->activation;
+    TRY(apply_linear(c, l->mlp_in, normed, none, wide, activation, error));
+    *hidden = columns(wide, 0, shape->hidden);
+    if (shape->gated) {
+        hl_matrix values = columns(wide, shape->hidden, shape->hidden);
+        const hl_gate gate = {sizeof gate, *hidden, values, *hidden, shape->activation};
+        TRY(c->api->gate(c->backend, &gate, error));
+    }
+    return l->mlp_norm.gain ? apply_norm(c, &l->mlp_norm, *hidden, *hidden, none, error) : HL_OK;
+}
+
 /* x += heads W_O + b_O; the MLP's hidden layer. */
 static hl_status begin_mlp(const layer_stack *t, size_t number, const scratch *s, hl_matrix heads,
                            hl_matrix x, hl_matrix *hidden, hl_error *error) {
@@ -138,10 +177,14 @@ static hl_status begin_mlp(const layer_stack *t, size_t number, const scratch *s
     const hl_matrix none = {0};
     const stack_layer *l = &t->layers[number];
     hl_matrix normed = dense(s->normed, 0, x.rows, x.cols);
-    *hidden = dense(s->wide, 0, x.rows, t->shape->hidden);
+    hl_matrix wide = dense(s->wide, 0, x.rows, hidden_rows(t->shape));
+    if (l->heads_norm.gain) {
+        TRY(apply_norm(c, &l->heads_norm, heads, normed, dense(s->inner, 0, heads.rows, 2), error));
+        heads = normed; /* where they are to be read afterwards they lie elsewhere, or have been read */
+    }
     TRY(apply_linear(c, l->out, heads, x, x, HL_IDENTITY, error));
     TRY(apply_norm(c, &l->ln_2, x, normed, none, error));
-    return apply_linear(c, l->mlp_in, normed, none, *hidden, t->shape->activation, error);
+    return hidden_layer(t, l, normed, wide, hidden, error);
 }
 
 hl_status finish_layer(const layer_stack *t, size_t number, const scratch *s, hl_matrix heads, hl_matrix x,

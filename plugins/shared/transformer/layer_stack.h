@@ -7,18 +7,21 @@
 #include "layer_tensors.h"
 #include "loader.h"
 #include "pooling.h"
+#include "rotary.h"
 
 typedef struct stack_layer {
     norm ln_1, ln_2;
-    hl_weight *query;     /* only in a layer that pools, which has `qkv` for keys and values only */
-    hl_weight *qkv, *out; /* attention */
+    norm heads_norm, mlp_norm; /* gain NULL: none */
+    hl_weight *query;          /* only in a layer that pools, which has `qkv` for keys and values only */
+    hl_weight *qkv, *out;      /* attention */
     hl_weight *mlp_in, *mlp_out;
 } stack_layer;
 
 /* The tokens of a batch, sequence after sequence, and scratch of the same number of rows. */
 typedef struct scratch {
     hl_tensor *x, *normed; /* rows x width */
-    hl_tensor *wide;       /* rows x the larger of 3 * width and hidden */
+    hl_tensor *wide;       /* rows x the larger of 3 * width and the MLP's hidden rows */
+    hl_tensor *inner;      /* rows x 2: what heads_norm saw, until the next layer; NULL: there is none */
 } scratch;
 
 typedef struct layer_stack {
@@ -26,6 +29,7 @@ typedef struct layer_stack {
     const hl_compute *compute;
     bool pools_last; /* the last layer computes only the first row of each sequence */
     stack_layer *layers;
+    rotary positions; /* of each sequence's tokens; made by whoever knows where they are; else zero */
 } layer_stack;
 
 /* `out` has shape, compute and pools_last set; after a failure `layer_stack_free` frees what there is.

@@ -11,19 +11,23 @@ typedef struct layer_row {
 } layer_row;
 
 static const layer_row layer_rows[LAYER_SLOTS] = {
-    [LN_1_GAIN] = {1, 0, 0, 0, 1, 0.25F, false}, [LN_1_SHIFT] = {1, 0, 0, 0, 0, 0.1F, false},
-    [QKV_WEIGHT] = {3, 0, 1, 0, 0, 1.2F, false}, [QKV_BIAS] = {3, 0, 0, 0, 0, 0.1F, false},
-    [OUT_WEIGHT] = {1, 0, 1, 0, 0, 2, true},     [OUT_BIAS] = {1, 0, 0, 0, 0, 0.05F, false},
-    [LN_2_GAIN] = {1, 0, 0, 0, 1, 0.25F, false}, [LN_2_SHIFT] = {1, 0, 0, 0, 0, 0.1F, false},
-    [MLP_IN_WEIGHT] = {0, 1, 1, 0, 0, 1, false}, [MLP_IN_BIAS] = {0, 1, 0, 0, 0, 0.1F, false},
-    [MLP_OUT_WEIGHT] = {1, 0, 0, 1, 0, 2, true}, [MLP_OUT_BIAS] = {1, 0, 0, 0, 0, 0.05F, false},
-    [OUT_SCALE] = {1, 0, 0, 0, 1, 0.25F, false}, [MLP_OUT_SCALE] = {1, 0, 0, 0, 1, 0.25F, false},
+    [LN_1_GAIN] = {1, 0, 0, 0, 1, 0.25F, false},       [LN_1_SHIFT] = {1, 0, 0, 0, 0, 0.1F, false},
+    [QKV_WEIGHT] = {3, 0, 1, 0, 0, 1.2F, false},       [QKV_BIAS] = {3, 0, 0, 0, 0, 0.1F, false},
+    [OUT_WEIGHT] = {1, 0, 1, 0, 0, 2, true},           [OUT_BIAS] = {1, 0, 0, 0, 0, 0.05F, false},
+    [LN_2_GAIN] = {1, 0, 0, 0, 1, 0.25F, false},       [LN_2_SHIFT] = {1, 0, 0, 0, 0, 0.1F, false},
+    [MLP_IN_WEIGHT] = {0, 1, 1, 0, 0, 1, false},       [MLP_IN_BIAS] = {0, 1, 0, 0, 0, 0.1F, false},
+    [MLP_OUT_WEIGHT] = {1, 0, 0, 1, 0, 2, true},       [MLP_OUT_BIAS] = {1, 0, 0, 0, 0, 0.05F, false},
+    [HEADS_NORM_GAIN] = {1, 0, 0, 0, 1, 0.25F, false}, [HEADS_NORM_SHIFT] = {1, 0, 0, 0, 0, 0.1F, false},
+    [MLP_NORM_GAIN] = {0, 1, 0, 0, 1, 0.25F, false},   [MLP_NORM_SHIFT] = {0, 1, 0, 0, 0, 0.1F, false},
+    [OUT_SCALE] = {1, 0, 0, 0, 1, 0.25F, false},       [MLP_OUT_SCALE] = {1, 0, 0, 0, 1, 0.25F, false},
 };
 
 tensor_spec layer_tensor(const tower_shape *shape, size_t layer, layer_slot slot) {
     const layer_row *row = &layer_rows[slot];
     if (!shape->names->slots[slot]) return (tensor_spec){.rank = 0};
-    size_t rows = row->row_widths * shape->width + row->row_hiddens * shape->hidden;
+    bool is_gate = slot == MLP_IN_WEIGHT || slot == MLP_IN_BIAS;
+    size_t hidden = is_gate ? hidden_rows(shape) : shape->hidden;
+    size_t rows = row->row_widths * shape->width + row->row_hiddens * hidden;
     size_t columns = row->column_widths * shape->width + row->column_hiddens * shape->hidden;
     tensor_spec out = {.rank = columns ? 2 : 1, .shape = {rows, columns}, .mean = row->mean};
     double deviation = row->deviation;

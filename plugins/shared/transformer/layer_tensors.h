@@ -19,6 +19,10 @@ typedef enum layer_slot {
     MLP_IN_BIAS,
     MLP_OUT_WEIGHT,
     MLP_OUT_BIAS,
+    HEADS_NORM_GAIN,  /* inner norms, of what a layer's heads gathered, side by side, before the output */
+    HEADS_NORM_SHIFT, /* projection; and of an MLP's hidden layer; these four may be missing */
+    MLP_NORM_GAIN,
+    MLP_NORM_SHIFT,
     OUT_SCALE, /* layer scales, of what attention and the MLP write; these two may be missing */
     MLP_OUT_SCALE,
     LAYER_SLOTS
@@ -30,16 +34,27 @@ typedef struct layer_names {
     const char *slots[LAYER_SLOTS]; /* one that is NULL the model has not */
 } layer_names;
 
-/* Pre-norm residual layers, `heads` of width / heads numbers, an MLP of `hidden` numbers. */
+/* Pre-norm residual layers, `heads` of width / heads numbers, an MLP of `hidden` numbers, which are act(W x)
+ * or, gated, act(W x) * (W' x) with W' below W in the same matrix (Shazeer 2020, section 2). */
 typedef struct tower_shape {
     const layer_names *names;
     size_t layers, width, heads, hidden;
     hl_activation activation;
+    bool gated;
     float epsilon; /* of layer norms */
 } tower_shape;
 
 static inline size_t head_width(const tower_shape *shape) {
     return shape->width / shape->heads;
+}
+
+/* Rows of an MLP's first matrix. */
+static inline size_t hidden_rows(const tower_shape *shape) {
+    return shape->gated ? 2 * shape->hidden : shape->hidden;
+}
+
+static inline bool has_inner_norms(const tower_shape *shape) {
+    return shape->names->slots[HEADS_NORM_GAIN] != NULL;
 }
 
 /* rank 0 where the model has none. */

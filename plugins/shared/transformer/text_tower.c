@@ -32,7 +32,7 @@ hl_status text_tower_load(text_tower *self, loader *from) {
 #define SPEC(SLOT) text_tensor(shape, SLOT)
     tensor_spec position = SPEC(TEXT_POSITION);
     self->compute = from->compute;
-    self->layers = (layer_stack){&shape->layers, from->compute, false, NULL};
+    self->layers = (layer_stack){.shape = &shape->layers, .compute = from->compute};
     TRY(checkpoint_take(from->weights, &position, &self->position, from->error));
     TRY(layer_stack_load(from, &self->layers));
     TRY(load_norm(from, SPEC(LN_FINAL_GAIN), SPEC(LN_FINAL_SHIFT), shape->layers.epsilon, &self->ln_final));

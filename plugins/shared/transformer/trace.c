@@ -20,19 +20,21 @@ static void *piece(block *from, size_t count, size_t element) {
 
 /* Lays out a trace; called first to measure, with an empty block and a trace that is thrown away. */
 static void lay_out(hl_trace *trace, const image_tower *tower, const pass_plan *plan, block *rest) {
+    enum { TABLES = 5 };
+    bool inner = has_inner_norms(&tower->shape->layers);
     size_t layers = tower->shape->layers.layers, width = tower->shape->layers.width;
     size_t tokens = image_tokens(tower->shape);
     trace->components = piece(rest, tower->components.count, sizeof *trace->components);
-    float ***tables[] = {&trace->heads, &trace->mlps, &trace->attention, &trace->values};
-    for (size_t i = 0; i < 4; ++i) *tables[i] = piece(rest, layers, sizeof(float *));
+    float ***tables[TABLES] = {&trace->heads, &trace->mlps, &trace->inner, &trace->attention, &trace->values};
+    for (size_t i = 0; i < TABLES; ++i) *tables[i] = piece(rest, layers, sizeof(float *));
     trace->embedding = piece(rest, tower->shape->embed_dim, sizeof(float));
     if (plan->input) trace->input = piece(rest, width, sizeof(float));
     for (size_t i = 0; i < layers; ++i) {
         const layer_plan wish = plan->layers[i];
-        const size_t sizes[] = {wish.heads ? width : 0, wish.mlp ? width : 0,
-                                wish.tokens ? tower->shape->layers.heads * tokens : 0,
-                                wish.tokens ? tokens * width : 0};
-        for (size_t j = 0; j < 4; ++j) {
+        const size_t sizes[TABLES] = {
+            wish.heads ? width : 0, wish.mlp ? width : 0, wish.heads && inner ? 2 : 0,
+            wish.tokens ? tower->shape->layers.heads * tokens : 0, wish.tokens ? tokens * width : 0};
+        for (size_t j = 0; j < TABLES; ++j) {
             float *part = sizes[j] ? piece(rest, sizes[j], sizeof(float)) : NULL;
             if (*tables[j]) (*tables[j])[i] = part;
         }
@@ -113,26 +115,39 @@ static const float *written(const hl_trace *trace, const hl_component *component
     }
 }
 
+/* With what a component's own numbers are multiplied; and its further numbers. */
+static double scale_of(const hl_trace *trace, const hl_component *component, float *further) {
+    /* The constants of an MLP's output lie in it already, so the first of the three is a head's alone; a
+     * remainder has but the last. */
+    uint32_t count = component->scalar_count;
+    double scale = trace->scale;
+    if (count > 3) {
+        const float *seen = trace->inner[component->layer];
+        scale /= (double)seen[1];
+        *further++ = (float)((double)seen[0] * scale);
+        count = 3;
+    }
+    memcpy(further, trace->further + (3 - count), count * sizeof *further);
+    return scale;
+}
+
 hl_status trace_code(const hl_trace *trace, uint32_t index, float *out, hl_error *error) {
     if (index >= trace->tower->components.count || !trace->components[index].code) {
         return not_captured(trace, index, "code", error);
     }
     const hl_component *component = &trace->tower->components.rows[index];
     const float *numbers = written(trace, component);
-    for (uint32_t i = 0; i < component->width; ++i) out[i] = (float)((double)numbers[i] * trace->scale);
-    /* The constants of an MLP's output lie in it already, so the first of the three is a head's alone; a
-     * remainder has but the last. */
-    const float *further = trace->further + (3 - component->scalar_count);
-    memcpy(out + component->width, further, component->scalar_count * sizeof *out);
+    double scale = scale_of(trace, component, out + component->width);
+    for (uint32_t i = 0; i < component->width; ++i) out[i] = (float)((double)numbers[i] * scale);
     return HL_OK;
 }
 
 /* What a head wrote in place of what it gathered: nothing of it belongs to one token more than to another. */
-static void spread_rest(const hl_trace *trace, const hl_component *component, float *out) {
-    size_t tokens = image_tokens(trace->tower->shape), step = component->width + 3;
+static void spread_rest(const hl_trace *trace, const hl_component *component, double scale, float *out) {
+    size_t tokens = image_tokens(trace->tower->shape), step = component->width + component->scalar_count;
     const float *whole = written(trace, component);
     for (size_t i = 0; i < component->width; ++i) {
-        double rest = trace->scale * (double)whole[i];
+        double rest = scale * (double)whole[i];
         for (size_t token = 0; token < tokens; ++token) rest -= (double)out[token * step + i];
         for (size_t token = 0; token < tokens; ++token) {
             float *part = &out[token * step + i];
@@ -150,12 +165,15 @@ hl_status trace_token_codes(const hl_trace *trace, uint32_t index, float *out, h
     size_t first = (size_t)component->index * width, stride = trace->tower->shape->layers.width;
     const float *attention = trace->attention[component->layer] + (size_t)component->index * tokens;
     const float *values = trace->values[component->layer] + first;
-    float *part = out;
+    float *part = out, further[MOST_FURTHER];
+    double scale = scale_of(trace, component, further);
     for (size_t token = 0; token < tokens; ++token, values += stride) {
-        double scale = trace->scale * (double)attention[token];
-        for (size_t i = 0; i < width; ++i) *part++ = (float)(scale * (double)values[i]);
-        for (size_t i = 0; i < 3; ++i) *part++ = (float)((double)trace->further[i] / (double)tokens);
+        double share = scale * (double)attention[token];
+        for (size_t i = 0; i < width; ++i) *part++ = (float)(share * (double)values[i]);
+        for (size_t i = 0; i < component->scalar_count; ++i) {
+            *part++ = (float)((double)further[i] / (double)tokens);
+        }
     }
-    if (trace->components[index].even) spread_rest(trace, component, out);
+    if (trace->components[index].even) spread_rest(trace, component, scale, out);
     return HL_OK;
 }

@@ -18,6 +18,7 @@ struct hl_trace {
     float *input;                               /* width */
     float **heads;                              /* of a layer: width */
     float **mlps;                               /* of a layer: width */
+    float **inner;                              /* of a layer: 2, what its heads' inner norm saw */
     float **attention;                          /* of a layer: heads x tokens */
     float **values;                             /* of a layer: tokens x width */
     _Alignas(max_align_t) unsigned char rest[]; /* what the pointers point to */
