@@ -122,6 +122,11 @@ typedef struct hl_model_info {
      * fact_count rows; none: NULL. */
     uint32_t fact_count;
     const hl_fact *facts;
+
+    /* Since ABI 2.2. The query rows of a layer that become the embedding, one run of them: the class token's
+     * alone, all patches' where the embedding is their mean. pooled_count 0: not said; then it is the first
+     * row where there are prefix tokens, else all. */
+    uint32_t pooled_first, pooled_count;
 } hl_model_info;
 
 /* A row of the component table, whose rows may be longer than the reader knows. [any thread] */
@@ -139,8 +144,8 @@ typedef struct hl_model_source {
 } hl_model_source;
 
 /* A pass is told beforehand what is wanted, as data. What a model cannot do fails with HL_USAGE, naming it,
- * before any work is done. Captured and edited is what stands in the query row that becomes the embedding,
- * or, where edits say so, in others. */
+ * before any work is done. Captured is what stands in the query row that becomes the embedding, or what is
+ * pooled of the rows that do (hl_model_info.pooled_first); edited, too, or, where edits say so, in others. */
 typedef enum hl_site {
     HL_SITE_HEAD = 1, /* a head's output before the output projection: z = sum over tokens of a v */
     HL_SITE_MLP /* an MLP's output, and what enters the first layer: the components that are not heads */

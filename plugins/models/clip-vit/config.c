@@ -35,10 +35,7 @@ static const config_setting vision_settings[] = {
     {"timm_model_kwargs", CONFIG_WITHOUT_EFFECT},
     {NULL, NULL}};
 
-static void read_size(config_reader *r, config_section vision, image_shape *image) {
-    image->image_height = image->image_width = 224;
-    open_clip_read_sides(r, vision, "image_size", &image->image_height, &image->image_width);
-    image->patch = config_read_side(r, vision, "patch_size", 16, OPEN_CLIP_IMAGE);
+static void find_grid(config_reader *r, config_section vision, image_shape *image) {
     image->grid_rows = image->image_height / image->patch;
     image->grid_cols = image->image_width / image->patch;
     if (image->grid_rows < 1 || image->grid_rows > OPEN_CLIP_GRID || image->grid_cols < 1 ||
@@ -80,9 +77,10 @@ static void read_image_tower(config_reader *r, const open_clip_config *from, cli
                       head_width, layers->width);
     }
     open_clip_read_functions(r, from, vision, layers);
-    read_size(r, vision, image);
+    image->image_height = image->image_width = 224;
+    open_clip_read_sides(r, vision, "image_size", &image->image_height, &image->image_width);
+    image->patch = config_read_side(r, vision, "patch_size", 16, OPEN_CLIP_IMAGE);
     image->pooling = read_pooling(r, vision);
-    image->embed_dim = from->embed_dim;
     config->has_ln_pre = !config_read_bool(r, vision, "no_ln_pre");
     config->has_layer_scale = !config_is_off(config_find(vision, "ls_init_value"));
 }
@@ -97,7 +95,10 @@ hl_status config_parse(const char *name, const char *json, size_t length, clip_c
     open_clip_config from;
     open_clip_read(&r, parsed, &from);
     if (r.status == HL_OK) {
-        read_image_tower(&r, &from, config);
+        bool timm = !config_is_off(config_find(from.vision, "timm_model_name"));
+        (timm ? config_read_timm : read_image_tower)(&r, &from, config);
+        config->image.embed_dim = from.embed_dim;
+        if (r.status == HL_OK) find_grid(&r, from.vision, &config->image);
         open_clip_read_text(&r, &from, &config->text, &config->tokenizer);
         open_clip_read_preprocess(&r, &from, config->image.image_height, config->image.image_width,
                                   &config->preprocess);

@@ -23,6 +23,9 @@ typedef struct clip_config {
 hl_status config_parse(const char *name, const char *json, size_t length, clip_config *config,
                        hl_error *error);
 
+/* timm.c: vision_cfg that names a model of timm. */
+void config_read_timm(config_reader *r, const open_clip_config *from, clip_config *config);
+
 /* Reads FOLDER/open_clip_config.json. */
 hl_status config_read(const hl_host *host, const char *folder, clip_config *config, hl_error *error);
 

@@ -84,6 +84,8 @@ hl_status describe_model(hl_model *model, const char *path, hl_error *error) {
         .component_size = sizeof *components->rows,
         .components = components->rows,
         .basis_count = components->basis_count,
+        .pooled_first = (uint32_t)image_pooled_rows(&config->image).first,
+        .pooled_count = (uint32_t)image_pooled_rows(&config->image).count,
     };
     TRY(state_facts(model, error));
     TRY(state_score(model, error));

@@ -68,8 +68,42 @@ static const tensor_group open_clip_groups[] = {OPEN_CLIP_TEXT, TENSORS_END};
 
 static const tensor_group custom_text_groups[] = {OPEN_CLIP_CUSTOM_TEXT, {"", "", NULL}, TENSORS_END};
 
+static const tensor_name timm_layer[] = {TENSOR("ln_1.weight", "norm1.weight"),
+                                         TENSOR("ln_1.bias", "norm1.bias"),
+                                         TENSOR("attn.in_proj_weight", "attn.qkv.weight"),
+                                         TENSOR("attn.in_proj_bias", "attn.qkv.bias"),
+                                         TENSOR("attn.out_proj.weight", "attn.proj.weight"),
+                                         TENSOR("attn.out_proj.bias", "attn.proj.bias"),
+                                         TENSOR("ln_2.weight", "norm2.weight"),
+                                         TENSOR("ln_2.bias", "norm2.bias"),
+                                         TENSOR("mlp.c_fc.weight", "mlp.fc1.weight"),
+                                         TENSOR("mlp.c_fc.bias", "mlp.fc1.bias"),
+                                         TENSOR("mlp.c_proj.weight", "mlp.fc2.weight"),
+                                         TENSOR("mlp.c_proj.bias", "mlp.fc2.bias"),
+                                         TENSORS_END};
+
+static const tensor_name timm_others[] = {
+    TENSOR_AS(TENSOR_RESHAPED, "visual.class_embedding", "visual.trunk.cls_token"),
+    TENSOR_AS(TENSOR_RESHAPED, "visual.positional_embedding", "visual.trunk.pos_embed"),
+    TENSOR("visual.conv1.weight", "visual.trunk.patch_embed.proj.weight"),
+    TENSOR("visual.ln_pre.weight", "visual.trunk.norm_pre.weight"),
+    TENSOR("visual.ln_pre.bias", "visual.trunk.norm_pre.bias"),
+    TENSOR("visual.ln_post.weight", "visual.trunk.norm.weight"),
+    TENSOR("visual.ln_post.bias", "visual.trunk.norm.bias"),
+    TENSOR_AS(TENSOR_TRANSPOSED, "visual.proj", "visual.trunk.head.weight"),
+    TENSOR("visual.proj.bias", "visual.trunk.head.bias"),
+    TENSORS_END};
+
+static const tensor_group timm_groups[] = {
+    {"visual.transformer.resblocks.#.", "visual.trunk.blocks.#.", timm_layer},
+    {"", "", timm_others},
+    OPEN_CLIP_CUSTOM_TEXT,
+    {"", "", NULL},
+    TENSORS_END};
+
 static const tensor_naming namings[] = {{.label = "open_clip's", .groups = open_clip_groups},
                                         {.label = "open_clip's", .groups = custom_text_groups},
+                                        {.label = "timm's", .groups = timm_groups},
                                         {.label = "Hugging Face's", .groups = hugging_face_groups}};
 
 void tensors_name(clip_config *config) {

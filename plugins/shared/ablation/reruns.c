@@ -16,6 +16,8 @@ typedef struct rerun_job {
     ablation_settings settings;
     const size_t *images;
     size_t image_count, dim;
+    uint32_t *pooled; /* the rows that become the embedding; NULL: all */
+    size_t pooled_count;
     float **means;     /* by component: what stands in its place; NULL: nothing does */
     float *embeddings; /* of a piece */
     const hl_image *opened[PIECE];
@@ -82,8 +84,8 @@ static bool has_scale(const hl_component *row) {
 }
 
 /* What an image's codes are divided by: the same for all components, and told by those of heads. */
-static hl_status find_scale(const rerun_job *job, const hl_image *image, double *out, hl_error *error) {
-    const hl_ask *ask = job->ask;
+static hl_status find_scale(const rerun_job *job, const hl_ask *ask, const hl_image *image, double *out,
+                            hl_error *error) {
     uint32_t head = 0;
     while (head < ask->model->component_count && !has_scale(row_of(job, head))) ++head;
     *out = 0;
@@ -126,7 +128,7 @@ static hl_status sum_other(const rerun_job *job, uint32_t component, float *code
         status = open_image(job, i, &image, error);
         if (status != HL_OK) return status;
         status = ask->code(ask, image, component, codes, error);
-        if (status == HL_OK) status = find_scale(job, image, &scale, error);
+        if (status == HL_OK) status = find_scale(job, ask, image, &scale, error);
         ask->release_image(ask, image);
         if (status == HL_OK && !add_output(row_of(job, component), codes, scale, sum))
             status = cannot_replace(job, component, error);
@@ -168,15 +170,26 @@ typedef struct edit_set {
     const hl_edit **list;
 } edit_set;
 
+static hl_status number_pooled_rows(rerun_job *job, hl_error *error) {
+    const hl_model_info *model = job->ask->model;
+    size_t first = model->pooled_first, count = model->pooled_count;
+    if (count == 0 && model->prefix_tokens > 0) count = 1;
+    if (count == 0) return HL_OK;
+    job->pooled = malloc(count * sizeof *job->pooled);
+    if (!job->pooled) return hl_no_memory(error, "the rows of an edit");
+    for (size_t i = 0; i < count; ++i) job->pooled[i] = (uint32_t)(first + i);
+    job->pooled_count = count;
+    return HL_OK;
+}
+
 static hl_edit make_edit(const rerun_job *job, uint32_t component) {
-    static const uint32_t pooled[] = {0};
-    bool some = job->settings.rows == ABLATION_POOLED && job->ask->model->prefix_tokens > 0;
+    bool some = job->settings.rows == ABLATION_POOLED;
     return (hl_edit){.size = sizeof(hl_edit),
                      .site = row_of(job, component)->kind == HL_HEAD ? HL_SITE_HEAD : HL_SITE_MLP,
                      .action = job->means[component] ? HL_EDIT_REPLACE : HL_EDIT_SCALE,
                      .component = component,
-                     .tokens = some ? pooled : NULL,
-                     .token_count = some ? 1 : 0,
+                     .tokens = some ? job->pooled : NULL,
+                     .token_count = some ? job->pooled_count : 0,
                      .values = job->means[component]};
 }
 
@@ -195,35 +208,54 @@ static hl_status begin_edited(const rerun_job *job, const ablation_case *one, co
     return status;
 }
 
-/* Whether putting a head's own output in its place changes nothing: then codes mean what is assumed of them.
- */
-static hl_status check_replacement(rerun_job *job, uint32_t component, const float *expected,
-                                   hl_error *error) {
-    const hl_component *row = row_of(job, component);
-    const hl_ask *ask = job->ask, *edited;
-    float *code = malloc(code_width(row) * sizeof *code + 1), *got = job->embeddings;
-    if (!code) return hl_no_memory(error, "a code");
+/* What the component put out for an image, by its code. */
+static hl_status find_output(const rerun_job *job, const hl_ask *ask, const hl_image *image,
+                             uint32_t component, float *code, hl_error *error) {
     double scale = 0;
-    hl_status status = ask->code(ask, job->opened[0], component, code, error);
-    if (status == HL_OK) status = find_scale(job, job->opened[0], &scale, error);
-    for (size_t k = 0; status == HL_OK && k < row->width; ++k) code[k] = (float)((double)code[k] / scale);
-    hl_edit edit = make_edit(job, component);
-    edit.values = code;
-    const hl_edit *list[] = {&edit};
-    static const uint32_t pooled[] = {0};
-    if (ask->model->prefix_tokens > 0) edit.tokens = pooled, edit.token_count = 1;
-    if (status == HL_OK) status = ask->edited(ask, list, 1, &edited, error);
-    if (status == HL_OK) {
-        status = edited->embedding(edited, job->opened[0], got, error);
-        edited->release(edited);
+    hl_status status = ask->code(ask, image, component, code, error);
+    if (status == HL_OK) status = find_scale(job, ask, image, &scale, error);
+    if (status == HL_OK && !(fabs(scale) > 1e-12)) status = cannot_replace(job, component, error);
+    for (size_t k = 0; status == HL_OK && k < row_of(job, component)->width; ++k) {
+        code[k] = (float)((double)code[k] / scale);
     }
+    return status;
+}
+
+static bool are_close(const float *got, const float *expected, size_t count) {
     double off = 0, length = 0;
-    for (size_t i = 0; status == HL_OK && i < job->dim; ++i) {
+    for (size_t i = 0; i < count; ++i) {
         off += pow((double)got[i] - (double)expected[i], 2);
         length += pow((double)expected[i], 2);
     }
-    free(code);
-    return status == HL_OK && !(off <= 1e-4 * length) ? cannot_replace(job, component, error) : status;
+    return off <= 1e-4 * length;
+}
+
+/* Whether putting a head's own output in its place changes nothing: then codes mean what is assumed of them.
+ * Where several rows are pooled, of which each put out something else, what is pooled of them stays. */
+static hl_status check_replacement(rerun_job *job, uint32_t component, const float *expected,
+                                   hl_error *error) {
+    const hl_component *row = row_of(job, component);
+    const hl_image *image = job->opened[0];
+    const hl_ask *ask = job->ask, *edited;
+    float *own = malloc(2 * code_width(row) * sizeof *own + 1), *again = own + code_width(row);
+    if (!own) return hl_no_memory(error, "a code");
+    hl_status status = find_output(job, ask, image, component, own, error);
+    hl_edit edit = make_edit(job, component);
+    edit.values = own;
+    edit.tokens = job->pooled;
+    edit.token_count = job->pooled_count;
+    const hl_edit *list[] = {&edit};
+    bool alone = job->pooled_count == 1, same = false;
+    if (status == HL_OK) status = ask->edited(ask, list, 1, &edited, error);
+    if (status == HL_OK) {
+        status = alone ? edited->embedding(edited, image, job->embeddings, error)
+                       : find_output(job, edited, image, component, again, error);
+        if (status == HL_OK)
+            same = alone ? are_close(job->embeddings, expected, job->dim) : are_close(again, own, row->width);
+        edited->release(edited);
+    }
+    free(own);
+    return status == HL_OK && !same ? cannot_replace(job, component, error) : status;
 }
 
 /* The first image by itself: it tells the backend, and whether codes can be trusted. */
@@ -356,10 +388,12 @@ hl_status reruns_answer(const classifier *of, const case_list *cases, ablation_s
                      .means = calloc(all + 1, sizeof(float *)),
                      .embeddings = malloc(PIECE * (size_t)of->ask->model->embed_dim * sizeof(float) + 1)};
     bool complete = job.means && job.embeddings;
-    hl_status status = complete ? run_all(&job, answers, error) : hl_no_memory(error, "reruns");
+    hl_status status = complete ? number_pooled_rows(&job, error) : hl_no_memory(error, "reruns");
+    if (status == HL_OK) status = run_all(&job, answers, error);
     close_piece(&job);
     for (uint32_t c = 0; job.means && c < all; ++c) free(job.means[c]);
     free(job.means);
+    free(job.pooled);
     free(job.embeddings);
     return status;
 }

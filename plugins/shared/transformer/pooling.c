@@ -21,7 +21,7 @@ static void weigh(const pooling *how, const float *all, size_t sequences, size_t
     }
 }
 
-/* Here: no operation of a backend weighs rows. */
+/* In host memory: no operation of a backend weighs rows. */
 static hl_status pool_weighted(const hl_compute *compute, const pooling *how, hl_matrix from, hl_matrix to,
                                hl_error *error) {
     size_t length = from.rows / to.rows, numbers = how->count * from.cols;
@@ -39,9 +39,25 @@ static hl_status pool_weighted(const hl_compute *compute, const pooling *how, hl
     return status;
 }
 
+static hl_status pool_alike(const hl_compute *compute, const pooling *how, hl_matrix from, hl_matrix to,
+                            hl_error *error) {
+    const hl_average_pool operation = {.size = sizeof operation,
+                                       .x = rows_of(from, how->first, from.rows - how->first),
+                                       .out = to,
+                                       .batch = to.rows,
+                                       .height = how->count,
+                                       .width = 1,
+                                       .x_rows = from.rows / to.rows,
+                                       .kernel_height = how->count,
+                                       .kernel_width = 1,
+                                       .stride = 1};
+    return compute->api->average_pool(compute->backend, &operation, error);
+}
+
 hl_status pool_rows(const hl_compute *compute, const pooling *how, hl_matrix from, hl_matrix to,
                     hl_error *error) {
-    if (how->count > 1) return pool_weighted(compute, how, from, to, error);
+    if (how->weights) return pool_weighted(compute, how, from, to, error);
+    if (how->count > 1) return pool_alike(compute, how, from, to, error);
     hl_matrix rows = every(from, from.rows / to.rows);
     rows.offset += how->first * from.stride;
     return apply_copy(compute, rows, to, error);
