@@ -29,6 +29,8 @@ static hl_status open_model(hl_library *library, const hl_ask_settings *settings
                                   .compute_count = settings->compute_count,
                                   .threads = settings->threads};
     engine_settings wanted = {.source = {.size = sizeof(hl_model_source), .path = settings->model},
+                              .model_options = settings->options,
+                              .model_option_count = settings->option_count,
                               .batch = settings->batch ? settings->batch : USUAL_BATCH};
     host *made;
     engine *model;

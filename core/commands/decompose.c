@@ -1,8 +1,9 @@
 /* `headlight decompose`: the arrays of one model for some images and texts, as .npy files.
  *
  * Arrays are written image after image as they are made, so memory does not grow with the number of images.
- * This is where a table of components is written out as layers x heads: a model whose heads form no rectangle
- * is refused. */
+ * This is where a table of components is written out as layers x heads, where its heads form such a
+ * rectangle; what does not fit one is written by component_arrays.c. */
+#include "core/commands/component_arrays.h"
 #include "core/engine/cut_texts.h"
 #include "core/engine/engine.h"
 #include "core/host/library.h"
@@ -30,7 +31,12 @@ typedef struct decompose {
     host *host;
     engine *model;
     const hl_model_info *info;
-    size_t layers, heads, code_width; /* of the rectangle of heads */
+    bool is_rectangle; /* its heads are layers x heads of one width, each with parts by token */
+    size_t layers, heads, code_width; /* of the rectangle; a list of such heads has one layer */
+    bool has_heat;                    /* all heads are of one width and have parts by token */
+    uint32_t *summands;               /* MLPs and what enters the first layer */
+    size_t summand_count;
+    component_arrays *components; /* NULL: the rectangle and its summands are all there is */
     size_t tokens, cells, width;
     size_t image_height, image_width, image_numbers; /* of an image as the model takes it */
     size_t image_count;
@@ -44,26 +50,39 @@ typedef struct decompose {
     double *grid;
 } decompose;
 
-static hl_status find_rectangle(decompose *self, hl_error *error) {
+static void find_rectangle(decompose *self) {
     const engine *model = self->model;
+    size_t first_layer = 0;
+    self->has_heat = model->head_count > 0;
     for (uint32_t i = 0; i < model->head_count; ++i) {
-        if (engine_component(model, model->heads[i])->layer == 0) self->heads++;
-    }
-    bool fits = self->heads > 0 && model->head_count % self->heads == 0;
-    for (uint32_t i = 0; fits && i < model->head_count; ++i) {
         const hl_component *head = engine_component(model, model->heads[i]);
         if (i == 0) self->code_width = engine_code_width(head);
-        fits = head->layer == (int32_t)(i / self->heads) && head->index == (int32_t)(i % self->heads) &&
-               head->has_tokens && engine_code_width(head) == self->code_width;
+        if (head->layer == 0) first_layer++;
+        self->has_heat &= head->has_tokens && engine_code_width(head) == self->code_width;
     }
-    if (!fits) {
-        return hl_fail(
-            error, HL_USAGE,
-            "%s: its heads do not form layers x heads of one width, which the arrays of decompose need",
-            self->request->model);
+    self->is_rectangle = self->has_heat && first_layer > 0 && model->head_count % first_layer == 0;
+    for (uint32_t i = 0; self->is_rectangle && i < model->head_count; ++i) {
+        const hl_component *head = engine_component(model, model->heads[i]);
+        self->is_rectangle =
+            head->layer == (int32_t)(i / first_layer) && head->index == (int32_t)(i % first_layer);
     }
-    self->layers = model->head_count / self->heads;
+    self->heads = self->is_rectangle ? first_layer : model->head_count;
+    self->layers = self->is_rectangle ? model->head_count / first_layer : 1;
+}
+
+static hl_status find_summands(decompose *self, hl_error *error) {
+    const engine *model = self->model;
+    self->summands = calloc((size_t)model->other_count + 1, sizeof *self->summands);
+    if (!self->summands) return hl_no_memory(error, "the components");
+    for (uint32_t i = 0; i < model->other_count; ++i) {
+        if (engine_component(model, model->others[i])->kind == HL_REMAINDER) continue;
+        self->summands[self->summand_count++] = model->others[i];
+    }
     return HL_OK;
+}
+
+static bool is_rectangle_all(const decompose *self) {
+    return self->is_rectangle && self->summand_count == self->model->other_count;
 }
 
 static hl_status open_model(decompose *self, hl_library *library, hl_error *error) {
@@ -73,6 +92,8 @@ static hl_status open_model(decompose *self, hl_library *library, hl_error *erro
                                   .compute_count = request->compute_count,
                                   .threads = request->threads};
     engine_settings settings = {.source = {.size = sizeof(hl_model_source), .path = request->model},
+                                .model_options = request->options,
+                                .model_option_count = request->option_count,
                                 .batch = IMAGES_PER_PASS};
     hl_status status = engine_start(library, &choice, &settings, &self->host, &self->model, error);
     if (status != HL_OK) return status;
@@ -83,7 +104,8 @@ static hl_status open_model(decompose *self, hl_library *library, hl_error *erro
     self->image_height = self->info->preprocess->height;
     self->image_width = self->info->preprocess->width;
     self->image_numbers = engine_pixels(self->model);
-    return find_rectangle(self, error);
+    find_rectangle(self);
+    return find_summands(self, error);
 }
 
 static hl_status check_images(decompose *self, hl_error *error) {
@@ -159,7 +181,7 @@ static hl_status allocate_buffers(decompose *self, hl_error *error) {
     size_t pixels = self->image_numbers;
     size_t heads =
         self->layers * self->heads * (self->width > self->code_width ? self->width : self->code_width);
-    size_t summands = self->model->other_count * self->width;
+    size_t summands = self->summand_count * self->width;
     size_t heat = self->layers * self->heads * self->cells;
     size_t largest = pixels > heads ? pixels : heads;
     if (summands > largest) largest = summands;
@@ -182,28 +204,47 @@ static hl_status begin(decompose *self, array *to, const char *name, size_t rank
     return npy_begin(self->files, name, "<f4", rank, shape, &to->file, error);
 }
 
-static hl_status begin_arrays(decompose *self, hl_error *error) {
+static hl_status begin_rectangle(decompose *self, hl_error *error) {
     size_t b = self->image_count, l = self->layers, h = self->heads, d = self->width;
-    hl_status status = begin(self, &self->pixels, "pixels.npy",
-                             NPY_SHAPE(b, 3, self->image_height, self->image_width), error);
-    if (status == HL_OK) status = begin(self, &self->embedding, "embedding.npy", NPY_SHAPE(b, d), error);
-    if (status == HL_OK)
-        status = begin(self, &self->codes, "codes.npy", NPY_SHAPE(b, l, h, self->code_width), error);
+    hl_status status = begin(self, &self->codes, "codes.npy", NPY_SHAPE(b, l, h, self->code_width), error);
     if (status == HL_OK) status = begin(self, &self->head_sums, "heads.npy", NPY_SHAPE(b, l, h, d), error);
     if (status == HL_OK)
-        status = begin(self, &self->mlps, "mlps.npy", NPY_SHAPE(b, self->model->other_count, d), error);
+        status = begin(self, &self->mlps, "mlps.npy", NPY_SHAPE(b, self->summand_count, d), error);
     if (status == HL_OK && self->request->tokens) {
         status = begin(self, &self->token_sums, "tokens.npy", NPY_SHAPE(b, l, self->tokens, h, d), error);
-    }
-    if (status == HL_OK && self->text_count) {
-        status =
-            begin(self, &self->heat, "heat.npy", NPY_SHAPE(b, self->text_count, l, h, self->cells), error);
     }
     return status;
 }
 
+/* Without layers the heads come in the order of the component table. */
+static hl_status begin_heat(decompose *self, hl_error *error) {
+    size_t b = self->image_count, t = self->text_count, l = self->layers, h = self->heads, n = self->cells;
+    if (t == 0 || !self->has_heat) return HL_OK;
+    if (!self->is_rectangle) return begin(self, &self->heat, "heat.npy", NPY_SHAPE(b, t, h, n), error);
+    return begin(self, &self->heat, "heat.npy", NPY_SHAPE(b, t, l, h, n), error);
+}
+
+static hl_status begin_components(decompose *self, hl_error *error) {
+    const component_wish wish = {self->image_count, !self->is_rectangle,
+                                 self->request->tokens && !self->is_rectangle};
+    if (is_rectangle_all(self)) return HL_OK;
+    return component_arrays_begin(self->model, self->files, wish, &self->components, error);
+}
+
+static hl_status begin_arrays(decompose *self, hl_error *error) {
+    size_t b = self->image_count;
+    hl_status status = begin(self, &self->pixels, "pixels.npy",
+                             NPY_SHAPE(b, 3, self->image_height, self->image_width), error);
+    if (status == HL_OK)
+        status = begin(self, &self->embedding, "embedding.npy", NPY_SHAPE(b, self->width), error);
+    if (status == HL_OK && self->is_rectangle) status = begin_rectangle(self, error);
+    if (status == HL_OK) status = begin_components(self, error);
+    return status == HL_OK ? begin_heat(self, error) : status;
+}
+
 static hl_status write_bases(decompose *self, hl_error *error) {
     array bases;
+    if (!self->is_rectangle) return HL_OK;
     hl_status status = begin(self, &bases, "bases.npy",
                              NPY_SHAPE(self->layers, self->heads, self->code_width, self->width), error);
     for (uint32_t i = 0; i < self->model->head_count && status == HL_OK; ++i) {
@@ -252,7 +293,7 @@ static hl_status do_texts(decompose *self, hl_error *error) {
                                      embeddings, ids, error);
     }
     if (status == HL_OK) status = write_text_arrays(self, embeddings, ids, error);
-    if (status == HL_OK) status = make_queries(self, embeddings, error);
+    if (status == HL_OK && self->has_heat) status = make_queries(self, embeddings, error);
     free(embeddings);
     free(ids);
     return status;
@@ -278,8 +319,8 @@ static hl_status write_codes_and_heads(decompose *self, const hl_trace *trace, h
 
 static hl_status write_summands(decompose *self, const hl_trace *trace, hl_error *error) {
     hl_status status = HL_OK;
-    for (uint32_t i = 0; i < self->model->other_count && status == HL_OK; ++i) {
-        uint32_t component = self->model->others[i];
+    for (size_t i = 0; i < self->summand_count && status == HL_OK; ++i) {
+        uint32_t component = self->summands[i];
         size_t width = engine_code_width(engine_component(self->model, component));
         float *code = calloc(width + self->width, sizeof *code);
         if (!code) return hl_no_memory(error, "a code");
@@ -342,10 +383,13 @@ static hl_status write_heat(decompose *self, const hl_trace *trace, hl_error *er
 static hl_status write_image(decompose *self, const hl_trace *trace, hl_error *error) {
     self->model->api.embedding(trace, self->buffer);
     hl_status status = write(self, &self->embedding, self->buffer, self->width, error);
-    if (status == HL_OK) status = write_codes_and_heads(self, trace, error);
-    if (status == HL_OK) status = write_summands(self, trace, error);
-    if (status == HL_OK && self->request->tokens) status = write_tokens(self, trace, error);
-    if (status == HL_OK && self->text_count) status = write_heat(self, trace, error);
+    if (self->is_rectangle) {
+        if (status == HL_OK) status = write_codes_and_heads(self, trace, error);
+        if (status == HL_OK) status = write_summands(self, trace, error);
+        if (status == HL_OK && self->request->tokens) status = write_tokens(self, trace, error);
+    }
+    if (status == HL_OK && self->components) status = component_arrays_add(self->components, trace, error);
+    if (status == HL_OK && self->text_count && self->has_heat) status = write_heat(self, trace, error);
     return status;
 }
 
@@ -407,6 +451,8 @@ static hl_status write_all(decompose *self, hl_error *error) {
 
 static void close_decompose(decompose *self) {
     output_abandon(self->files);
+    component_arrays_free(self->components);
+    free(self->summands);
     free(self->grid);
     free(self->buffer);
     free(self->queries);

@@ -154,17 +154,23 @@ static hl_status index_components(engine *self, hl_error *error) {
     return HL_OK;
 }
 
+static hl_status read_model_options(engine *self, const engine_settings *settings,
+                                    const hl_value *const **values, hl_error *error) {
+    hl_status status =
+        engine_read_words(self->model_plugin, "--option", settings->model_options,
+                          settings->model_option_count, &self->model_written, &self->model_given, error);
+    if (status == HL_OK) *values = options_values(self->model_given);
+    return status;
+}
+
 static hl_status open_model(engine *self, const engine_settings *settings, hl_error *error) {
     hl_status status = engine_check_folder(settings->source.path, error);
     if (status == HL_OK && !self->model_plugin) status = recognise(self, settings->source.path, error);
     if (status != HL_OK) return status;
     registry_table(self->model_plugin, &self->api, sizeof self->api);
     const hl_value *const *values = settings->model_values;
-    if (!values) {
-        status = options_read(self->model_plugin, NULL, NULL, &self->model_defaults, error);
-        if (status != HL_OK) return status;
-        values = options_values(self->model_defaults);
-    }
+    status = values ? HL_OK : read_model_options(self, settings, &values, error);
+    if (status != HL_OK) return status;
     status = GUARD(self->model_plugin, error,
                    self->api.open(self->interface, &settings->source, values, &self->model, error));
     if (status != HL_OK) return status;
@@ -305,7 +311,8 @@ void engine_close(engine *self) {
     compute_close(&self->compute);
     free(self->heads);
     free(self->others);
-    options_free(self->model_defaults);
+    options_free(self->model_given);
+    yaml_close(self->model_written);
     options_free(self->compute_defaults);
     options_free(self->compute_given);
     yaml_close(self->compute_written);

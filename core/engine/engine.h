@@ -25,9 +25,11 @@ typedef struct engine {
     const registry *plugins;
     const hl_plugin *compute_plugin, *model_plugin;
     const hl_value *const *compute_values;
-    option_values *compute_defaults, *model_defaults; /* where the caller gave no values */
-    yaml_file *compute_written;                       /* as words, and these read; NULL: it did not */
+    option_values *compute_defaults; /* where the caller gave no values */
+    yaml_file *compute_written;      /* as words, and these read; NULL: it did not */
     option_values *compute_given;
+    yaml_file *model_written; /* the same of the model's options */
+    option_values *model_given;
     hl_compute compute; /* complete: see compute.h */
     char precision[80]; /* see engine_precision; empty before it is asked for */
     hl_error fallback;  /* see backend_choice.h */
@@ -54,7 +56,9 @@ typedef struct engine {
 
 typedef struct engine_settings {
     const hl_plugin *model_plugin;       /* NULL: whichever recognises the folder */
-    const hl_value *const *model_values; /* NULL: the plugin's defaults */
+    const hl_value *const *model_values; /* NULL: the plugin's defaults, but for */
+    const char *const *model_options;    /* "KEY=VALUE" each */
+    size_t model_option_count;
     hl_model_source source;
     const hl_plugin *compute_plugin;       /* NULL: the one with the best score */
     const hl_value *const *compute_values; /* NULL: the plugin's defaults */
@@ -79,6 +83,11 @@ typedef struct engine_choice {
     size_t compute_count;
     unsigned threads; /* 0: all cores */
 } engine_choice;
+
+/* Each "KEY=VALUE" set in a mapping, which the plugin's table is then held against. `name` is for messages;
+ * what was made is the caller's, also after a failure. */
+hl_status engine_read_words(const hl_plugin *plugin, const char *name, const char *const *words, size_t count,
+                            yaml_file **written, option_values **given, hl_error *error);
 
 /* The same for a command: with a host of its own and the backend that it names. What was made is the caller's
  * to close, also after a failure. */

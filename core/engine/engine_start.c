@@ -6,17 +6,22 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Each "KEY=VALUE" set in a mapping, which the plugin's table is then held against. */
-static hl_status read_words(engine *self, const engine_choice *choice, hl_error *error) {
+hl_status engine_read_words(const hl_plugin *plugin, const char *name, const char *const *words, size_t count,
+                            yaml_file **written, option_values **given, hl_error *error) {
     static const uint8_t empty[] = "{}";
-    hl_status status = yaml_parse("--compute", empty, sizeof empty - 1, &self->compute_written, error);
-    const yaml_node *root = status == HL_OK ? yaml_root(self->compute_written) : NULL;
-    for (size_t i = 0; i < choice->compute_count && status == HL_OK; ++i) {
-        status = yaml_set(self->compute_written, root, "--compute", choice->compute[i], &root, error);
+    hl_status status = yaml_parse(name, empty, sizeof empty - 1, written, error);
+    const yaml_node *root = status == HL_OK ? yaml_root(*written) : NULL;
+    for (size_t i = 0; i < count && status == HL_OK; ++i) {
+        status = yaml_set(*written, root, name, words[i], &root, error);
     }
-    if (status != HL_OK) return status;
     static const char *const none[] = {NULL};
-    status = options_read(self->compute_plugin, root, none, &self->compute_given, error);
+    return status == HL_OK ? options_read(plugin, root, none, given, error) : status;
+}
+
+static hl_status read_compute(engine *self, const engine_choice *choice, hl_error *error) {
+    hl_status status =
+        engine_read_words(self->compute_plugin, "--compute", choice->compute, choice->compute_count,
+                          &self->compute_written, &self->compute_given, error);
     if (status == HL_OK) self->compute_values = options_values(self->compute_given);
     return status;
 }
@@ -61,5 +66,5 @@ hl_status engine_start(hl_library *library, const engine_choice *choice, engine_
     if (status == HL_UNAVAILABLE) status = HL_USAGE; /* nobody here can do without */
     if (status != HL_OK || choice->compute_count == 0) return status;
     status = engine_choose_backend(*out, error);
-    return status == HL_OK ? read_words(*out, choice, error) : status;
+    return status == HL_OK ? read_compute(*out, choice, error) : status;
 }

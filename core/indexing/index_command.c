@@ -51,7 +51,9 @@ static hl_status parse_columns(const char *text, uint32_t *out, hl_error *error)
 
 static hl_status make_atlas(hl_library *library, const hl_index_request *request,
                             const index_settings *settings, hl_error *error) {
-    engine_settings wanted = {.source = {.size = sizeof(hl_model_source), .path = request->model}};
+    engine_settings wanted = {.source = {.size = sizeof(hl_model_source), .path = request->model},
+                              .model_options = request->options,
+                              .model_option_count = request->option_count};
     const engine_choice choice = {.backend = request->backend,
                                   .compute = request->compute,
                                   .compute_count = request->compute_count,

@@ -6,7 +6,7 @@
 static struct {
     const char *model, *pixels, *text_file, *backend, *out;
     const char *layout, *gallery, *dataset, *model_name, *classes, *templates;
-    text_list images, texts, compute, labels;
+    text_list images, texts, compute, labels, options;
     unsigned threads;
     bool tokens;
 } wish;
@@ -21,8 +21,11 @@ static const argument table[] = {
     {"--backend", "NAME", ARGUMENT_TEXT, .target = &wish.backend, .help = "the compute plugin; default auto"},
     {"--compute", "KEY=VALUE", ARGUMENT_TEXTS, .target = &wish.compute,
      .help = "an option of the compute plugin, see `headlight plugins compute/NAME`"},
+    {"--option", "KEY=VALUE", ARGUMENT_TEXTS, .target = &wish.options,
+     .help = "an option of the model's plugin, see `headlight plugins model/NAME`"},
     {"--threads", "N", ARGUMENT_NUMBER, .max = 1024, .target = &wish.threads, .help = "default 0: all cores"},
-    {"--tokens", NULL, ARGUMENT_FLAG, .target = &wish.tokens, .help = "write tokens.npy too"},
+    {"--tokens", NULL, ARGUMENT_FLAG, .target = &wish.tokens,
+     .help = "write tokens.npy too, or component_tokens-NAME.npy"},
     {"--layout", "clip_text_span", ARGUMENT_TEXT, .target = &wish.layout,
      .help = "the arrays that clip_text_span's scripts read, of --gallery, --texts (the pool) and --classes"},
     {"--gallery", "PATH", ARGUMENT_TEXT, .target = &wish.gallery,
@@ -94,6 +97,8 @@ static hl_status write_arrays(hl_library *library, const hl_call *call, hl_error
         .backend = wish.backend,
         .compute = wish.compute.items,
         .compute_count = wish.compute.count,
+        .options = wish.options.items,
+        .option_count = wish.options.count,
         .threads = wish.threads,
         .tokens = wish.tokens,
         .output = wish.out,

@@ -10,7 +10,7 @@
 
 static struct {
     const char *model, *images, *out, *layers, *dtype, *columns, *share, *backend;
-    text_list compute;
+    text_list compute, options;
     unsigned shard_size, batch, threads;
     bool prune;
 } wish;
@@ -36,6 +36,8 @@ static const argument table[] = {
     {"--backend", "NAME", ARGUMENT_TEXT, .target = &wish.backend, .help = "the compute plugin; default auto"},
     {"--compute", "KEY=VALUE", ARGUMENT_TEXTS, .target = &wish.compute,
      .help = "an option of the compute plugin, see `headlight plugins compute/NAME`"},
+    {"--option", "KEY=VALUE", ARGUMENT_TEXTS, .target = &wish.options,
+     .help = "an option of the model's plugin, see `headlight plugins model/NAME`"},
     {"--threads", "N", ARGUMENT_NUMBER, .max = 1024, .target = &wish.threads, .help = "default 0: all cores"},
     {"--prune", NULL, ARGUMENT_FLAG, .target = &wish.prune,
      .help = "drop vanished images even if they are more than half of the atlas"},
@@ -146,6 +148,8 @@ static hl_status make_index(hl_library *library, const hl_call *call, hl_error *
         .backend = wish.backend,
         .compute = wish.compute.items,
         .compute_count = wish.compute.count,
+        .options = wish.options.items,
+        .option_count = wish.options.count,
         .threads = wish.threads,
         .prune = wish.prune,
     };

@@ -109,6 +109,8 @@ typedef struct hl_ask_settings {
     size_t batch;                     /* texts in one pass; 0: the default */
     const hl_gallery_source *gallery; /* what hl_ask.gallery stands for, in all conversations with the model;
                                          NULL: nothing */
+    const char *const *options;       /* options of the model's plugin, "KEY=VALUE" each */
+    size_t option_count;
 } hl_ask_settings;
 
 /* Opens a model; its weights are loaded when the first question needs them. `call` is copied and watches and
@@ -197,10 +199,12 @@ typedef struct hl_decompose_request {
     const char *text_file; /* one a line, after `texts`; NULL: none */
     const char *backend;   /* NULL or "auto": the best */
     unsigned threads;      /* 0: all cores */
-    bool tokens;           /* tokens.npy too */
+    bool tokens;           /* tokens.npy too, or component_tokens-NAME.npy */
     const char *output;
     const char *const *compute; /* options of the backend, "KEY=VALUE" each */
     size_t compute_count;
+    const char *const *options; /* options of the model's plugin, "KEY=VALUE" each */
+    size_t option_count;
 } hl_decompose_request;
 
 HL_EXPORT hl_status hl_decompose(hl_library *library, const hl_call *call,
@@ -271,6 +275,8 @@ typedef struct hl_index_request {
                   */
     const char *const *compute; /* options of the backend, "KEY=VALUE" each */
     size_t compute_count;
+    const char *const *options; /* options of the model's plugin, "KEY=VALUE" each */
+    size_t option_count;
 } hl_index_request;
 
 HL_EXPORT hl_status hl_index(hl_library *library, const hl_call *call, const hl_index_request *request,

@@ -82,6 +82,7 @@ static void add_remainder(pooled *self) {
 hl_status pooled_describe(pooled *self, hl_error *error) {
     const tower_shape *layers = self->path.layers;
     component_table *table = &self->components;
+    self->path.pool = &self->pool;
     size_t room = self->pool.shape->heads + 1, scopes = 2 * self->pool.shape->heads + 1;
     if (self->by_layers) room = 3 + layers->layers * (layers->heads + 1);
     table->rows = calloc(room, sizeof *table->rows);
@@ -104,12 +105,19 @@ pass_subject pooled_subject(const pooled *self) {
     return (pass_subject){self->plugin, &self->components, self->layer + 1, rows.count, rows};
 }
 
+/* Nothing is nothing in any space. */
+static bool is_zero(const float *values, size_t count) {
+    bool zero = values != NULL;
+    for (size_t i = 0; zero && i < count; ++i) zero = !(values[i] < 0 || values[i] > 0);
+    return zero;
+}
+
 hl_status pooled_check_edits(const pooled *self, const hl_request *request, hl_error *error) {
     for (size_t i = 0; request && i < request->edit_count; ++i) {
         const hl_edit *edit = request->edits[i];
         if (edit->action != HL_EDIT_REPLACE || edit->component >= self->components.count) continue;
         const hl_component *row = &self->components.rows[edit->component];
-        if (row->layer == (int32_t)self->layer) continue;
+        if (row->layer == (int32_t)self->layer || is_zero(edit->values, row->width)) continue;
         return hl_fail(
             error, HL_USAGE,
             "%s: HL_EDIT_REPLACE of %s: what it wrote cannot be replaced, since its code says what "
@@ -123,7 +131,6 @@ hl_status pooled_check_edits(const pooled *self, const hl_request *request, hl_e
 
 hl_status pooled_load(pooled *self, loader *from, tensor_spec gain, tensor_spec shift) {
     TRY(attention_pool_load(&self->pool, from));
-    self->path.pool = &self->pool;
     return self->by_layers ? value_path_load(&self->path, from, gain, shift) : HL_OK;
 }
 

@@ -1,17 +1,19 @@
 /* See pooled_tower.h. */
 #include "pooled_tower.h"
 
+#include "transformer/places.h"
 #include <stdlib.h>
 #include <string.h>
 
 hl_status pooled_tower_describe(pooled_tower *self, bool by_layers, hl_error *error) {
-    const image_tower *trunk = &self->trunk;
+    image_tower *trunk = &self->trunk;
     self->top.host = trunk->host;
     self->top.plugin = trunk->plugin;
     self->top.model = trunk->model;
     self->top.layer = trunk->shape->layers.layers;
     self->top.by_layers = by_layers;
     self->top.path.layers = &trunk->shape->layers;
+    TRY(places_find(trunk, error));
     return pooled_describe(&self->top, error);
 }
 

@@ -36,6 +36,9 @@ void open_clip_read_functions(config_reader *r, const open_clip_config *config, 
 void open_clip_read_text(config_reader *r, const open_clip_config *config, text_shape *out,
                          tokenizer_rules *rules);
 
+/* The names of a text tower whose projection has a bias, for who has its shape from elsewhere. */
+void open_clip_name_text(text_shape *out);
+
 /* height, width: of the model's images. */
 void open_clip_read_preprocess(config_reader *r, const open_clip_config *config, size_t height, size_t width,
                                hl_preprocess *out);

@@ -83,6 +83,11 @@ const char *const open_clip_harmless[] = {
     "logit_scale",    "logit_bias", "attn_mask",     "position_ids",   "input_resolution",
     "context_length", "vocab_size", ".position_ids", "text.attn_mask", NULL};
 
+void open_clip_name_text(text_shape *out) {
+    out->names = linear_names;
+    out->layers.names = &plain_layers;
+}
+
 /* ---- text_cfg ---- */
 
 static bool says(config_section from, const char *key, const char *word) {

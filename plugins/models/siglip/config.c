@@ -1,0 +1,290 @@
+/* Configurations -> siglip_config. Refuses by name whatever would make another model than this plugin
+ * computes. Knows ranges and names of settings; never looks at weights. */
+#include "config.h"
+
+#include "hugging-face/hugging_face.h"
+#include "open-clip/open_clip.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MAX_CONTEXT = 1 << 16, MAX_VOCABULARY = 1 << 24 };
+
+#define EPSILON 1e-6F /* timm's and transformers' for this family */
+
+static bool is_word(const cJSON *item, const char *word) {
+    return cJSON_IsString(item) && strcmp(item->valuestring, word) == 0;
+}
+
+/* What follows from image and patch, width, layers and heads. */
+static void complete_image(config_reader *r, const char *path, siglip_config *out) {
+    image_shape *image = &out->image;
+    tower_shape *layers = &image->layers;
+    image->pooling = IMAGE_POOL_ELSEWHERE;
+    image->embed_dim = layers->width;
+    image->image_width = image->image_height;
+    image->grid_rows = image->grid_cols = image->image_height / image->patch;
+    if (image->grid_rows < 1 || image->grid_rows > OPEN_CLIP_GRID) {
+        config_refuse(r, HL_FAILED,
+                      "%s: %zu pixels in patches of %zu make %zu patches a side, expected 1 to %d", path,
+                      image->image_height, image->patch, image->grid_rows, OPEN_CLIP_GRID);
+    }
+    if (layers->width % layers->heads != 0) {
+        config_refuse(r, HL_FAILED, "%s: %zu heads do not divide the width %zu", path, layers->heads,
+                      layers->width);
+    }
+    out->pool = (pool_shape){.tokens = image_cells(image),
+                             .width = layers->width,
+                             .heads = layers->heads,
+                             .embed_dim = layers->width,
+                             .hidden = layers->hidden,
+                             .activation = layers->activation,
+                             .epsilon = layers->epsilon};
+}
+
+/* ---- open_clip's ---- */
+
+static const config_setting vision_settings[] = {
+    {"image_size", CONFIG_READ},
+    {"timm_model_name", CONFIG_READ},
+    {"timm_model_kwargs", CONFIG_READ},
+    {"timm_pool", "map"},
+    {"timm_proj", "none"},
+    {"timm_model_pretrained", CONFIG_WITHOUT_EFFECT},
+    {"timm_proj_bias", CONFIG_WITHOUT_EFFECT}, /* of a projection */
+    {"timm_drop", CONFIG_WITHOUT_EFFECT},
+    {"timm_drop_path", CONFIG_WITHOUT_EFFECT},
+    {"patch_dropout", CONFIG_WITHOUT_EFFECT},
+    {"output_tokens", CONFIG_WITHOUT_EFFECT},
+    {NULL, NULL}};
+
+static const config_setting kwargs_settings[] = {{"img_size", CONFIG_READ},
+                                                 {"patch_size", CONFIG_READ},
+                                                 {"embed_dim", CONFIG_READ},
+                                                 {"depth", CONFIG_READ},
+                                                 {"num_heads", CONFIG_READ},
+                                                 {"mlp_ratio", CONFIG_READ},
+                                                 {NULL, NULL}};
+
+static size_t hidden_width(config_reader *r, config_section kwargs, const timm_shape *timm, size_t width) {
+    if (config_find(kwargs, "mlp_ratio"))
+        return config_read_hidden(r, kwargs, "mlp_ratio", width, OPEN_CLIP_HIDDEN);
+    return (size_t)trunc((double)width * timm->mlp_ratio);
+}
+
+static void read_timm(config_reader *r, config_section vision, const timm_shape *timm, siglip_config *out) {
+    image_shape *image = &out->image;
+    tower_shape *layers = &image->layers;
+    config_section kwargs = {"model_cfg.vision_cfg.timm_model_kwargs", NULL};
+    if (!config_is_off(config_find(vision, "timm_model_kwargs"))) {
+        kwargs = config_read_section(r, vision, "timm_model_kwargs", kwargs.path);
+        if (r->status) return;
+        config_check_settings(r, kwargs, kwargs_settings);
+    }
+    image->image_height = config_read_side(r, kwargs, "img_size", timm->image, OPEN_CLIP_IMAGE);
+    size_t said = config_read_side(r, vision, "image_size", image->image_height, OPEN_CLIP_IMAGE);
+    if (said != image->image_height) {
+        config_refuse(r, HL_FAILED, "%s.image_size: is %zu, but timm's %s takes %zu", vision.path, said,
+                      timm->name, image->image_height);
+    }
+    image->patch = config_read_side(r, kwargs, "patch_size", timm->patch, OPEN_CLIP_IMAGE);
+    layers->width = config_read_size(r, kwargs, "embed_dim", timm->width, 1, OPEN_CLIP_WIDTH);
+    layers->layers = config_read_size(r, kwargs, "depth", timm->layers, 1, OPEN_CLIP_LAYERS);
+    layers->heads = config_read_size(r, kwargs, "num_heads", timm->heads, 1, OPEN_CLIP_WIDTH);
+    layers->hidden = hidden_width(r, kwargs, timm, layers->width);
+    layers->activation = timm->activation;
+    layers->epsilon = EPSILON;
+    complete_image(r, vision.path, out);
+}
+
+static const timm_shape *read_name(config_reader *r, config_section vision) {
+    const cJSON *name = config_find(vision, "timm_model_name");
+    const timm_shape *timm = cJSON_IsString(name) ? timm_find(name->valuestring) : NULL;
+    if (!timm) {
+        config_refuse(r, HL_USAGE, "%s.timm_model_name: %s is none of timm's SigLIP towers that %s knows",
+                      vision.path, cJSON_IsString(name) ? name->valuestring : "what is there", PLUGIN_NAME);
+    }
+    return timm;
+}
+
+static void read_open_clip(config_reader *r, const cJSON *json, siglip_config *out) {
+    open_clip_config whole;
+    open_clip_read(r, json, &whole);
+    const timm_shape *timm = r->status ? NULL : read_name(r, whole.vision);
+    if (!timm) return;
+    config_check_settings(r, whole.vision, vision_settings);
+    read_timm(r, whole.vision, timm, out);
+    open_clip_read_text(r, &whole, &out->text, &out->tokenizer);
+    out->has_texts = true;
+    if (whole.embed_dim != out->image.embed_dim) {
+        config_refuse(r, HL_FAILED,
+                      "model_cfg.embed_dim: is %zu, but the image tower, which has no projection, "
+                      "is %zu wide",
+                      whole.embed_dim, out->image.embed_dim);
+    }
+    open_clip_read_preprocess(r, &whole, out->image.image_height, out->image.image_width, &out->preprocess);
+}
+
+/* ---- Hugging Face's ---- */
+
+static const config_setting hf_settings[] = {{"model_type", CONFIG_READ},
+                                             {"text_config", CONFIG_READ},
+                                             {"vision_config", CONFIG_READ},
+                                             {"architectures", CONFIG_WITHOUT_EFFECT},
+                                             {"initializer_factor", CONFIG_WITHOUT_EFFECT},
+                                             {NULL, NULL}};
+
+static const config_setting hf_vision_settings[] = {
+    HUGGING_FACE_TOWER,          {"image_size", CONFIG_READ},
+    {"patch_size", CONFIG_READ}, {"num_channels", CONFIG_READ},
+    {"vision_use_head", "true"}, {NULL, NULL}};
+
+static const config_setting hf_text_settings[] = {HUGGING_FACE_TOWER,
+                                                  {"vocab_size", CONFIG_READ},
+                                                  {"max_position_embeddings", CONFIG_READ},
+                                                  {"projection_size", CONFIG_READ},
+                                                  {"bos_token_id", CONFIG_WITHOUT_EFFECT},
+                                                  {"eos_token_id", CONFIG_WITHOUT_EFFECT},
+                                                  {"pad_token_id", CONFIG_WITHOUT_EFFECT},
+                                                  {NULL, NULL}};
+
+/* What is not said is what transformers' SiglipConfig has. */
+static const tower_shape hf_tower = {
+    .layers = 12, .width = 768, .heads = 12, .hidden = 3072, .activation = HL_GELU_TANH, .epsilon = EPSILON};
+
+static void read_hf_vision(config_reader *r, config_section from, siglip_config *out) {
+    image_shape *image = &out->image;
+    config_check_settings(r, from, hf_vision_settings);
+    image->layers = hf_tower;
+    hugging_face_read_tower(r, from, &image->layers);
+    image->image_height = config_read_side(r, from, "image_size", 224, OPEN_CLIP_IMAGE);
+    image->patch = config_read_side(r, from, "patch_size", 16, OPEN_CLIP_IMAGE);
+    config_read_size(r, from, "num_channels", 3, 3, 3);
+    complete_image(r, from.path, out);
+}
+
+static void read_hf_text(config_reader *r, config_section from, siglip_config *out) {
+    text_shape *text = &out->text;
+    config_check_settings(r, from, hf_text_settings);
+    text->layers = hf_tower;
+    hugging_face_read_tower(r, from, &text->layers);
+    text->context = config_read_size(r, from, "max_position_embeddings", 64, 2, MAX_CONTEXT);
+    text->vocab_size = config_read_size(r, from, "vocab_size", 32000, 1, MAX_VOCABULARY);
+    text->embed_dim = config_read_size(r, from, "projection_size", text->layers.width, 1, OPEN_CLIP_WIDTH);
+    text->mask = HL_MASK_NONE;
+    text->pooled = text_pooled_at_last;
+    out->tokenizer = (tokenizer_rules){
+        .style = TOKENIZER_TRANSFORMERS, .vocab_size = text->vocab_size, .context = text->context};
+    if (text->embed_dim != out->image.embed_dim) {
+        config_refuse(r, HL_FAILED, "%s: texts become %zu numbers, images %zu; expected the same", from.path,
+                      text->embed_dim, out->image.embed_dim);
+    }
+}
+
+/* A section that may be missing: then it is all defaults. */
+static config_section find_tower(config_reader *r, config_section from, const char *key) {
+    config_section out = {key, NULL};
+    if (config_find(from, key)) out = config_read_section(r, from, key, key);
+    return out;
+}
+
+static void read_hugging_face(config_reader *r, const cJSON *json, siglip_config *out) {
+    const config_section top = {"", json};
+    const cJSON *type = config_find(top, "model_type");
+    out->has_texts = is_word(type, "siglip");
+    if (is_word(type, "siglip_vision_model")) {
+        read_hf_vision(r, (config_section){"vision_config", json}, out);
+        return;
+    }
+    if (!out->has_texts) {
+        config_refuse(r, HL_USAGE,
+                      "model_type: expected siglip or siglip_vision_model, of a fixed resolution; "
+                      "%s reads no other",
+                      PLUGIN_NAME);
+        return;
+    }
+    config_check_settings(r, top, hf_settings);
+    read_hf_vision(r, find_tower(r, top, "vision_config"), out);
+    read_hf_text(r, find_tower(r, top, "text_config"), out);
+}
+
+hl_status config_parse(const char *name, const char *text, size_t length, siglip_layout layout,
+                       siglip_config *out, hl_error *error) {
+    *out = (siglip_config){.layout = layout};
+    cJSON *json;
+    hl_status status = config_parse_json(name, text, length, &json, error);
+    if (status) return status;
+    config_reader r = {PLUGIN_NAME, name, HL_OK, error};
+    if (layout == LAYOUT_OPEN_CLIP)
+        read_open_clip(&r, json, out);
+    else
+        read_hugging_face(&r, json, out);
+    cJSON_Delete(json);
+    if (r.status == HL_OK) tensors_name(out);
+    return r.status;
+}
+
+/* ---- files ---- */
+
+static bool is_there(const char *folder, const char *file) {
+    char *path = NULL;
+    if (asprintf(&path, "%s/%s", folder, file) < 0) return false;
+    bool there = access(path, F_OK) == 0;
+    free(path);
+    return there;
+}
+
+bool config_find_layout(const char *folder, siglip_layout *out) {
+    for (int i = LAYOUT_OPEN_CLIP; i <= LAYOUT_HUGGING_FACE; ++i) {
+        *out = (siglip_layout)i;
+        if (is_there(folder, siglip_config_file(*out))) return true;
+    }
+    return false;
+}
+
+static hl_status parse_own(const char *path, const char *text, size_t length, void *out, hl_error *error) {
+    siglip_config *config = out;
+    return config_parse(path, text, length, config->layout, config, error);
+}
+
+/* Only names that nothing else has. */
+static hl_status look(const char *path, const char *text, size_t length, void *out, hl_error *error) {
+    (void)path, (void)length, (void)error;
+    *(bool *)out =
+        strstr(text, "_siglip_") || strstr(text, "\"siglip\"") || strstr(text, "\"siglip_vision_model\"");
+    return HL_OK;
+}
+
+bool config_is_siglip(const hl_host *host, const char *folder, siglip_layout layout) {
+    bool found = false;
+    return config_read_file(host, folder, siglip_config_file(layout), look, &found, NULL) == HL_OK && found;
+}
+
+/* Images are brought to the model's size whatever their proportions. */
+static hl_status read_preprocess(const hl_host *host, const char *folder, siglip_config *out,
+                                 hl_error *error) {
+    bool there;
+    out->preprocess = (hl_preprocess){.size = sizeof out->preprocess,
+                                      .resize = HL_RESIZE_SQUASH,
+                                      .interpolation = HL_BICUBIC,
+                                      .height = (uint32_t)out->image.image_height,
+                                      .width = (uint32_t)out->image.image_width,
+                                      .mean = {0.5F, 0.5F, 0.5F},
+                                      .deviation = {0.5F, 0.5F, 0.5F}};
+    TRY(hugging_face_read_preprocessor(host, PLUGIN_NAME, folder, &out->preprocess, &there, error));
+    if (there) return HL_OK;
+    host->log(
+        host, HL_LOG_WARNING,
+        "%s: there is no preprocessor_config.json: images are resized by a bicubic interpolation, with mean "
+        "and deviation 0.5, as SigLIP's are; SigLIP 2's are by a bilinear one",
+        folder);
+    return HL_OK;
+}
+
+hl_status config_read(const hl_host *host, const char *folder, siglip_layout layout, siglip_config *out,
+                      hl_error *error) {
+    out->layout = layout;
+    TRY(config_read_file(host, folder, siglip_config_file(layout), parse_own, out, error));
+    return layout == LAYOUT_OPEN_CLIP ? HL_OK : read_preprocess(host, folder, out, error);
+}

@@ -1,0 +1,182 @@
+/* The descriptor of siglip and its table of functions: the shared parts, wired. */
+#include "siglip.h"
+
+#include "checkpoint/model_folder.h"
+#include "headlight/plugin.h"
+#include <stdlib.h>
+
+enum { LEVEL };
+
+static const char *const levels[] = {"pooling", "layers", NULL};
+
+static const hl_option options[] = {
+    [LEVEL] = {.name = "level",
+               .type = HL_CHOICE,
+               .fallback = "pooling",
+               .choices = levels,
+               .help = "what the embedding is taken apart into: the heads of the attention that pools the "
+                       "patches, or all layers' heads and MLPs, through that pooling"}};
+
+static model_files files_of(siglip_layout layout) {
+    return (model_files){PLUGIN_NAME, siglip_config_file(layout), siglip_weights_file(layout),
+                         layout == LAYOUT_OPEN_CLIP
+                             ? "as OpenCLIP publishes them"
+                             : "as transformers' SiglipModel.save_pretrained writes them"};
+}
+
+/* A folder of this family whose configuration is refused is still more its business than anybody else's, and
+ * its error says why. */
+static int recognises(const hl_host *host, const char *path) {
+    siglip_layout layout;
+    siglip_config config;
+    if (!config_find_layout(path, &layout) || !config_is_siglip(host, path, layout)) return 0;
+    return config_read(host, path, layout, &config, NULL) == HL_OK ? 95 : 60;
+}
+
+static void hint(const hl_host *host, const char *path, char *out, size_t room) {
+    (void)host;
+    siglip_layout layout = LAYOUT_OPEN_CLIP;
+    config_find_layout(path, &layout);
+    const model_files files = files_of(layout);
+    model_folder_hint(&files, path, out, room);
+}
+
+static void close_model(hl_model *model) {
+    if (!model) return;
+    pooled_tower_free(&model->image);
+    text_tower_free(&model->text);
+    checkpoint_close(&model->weights);
+    tokenizer_close(model->tokenizer);
+    free(model->name);
+    free(model->summary);
+    free(model);
+}
+
+static hl_status open_parts(hl_model *model, const hl_model_source *source, bool by_layers, hl_error *error) {
+    siglip_config *config = &model->config;
+    image_tower *trunk = &model->image.trunk;
+    siglip_layout layout = LAYOUT_OPEN_CLIP;
+    config_find_layout(source->path, &layout);
+    const model_files files = files_of(layout);
+    TRY(model_folder_check(&files, source->path, !source->random_weights, error));
+    TRY(config_read(model->host, source->path, layout, config, error));
+    TRY(tensors_open(model->host, source, config, &model->weights, error));
+    trunk->shape = &config->image;
+    model->image.top.pool.shape = &config->pool;
+    model->text.shape = &config->text;
+    trunk->weights = model->text.weights = &model->weights;
+    trunk->host = model->text.host = model->host;
+    trunk->plugin = model->text.plugin = PLUGIN_NAME;
+    if (config->has_texts)
+        TRY(tokenizer_open(model->host, source->path, &config->tokenizer, &model->tokenizer, error));
+    TRY(pooled_tower_describe(&model->image, by_layers, error));
+    TRY(describe_model(model, source->path, error));
+    trunk->model = model->image.top.model = model->text.model = model->name;
+    return HL_OK;
+}
+
+static hl_status open_model(const hl_host *host, const hl_model_source *source, const hl_value *const *values,
+                            hl_model **model, hl_error *error) {
+    hl_model *out = calloc(1, sizeof *out);
+    if (!out) return hl_no_memory(error, "a model");
+    out->host = host;
+    hl_status status = open_parts(out, source, values[LEVEL]->integer == 1, error);
+    if (status == HL_OK) {
+        *model = out;
+    } else {
+        close_model(out);
+    }
+    return status;
+}
+
+static const hl_model_info *info(const hl_model *model) {
+    return &model->info;
+}
+
+static hl_status load_model(hl_model *model, const hl_compute *compute, hl_error *error) {
+    model->compute = *compute;
+    loader from = {.weights = &model->weights, .compute = &model->compute, .error = error};
+    hl_status status = pooled_tower_load(&model->image, &from);
+    if (status == HL_OK && model->config.has_texts) status = text_tower_load(&model->text, &from);
+    free(from.numbers);
+    return status;
+}
+
+static hl_status make_basis(const hl_model *model, uint32_t basis, float *out, hl_error *error) {
+    return pooled_basis(&model->image.top, basis, out, error);
+}
+
+static hl_status make_value_gram(const hl_model *model, uint32_t component, double *out, hl_error *error) {
+    return pooled_tower_value_gram(&model->image, component, out, error);
+}
+
+static void close_session(hl_session *session) {
+    if (!session) return;
+    pooled_tower_session_close(&session->image);
+    if (session->model->config.has_texts) text_session_close(&session->text);
+    free(session);
+}
+
+static hl_status open_session(const hl_model *model, size_t batch, hl_session **session, hl_error *error) {
+    hl_session *out = calloc(1, sizeof *out);
+    if (!out) return hl_no_memory(error, "a session");
+    out->model = model;
+    out->text = (text_session){.tower = &model->text, .batch = batch};
+    hl_status status = pooled_tower_session_open(&model->image, batch, &out->image, error);
+    if (status == HL_OK) {
+        *session = out;
+    } else {
+        close_session(out);
+    }
+    return status;
+}
+
+static hl_status tokenize(const hl_model *model, const char *text, int32_t *ids, hl_error *error) {
+    return tokenizer_run(model->tokenizer, text, ids, error);
+}
+
+static hl_status count_tokens(const hl_model *model, const char *text, size_t *count, hl_error *error) {
+    return tokenizer_count(model->tokenizer, text, count, error);
+}
+
+static hl_status encode_texts(hl_session *session, const int32_t *ids, size_t count, float *out,
+                              hl_error *error) {
+    return text_session_encode(&session->text, ids, count, out, error);
+}
+
+static hl_status encode_images(hl_session *session, const float *pixels, size_t count,
+                               const hl_request *request, hl_trace **traces, hl_error *error) {
+    return pooled_tower_encode(&session->image, pixels, count, request, traces, error);
+}
+
+static const hl_model_api api = {
+    .size = sizeof api,
+    .recognises = recognises,
+    .open = open_model,
+    .close = close_model,
+    .info = info,
+    .load = load_model,
+    .basis = make_basis,
+    .open_session = open_session,
+    .close_session = close_session,
+    .tokenize = tokenize,
+    .encode_texts = encode_texts,
+    .encode_images = encode_images,
+    .retain = pooled_trace_retain,
+    .release = pooled_trace_release,
+    .bytes = pooled_trace_bytes,
+    .embedding = pooled_trace_embedding,
+    .code = pooled_trace_code,
+    .token_codes = pooled_trace_token_codes,
+    .digest = digest_model,
+    .hint = hint,
+    .count_tokens = count_tokens,
+    .value_gram = make_value_gram,
+};
+
+HL_EXPORT const hl_plugin headlight_plugin = {
+    HL_PLUGIN(HL_MODEL, PLUGIN_NAME, "1.0.0",
+              "SigLIP and SigLIP 2 of fixed resolution, from open_clip's files or Hugging Face's"),
+    HL_OPTIONS(options),
+    .api = &api,
+};

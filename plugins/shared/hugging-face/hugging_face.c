@@ -1,0 +1,131 @@
+/* See hugging_face.h. */
+#include "hugging_face.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MAX_LAYERS = 1 << 10, MAX_WIDTH = 1 << 16, MAX_HIDDEN = 1 << 18, MAX_IMAGE = 1 << 14 };
+
+/* ---- towers ---- */
+
+static void read_activation(config_reader *r, config_section from, hl_activation *io) {
+    static const struct {
+        const char *name;
+        hl_activation activation;
+    } known[] = {{"gelu_pytorch_tanh", HL_GELU_TANH}, {"gelu_new", HL_GELU_TANH}, {"gelu", HL_GELU},
+                 {"quick_gelu", HL_QUICK_GELU},       {"silu", HL_SILU},          {"relu", HL_RELU}};
+    const cJSON *word = config_find(from, "hidden_act");
+    if (!word) return;
+    for (size_t i = 0; cJSON_IsString(word) && i < sizeof known / sizeof *known; ++i) {
+        if (strcmp(word->valuestring, known[i].name) != 0) continue;
+        *io = known[i].activation;
+        return;
+    }
+    config_refuse(r, HL_USAGE, "%s.hidden_act: expected gelu, gelu_pytorch_tanh, quick_gelu, silu or relu",
+                  from.path);
+}
+
+void hugging_face_read_tower(config_reader *r, config_section from, tower_shape *io) {
+    const cJSON *epsilon = config_find(from, "layer_norm_eps");
+    double value = epsilon ? cJSON_IsNumber(epsilon) ? epsilon->valuedouble : NAN : (double)io->epsilon;
+    if (!(value > 0 && value <= 1))
+        config_refuse(r, HL_FAILED, "%s.layer_norm_eps: expected a number above 0, such as 1e-5", from.path);
+    io->epsilon = (float)value;
+    read_activation(r, from, &io->activation);
+    io->width = config_read_size(r, from, "hidden_size", io->width, 1, MAX_WIDTH);
+    io->hidden = config_read_size(r, from, "intermediate_size", io->hidden, 1, MAX_HIDDEN);
+    io->layers = config_read_size(r, from, "num_hidden_layers", io->layers, 1, MAX_LAYERS);
+    io->heads = config_read_size(r, from, "num_attention_heads", io->heads, 1, MAX_WIDTH);
+    if (io->width % io->heads != 0) {
+        config_refuse(r, HL_FAILED, "%s.num_attention_heads: is %zu, which does not divide the width %zu",
+                      from.path, io->heads, io->width);
+    }
+}
+
+/* ---- preprocessor_config.json ---- */
+
+static const config_setting preprocessor_settings[] = {{"size", CONFIG_READ},
+                                                       {"crop_size", CONFIG_READ},
+                                                       {"do_center_crop", CONFIG_READ},
+                                                       {"resample", CONFIG_READ},
+                                                       {"rescale_factor", CONFIG_READ},
+                                                       {"image_mean", CONFIG_READ},
+                                                       {"image_std", CONFIG_READ},
+                                                       {"do_resize", "true"},
+                                                       {"do_rescale", "true"},
+                                                       {"do_normalize", "true"},
+                                                       {"do_convert_rgb", CONFIG_WITHOUT_EFFECT},
+                                                       {"use_square_size", CONFIG_WITHOUT_EFFECT},
+                                                       {"feature_extractor_type", CONFIG_WITHOUT_EFFECT},
+                                                       {"image_processor_type", CONFIG_WITHOUT_EFFECT},
+                                                       {"processor_class", CONFIG_WITHOUT_EFFECT},
+                                                       {NULL, NULL}};
+
+static void hold_side(config_reader *r, const char *key, const cJSON *item, uint32_t wanted) {
+    if (!item || (cJSON_IsNumber(item) && item->valuedouble == (double)wanted)) return;
+    config_refuse(r, HL_FAILED, "%s: expected the model's image_size, %u", key, wanted);
+}
+
+/* 224, {"height": 224, "width": 224}, {"shortest_edge": 224} */
+static void hold_size(config_reader *r, config_section top, const char *key, const hl_preprocess *wanted) {
+    const cJSON *item = config_find(top, key);
+    if (cJSON_IsNumber(item)) hold_side(r, key, item, wanted->height);
+    if (!item || cJSON_IsNumber(item)) return;
+    config_section size = config_read_section(r, top, key, key);
+    if (r->status) return;
+    uint32_t shorter = wanted->height < wanted->width ? wanted->height : wanted->width;
+    hold_side(r, key, config_find(size, "height"), wanted->height);
+    hold_side(r, key, config_find(size, "width"), wanted->width);
+    hold_side(r, key, config_find(size, "shortest_edge"), shorter);
+}
+
+/* What is cut to a size has kept its proportions. Interpolations are Pillow's numbers. */
+static void read_preprocessor(config_reader *r, const cJSON *json, hl_preprocess *io) {
+    const config_section top = {"", json};
+    config_check_settings(r, top, preprocessor_settings);
+    config_read_channels(r, top, "image_mean", -1e3, io->mean);
+    config_read_channels(r, top, "image_std", 1e-6, io->deviation);
+    size_t usual = io->interpolation == HL_BILINEAR ? 2 : 3;
+    io->interpolation = config_read_size(r, top, "resample", usual, 2, 3) == 2 ? HL_BILINEAR : HL_BICUBIC;
+    if (config_find(top, "do_center_crop"))
+        io->resize = config_read_bool(r, top, "do_center_crop") ? HL_RESIZE_COVER : HL_RESIZE_SQUASH;
+    const cJSON *factor = config_find(top, "rescale_factor");
+    if (factor && !(cJSON_IsNumber(factor) && fabs(factor->valuedouble * 255 - 1) < 1e-6))
+        config_refuse(r, HL_USAGE, "rescale_factor: expected 1/255");
+    hold_size(r, top, "size", io);
+    if (io->resize == HL_RESIZE_COVER) hold_size(r, top, "crop_size", io);
+}
+
+hl_status hugging_face_parse_preprocessor(const char *plugin, const char *name, const char *text,
+                                          size_t length, hl_preprocess *io, hl_error *error) {
+    cJSON *json;
+    hl_status status = config_parse_json(name, text, length, &json, error);
+    if (status) return status;
+    config_reader r = {plugin, name, HL_OK, error};
+    read_preprocessor(&r, json, io);
+    cJSON_Delete(json);
+    return r.status;
+}
+
+typedef struct target {
+    const char *plugin;
+    hl_preprocess *io;
+} target;
+
+static hl_status parse(const char *path, const char *text, size_t length, void *out, hl_error *error) {
+    const target *to = out;
+    return hugging_face_parse_preprocessor(to->plugin, path, text, length, to->io, error);
+}
+
+hl_status hugging_face_read_preprocessor(const hl_host *host, const char *plugin, const char *folder,
+                                         hl_preprocess *io, bool *there, hl_error *error) {
+    static const char file[] = "preprocessor_config.json";
+    char *path = NULL;
+    if (asprintf(&path, "%s/%s", folder, file) < 0) return hl_no_memory(error, "a path");
+    *there = access(path, F_OK) == 0;
+    free(path);
+    target to = {plugin, io};
+    return *there ? config_read_file(host, folder, file, parse, &to, error) : HL_OK;
+}
