@@ -33,9 +33,7 @@ template <typename Step> int guard(sentence_error *error, Step step) noexcept {
     return 1;
 }
 
-} // namespace
-
-extern "C" void *sentence_library_open(const void *bytes, size_t count, sentence_error *error) {
+void *open(const void *bytes, size_t count, sentence_error *error) {
     std::unique_ptr<SentencePieceProcessor> model;
     const int failed = guard(error, [&] {
         model = std::make_unique<SentencePieceProcessor>();
@@ -44,16 +42,23 @@ extern "C" void *sentence_library_open(const void *bytes, size_t count, sentence
     return failed ? nullptr : model.release();
 }
 
-extern "C" void sentence_library_close(void *model) {
+void close(void *model) {
     delete static_cast<SentencePieceProcessor *>(model);
 }
 
-extern "C" int sentence_library_encode(const void *model, const char *text, size_t length,
-                                       void (*take)(void *user, int id), void *user, sentence_error *error) {
+int encode(const void *model, const char *text, size_t length, void (*take)(void *user, int id), void *user,
+           sentence_error *error) {
     return guard(error, [&] {
         std::vector<int> ids;
         const auto status = static_cast<const SentencePieceProcessor *>(model)->Encode({text, length}, &ids);
         for (const int id : ids) take(user, id);
         return status;
     });
+}
+
+} // namespace
+
+extern "C" {
+__attribute__((visibility("default"))) extern const sentence_library headlight_sentence_library;
+const sentence_library headlight_sentence_library = {open, close, encode};
 }

@@ -1,7 +1,6 @@
 /* See piece_model.h. Numbers of fields are those of sentencepiece_model.proto. */
 #include "piece_model.h"
 
-#include "library.h"
 #include "text/prefixes.h"
 #include "wire.h"
 #include <math.h>
@@ -208,9 +207,11 @@ static hl_status open_library(reading *r) {
     free(trainer.bytes);
     free(normalizer.bytes);
     if (!enough || r->model.failed) return hl_no_memory(r->error, r->name);
+    hl_status status = module_open(&r->out->module, r->error);
+    if (status) return status;
     sentence_error why;
-    r->out->library = sentence_library_open(r->model.bytes, r->model.length, &why);
-    if (r->out->library) return HL_OK;
+    r->out->model = r->out->module.library->open(r->model.bytes, r->model.length, &why);
+    if (r->out->model) return HL_OK;
     if (!*why.message) return hl_no_memory(r->error, r->name);
     return hl_fail(r->error, HL_FAILED, "%s: %s", r->name, why.message);
 }
@@ -248,7 +249,8 @@ int32_t piece_model_find(const void *bytes, size_t count, const char *text) {
 }
 
 void piece_model_free(piece_model *self) {
-    sentence_library_close(self->library);
+    if (self->model) self->module.library->close(self->model);
+    module_close(&self->module);
     charsmap_free(&self->map);
     *self = (piece_model){0};
 }
@@ -261,7 +263,7 @@ hl_status piece_model_encode(const void *vocabulary, const char *text, size_t le
                              hl_error *error) {
     const piece_model *self = vocabulary;
     sentence_error why;
-    if (sentence_library_encode(self->library, text, length, take, out, &why) == 0) return HL_OK;
+    if (self->module.library->encode(self->model, text, length, take, out, &why) == 0) return HL_OK;
     if (!*why.message) return hl_no_memory(error, "a text");
     return hl_fail(error, HL_FAILED, "sentencepiece: %s", why.message);
 }

@@ -4,12 +4,14 @@
 #ifndef PIECE_MODEL_H
 #define PIECE_MODEL_H
 
+#include "module.h"
 #include "text/charsmap.h"
 #include "text/string_table.h"
 #include "text/token_ids.h"
 
 typedef struct piece_model {
-    void *library; /* encodes text that is in form */
+    module module;
+    void *model; /* of the module: encodes text that is in form */
     charsmap map;
     bool begins_with_line, trims; /* a text: with a U+2581 before it; without surplus blanks */
     int32_t end, unknown;
