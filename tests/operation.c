@@ -39,7 +39,7 @@ void compare_with(const char *what, const hl_compute *compute, const test_scene 
 void conform(const char *what, const test_scene *scene) {
     hl_error error;
     for (size_t b = 0; b < backend_count; ++b) {
-        char *name = text("compute/%s: %s", backends[b].plugin->name, what);
+        char *name = text("compute/%s %s: %s", backends[b].plugin->name, backends[b].options, what);
         assert_ok(scene_check(name, &backends[b].compute, &reference, scene, &error), error);
         free(name);
     }

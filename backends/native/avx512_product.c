@@ -30,6 +30,7 @@ const double_kernel avx512_double = {
     .runs_on = runs_on,
     .rows = ROWS,
     .columns = COLUMNS_F64,
+    .pack = pack_f64,
     .multiply = multiply_f64,
 };
 

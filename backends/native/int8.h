@@ -9,19 +9,16 @@
 /* A row has a scale for each so many numbers. */
 enum { INT8_DEPTH = 1024 };
 
-#define INT8_TOLERANCE 0.3
+#define INT8_TOLERANCE 0.4
 
 /* `largest`: of the bits of all |x|, which order as the numbers do, with NaN above all. What is too small to
  * be divided by counts as zero; a row with NaN or infinity becomes NaN, by its scale. */
 static inline float int8_scale(uint32_t largest, float *inverse) {
     float most;
     memcpy(&most, &largest, sizeof most);
-    if (most < 1e-35f) {
-        *inverse = 0;
-        return 0;
-    }
-    *inverse = 127 / most;
-    return most <= 3.4e38f ? most / 127 : most - most; /* NaN */
+    float scale = most < 1e-35f ? 0 : most / 127;
+    *inverse = scale > 0 ? 1 / scale : 0;
+    return most <= 3.4e38f ? scale : most - most; /* NaN */
 }
 
 /* A product's number from its sum. */

@@ -10,10 +10,11 @@ const char *const precision_words[] = {"auto", "f32", "bf16x6", "bf16x3", "bf16"
  * f32. */
 static const product_kernel *const products[] = {
 #if defined __x86_64__
-    &amx_product_bf16x3, &amx_product_bf16x6, &amx_product_bf16,
-    &amx_product_int8,   &avx512_product_f32, &avx2_product_f32,
+    &amx_product_bf16x3, &amx_product_bf16x6,   &amx_product_bf16,     &amx_product_int8,
+    &avx512_product_f32, &avx512_product_int8,  &avx2_product_f32,
 #endif
-    &plain_product_f32,
+    &plain_product_f32,  &plain_product_bf16x6, &plain_product_bf16x3, &plain_product_bf16,
+    &plain_product_int8,
 };
 static const row_kernel *const rows[] = {
 #if defined __x86_64__
@@ -26,6 +27,12 @@ static const attention_kernel *const attentions[] = {
     &avx512_attention_f32, &avx2_attention_f32,
 #endif
     &plain_attention_f32};
+
+static const double_kernel *const doubles[] = {
+#if defined __x86_64__
+    &avx512_double, &avx2_double,
+#endif
+    &plain_double};
 
 enum {
     PRODUCTS = sizeof products / sizeof *products,
@@ -113,6 +120,12 @@ static const row_kernel *rows_of(const processor *machine, size_t level) {
     return rows[i];
 }
 
+static const double_kernel *doubles_of(const processor *machine, size_t level) {
+    size_t i = 0;
+    while (level_of(doubles[i]->name) < level || !doubles[i]->runs_on(machine)) ++i;
+    return doubles[i];
+}
+
 hl_status choose_kernels(const processor *machine, const char *kernel, precision wanted, kernel_set *out,
                          hl_error *error) {
     const product_kernel *product = find_product(machine, kernel, wanted);
@@ -123,6 +136,7 @@ hl_status choose_kernels(const processor *machine, const char *kernel, precision
                         .fine_product = product_of(machine, level, fine),
                         .rows = rows_of(machine, level),
                         .attention = attention_of(machine, level, product->precision),
-                        .fine_attention = attention_of(machine, level, PRECISION_F32)};
+                        .fine_attention = attention_of(machine, level, PRECISION_F32),
+                        .doubles = doubles_of(machine, level)};
     return HL_OK;
 }

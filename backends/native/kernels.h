@@ -3,6 +3,7 @@
 #ifndef KERNELS_H
 #define KERNELS_H
 
+#include "double.h"
 #include "kernel.h"
 
 extern const product_kernel plain_product_f32, plain_product_bf16x6, plain_product_bf16x3, plain_product_bf16,
@@ -20,12 +21,15 @@ extern const attention_kernel plain_attention_f32;
 extern const attention_kernel avx2_attention_f32, avx512_attention_f32;
 extern const attention_kernel amx_attention_bf16, amx_attention_bf16x3, amx_attention_bf16x6;
 
+extern const double_kernel plain_double, avx2_double, avx512_double;
+
 /* What a backend computes with. The fine ones are as exact as f32, and for what is so small that the errors
  * of single numbers do not cancel in its sums. */
 typedef struct kernel_set {
     const product_kernel *product, *fine_product;
     const row_kernel *rows;
     const attention_kernel *attention, *fine_attention;
+    const double_kernel *doubles;
 } kernel_set;
 
 /* Words of the options `kernel` and `precision`, "auto" first; end with NULL. Those of `precision_words`

@@ -88,4 +88,12 @@ hl_status run_convolution(hl_backend *backend, const hl_convolution *operation, 
 hl_status run_attention(hl_backend *backend, const hl_attention *operation, hl_error *error);
 hl_status run_layer_norm(hl_backend *backend, const hl_layer_norm *operation, hl_error *error);
 
+/* ---- double.c, eigen.c: see hl_compute_api ---- */
+
+hl_status run_product_f64(hl_backend *backend, bool transpose_a, bool transpose_b, size_t m, size_t n,
+                          size_t k, const double *a, size_t lda, const double *b, size_t ldb, double *c,
+                          size_t ldc, hl_error *error);
+hl_status run_symmetric_eigen_f64(hl_backend *backend, size_t n, double *a, double *eigenvalues,
+                                  hl_error *error);
+
 #endif

@@ -174,3 +174,42 @@ const product_kernel plain_product_int8 = {.name = "plain",
                                            .pack_weight = int8_pack_weight,
                                            .multiply = int8_multiply,
                                            .tolerance = INT8_TOLERANCE};
+
+/* ---- f64 ---- */
+
+static void pack_f64(const double *from, size_t line, size_t step, size_t count, size_t depth, size_t width,
+                     double *panels) {
+    for (size_t l = 0; l < (count + width - 1) / width * width; ++l) {
+        double *panel = panels + l / width * width * depth + l % width;
+        for (size_t i = 0; i < depth; ++i) panel[i * width] = l < count ? from[l * line + i * step] : 0;
+    }
+}
+
+/* `rows` is known where this is called. */
+INLINED void multiply_rows_f64(size_t rows, const double *x, size_t x_step, const double *w, size_t w_step,
+                               size_t depth, bool add, double *out, size_t stride) {
+    enum { DOUBLES = COLUMNS / 2 };
+    double sums[ROWS][DOUBLES] = {{0}};
+    for (size_t r = 0; r < rows && add; ++r) memcpy(sums[r], out + r * stride, sizeof sums[r]);
+    for (size_t i = 0; i < depth; ++i, x += x_step, w += w_step) {
+        for (size_t r = 0; r < rows; ++r) {
+            for (size_t c = 0; c < DOUBLES; ++c) sums[r][c] += x[r] * w[c];
+        }
+    }
+    for (size_t r = 0; r < rows; ++r) memcpy(out + r * stride, sums[r], sizeof sums[r]);
+}
+
+static void multiply_f64(const double *x, size_t x_step, const double *w, size_t w_step, size_t depth,
+                         size_t count, bool add, double *out, size_t stride) {
+    if (count > 1)
+        multiply_rows_f64(ROWS, x, x_step, w, w_step, depth, add, out, stride);
+    else
+        multiply_rows_f64(1, x, x_step, w, w_step, depth, add, out, stride);
+}
+
+const double_kernel plain_double = {.name = "plain",
+                                    .runs_on = runs_anywhere,
+                                    .rows = ROWS,
+                                    .columns = COLUMNS / 2,
+                                    .pack = pack_f64,
+                                    .multiply = multiply_f64};

@@ -89,19 +89,78 @@ VECTOR_CODE static void multiply(const void *row_panel, const void *weight_panel
         tile(ROWS / 2, row_panel, weight_panel, depth, add, out);
 }
 
-/* The same in f64. */
-VECTOR_INLINED void tile_f64(size_t rows, const double *x, const double *w, size_t depth, bool add,
-                             double *out, size_t stride) {
+/* ---- the same in f64 ---- */
+
+/* Lines that lie side by side, step by step: the memory that they come from is read in its order. */
+VECTOR_INLINED void copy_f64(const double *from, size_t step, size_t count, size_t depth, size_t width,
+                             double *panels) {
+    for (size_t i = 0; i < depth; ++i, from += step, panels += width) {
+        double *to = panels;
+        size_t first = 0;
+        for (; first + width <= count; first += width, to += depth * width) {
+            for (size_t l = 0; l < width; l += LANES_F64) {
+                v_store_first_f64(to + l, v_load_first_f64(from + first + l, width - l), width - l);
+            }
+        }
+        for (size_t l = 0; first < count && l < width; l += LANES_F64) {
+            size_t there = first + l < count ? count - first - l : 0;
+            v_store_first_f64(to + l, v_load_first_f64(from + first + l, there), width - l);
+        }
+    }
+}
+
+/* Lines whose numbers lie side by side. */
+VECTOR_INLINED void weave_f64(const double *from, size_t line, size_t count, size_t depth, size_t width,
+                              double *panel) {
+    for (size_t l = 0; l < width; l += LANES_F64) {
+        for (size_t i = 0; i < depth; i += LANES_F64) {
+            vector_f64 rows[LANES_F64];
+#pragma GCC unroll 8
+            for (size_t r = 0; r < LANES_F64; ++r) {
+                rows[r] =
+                    l + r < count ? v_load_first_f64(from + (l + r) * line + i, depth - i) : v_spread_f64(0);
+            }
+            transpose_f64(rows);
+#pragma GCC unroll 8
+            for (size_t j = 0; j < LANES_F64; ++j) {
+                if (i + j < depth) v_store_first_f64(panel + (i + j) * width + l, rows[j], width - l);
+            }
+        }
+    }
+}
+
+VECTOR_INLINED void pack_panels_f64(const double *from, size_t line, size_t step, size_t count, size_t depth,
+                                    size_t width, double *panels) {
+    if (line == 1) {
+        copy_f64(from, step, count, depth, width, panels);
+        return;
+    }
+    for (size_t l = 0; l < count; l += width, panels += depth * width) {
+        weave_f64(from + l * line, line, count - l < width ? count - l : width, depth, width, panels);
+    }
+}
+
+/* Each width known when this is compiled. */
+VECTOR_CODE static void pack_f64(const double *from, size_t line, size_t step, size_t count, size_t depth,
+                                 size_t width, double *panels) {
+    if (width == ROWS)
+        pack_panels_f64(from, line, step, count, depth, ROWS, panels);
+    else
+        pack_panels_f64(from, line, step, count, depth, COLUMNS_F64, panels);
+}
+
+VECTOR_INLINED void tile_f64(size_t rows, const double *x, size_t x_step, const double *w, size_t w_step,
+                             size_t depth, bool add, double *out, size_t stride) {
     vector_f64 sums[ROWS][2];
 #pragma GCC unroll 16
     for (size_t r = 0; r < rows; ++r) {
         sums[r][0] = add ? v_load_f64(out + r * stride) : v_spread_f64(0);
         sums[r][1] = add ? v_load_f64(out + r * stride + LANES_F64) : v_spread_f64(0);
     }
-    for (size_t i = 0; i < depth; ++i, x += ROWS, w += COLUMNS_F64) {
-        __builtin_prefetch(w + STEPS_AHEAD * COLUMNS_F64);
-        __builtin_prefetch(w + STEPS_AHEAD * COLUMNS_F64 + LANES_F64);
-        __builtin_prefetch(x + STEPS_AHEAD * ROWS);
+    for (size_t i = 0; i < depth; ++i, x += x_step, w += w_step) {
+        __builtin_prefetch(w + STEPS_AHEAD * w_step);
+        __builtin_prefetch(w + STEPS_AHEAD * w_step + LANES_F64);
+        __builtin_prefetch(x + STEPS_AHEAD * x_step);
         vector_f64 left = v_load_f64(w), right = v_load_f64(w + LANES_F64);
 #pragma GCC unroll 16
         for (size_t r = 0; r < rows; ++r) {
@@ -117,10 +176,12 @@ VECTOR_INLINED void tile_f64(size_t rows, const double *x, const double *w, size
     }
 }
 
-VECTOR_CODE static void multiply_f64(const double *x, const double *w, size_t depth, size_t count, bool add,
-                                     double *out, size_t stride) {
+VECTOR_CODE static void multiply_f64(const double *x, size_t x_step, const double *w, size_t w_step,
+                                     size_t depth, size_t count, bool add, double *out, size_t stride) {
     if (count > ROWS / 2)
-        tile_f64(ROWS, x, w, depth, add, out, stride);
+        tile_f64(ROWS, x, x_step, w, w_step, depth, add, out, stride);
+    else if (count > 1)
+        tile_f64(ROWS / 2, x, x_step, w, w_step, depth, add, out, stride);
     else
-        tile_f64(ROWS / 2, x, w, depth, add, out, stride);
+        tile_f64(1, x, x_step, w, w_step, depth, add, out, stride);
 }

@@ -127,4 +127,28 @@ VECTOR_INLINED vector_f64 v_fma_f64(vector_f64 a, vector_f64 b, vector_f64 c) {
     return _mm256_fmadd_pd(a, b, c);
 }
 
+VECTOR_INLINED __m256i v_lanes_below_f64(size_t count) {
+    long long end = count < LANES / 2 ? (long long)count : LANES / 2;
+    return _mm256_cmpgt_epi64(_mm256_set1_epi64x(end), _mm256_setr_epi64x(0, 1, 2, 3));
+}
+
+VECTOR_INLINED vector_f64 v_load_first_f64(const double *from, size_t count) {
+    return _mm256_maskload_pd(from, v_lanes_below_f64(count));
+}
+
+VECTOR_INLINED void v_store_first_f64(double *to, vector_f64 x, size_t count) {
+    _mm256_maskstore_pd(to, v_lanes_below_f64(count), x);
+}
+
+/* rows[i][j] -> rows[j][i] */
+VECTOR_INLINED void transpose_f64(vector_f64 rows[LANES / 2]) {
+    vector_f64 low[2] = {_mm256_unpacklo_pd(rows[0], rows[1]), _mm256_unpackhi_pd(rows[0], rows[1])};
+    vector_f64 high[2] = {_mm256_unpacklo_pd(rows[2], rows[3]), _mm256_unpackhi_pd(rows[2], rows[3])};
+#pragma GCC unroll 2
+    for (int i = 0; i < 2; ++i) {
+        rows[i] = _mm256_permute2f128_pd(low[i], high[i], 0x20);
+        rows[i + 2] = _mm256_permute2f128_pd(low[i], high[i], 0x31);
+    }
+}
+
 #endif

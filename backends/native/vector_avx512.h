@@ -101,4 +101,33 @@ VECTOR_INLINED vector_f64 v_fma_f64(vector_f64 a, vector_f64 b, vector_f64 c) {
     return _mm512_fmadd_pd(a, b, c);
 }
 
+VECTOR_INLINED vector_f64 v_load_first_f64(const double *from, size_t count) {
+    return _mm512_maskz_loadu_pd((__mmask8)first_lanes(count), from);
+}
+
+VECTOR_INLINED void v_store_first_f64(double *to, vector_f64 x, size_t count) {
+    _mm512_mask_storeu_pd(to, (__mmask8)first_lanes(count), x);
+}
+
+/* rows[i][j] -> rows[j][i] */
+VECTOR_INLINED void transpose_f64(vector_f64 rows[LANES / 2]) {
+    vector_f64 woven[LANES / 2];
+#pragma GCC unroll 4
+    for (int i = 0; i < LANES / 2; i += 2) {
+        woven[i] = _mm512_unpacklo_pd(rows[i], rows[i + 1]);
+        woven[i + 1] = _mm512_unpackhi_pd(rows[i], rows[i + 1]);
+    }
+#pragma GCC unroll 2
+    for (int i = 0; i < 2; ++i) {
+        vector_f64 even[2] = {_mm512_shuffle_f64x2(woven[i], woven[i + 2], 0x88),
+                              _mm512_shuffle_f64x2(woven[i + 4], woven[i + 6], 0x88)};
+        vector_f64 odd[2] = {_mm512_shuffle_f64x2(woven[i], woven[i + 2], 0xdd),
+                             _mm512_shuffle_f64x2(woven[i + 4], woven[i + 6], 0xdd)};
+        rows[i] = _mm512_shuffle_f64x2(even[0], even[1], 0x88);
+        rows[i + 4] = _mm512_shuffle_f64x2(even[0], even[1], 0xdd);
+        rows[i + 2] = _mm512_shuffle_f64x2(odd[0], odd[1], 0x88);
+        rows[i + 6] = _mm512_shuffle_f64x2(odd[0], odd[1], 0xdd);
+    }
+}
+
 #endif
