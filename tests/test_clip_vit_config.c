@@ -269,42 +269,76 @@ static void folders_are_recognised(void **state) {
 static void missing_files_get_a_hint(void **state) {
     (void)state;
     static const char config_and_weights[] = "no " CONFIG ", no " WEIGHTS ": clip-vit reads ";
+    static const char and_reads[] = ", no " CONFIG ", no " WEIGHTS ": clip-vit reads ";
     static const struct {
         const char *files[6];
-        const char *says[2];
+        hl_status status;
+        const char *says[2], *hints[2]; /* an empty hint: nothing is missing */
     } cases[] = {
-        {{NULL}, {"found no file of a model, ", config_and_weights}},
-        {{"merges.txt", "readme.md"}, {"found no file of a model, ", config_and_weights}},
-        {{"pytorch_model.bin"}, {"found pytorch_model.bin, ", config_and_weights}},
-        {{"ViT-B-32.pt"}, {"found ViT-B-32.pt, ", config_and_weights}},
+        {{NULL},
+         HL_UNAVAILABLE,
+         {"found no file of a model, ", config_and_weights},
+         {"found no file", and_reads}},
+        {{"merges.txt", "readme.md"},
+         HL_UNAVAILABLE,
+         {"found no file of a model, ", config_and_weights},
+         {"found no file of a model, ", config_and_weights}},
+        {{"pytorch_model.bin"},
+         HL_FAILED,
+         {"/pytorch_model.bin: is no file of weights", "expected .safetensors"},
+         {"found pytorch_model.bin, no " CONFIG "; ", "is no file of weights"}},
+        {{"ViT-B-32.pt"},
+         HL_FAILED,
+         {"/ViT-B-32.pt: is no file of weights", "torch.save"},
+         {"found ViT-B-32.pt, no " CONFIG "; ", "is no file of weights"}},
         {{"model.safetensors", "config.json", "merges.txt"},
-         {"found config.json, model.safetensors, ", config_and_weights}},
+         HL_FAILED,
+         {"/config.json: is not valid JSON", "near byte 0"},
+         {"found config.json, model.safetensors, no " CONFIG ": ", "clip-vit reads"}},
         {{"a.bin", "b.pt", "c.pth", "d.ckpt", "e.bin"},
-         {"found a.bin, b.pt, c.pth, d.ckpt, ..., ", "save_for_hf"}},
-        {{WEIGHTS}, {"found " WEIGHTS ", no " CONFIG ": ", "clip-vit reads"}},
+         HL_USAGE,
+         {"holds 5 files that may be the weights (a.bin, b.pt, c.pth, ...): say which, ", "`weights: a.bin`"},
+         {"found a.bin, b.pt, c.pth, d.ckpt, ..., no " CONFIG "; ", "say which"}},
+        {{"a.pt", "optimizer.pt", "training_args.bin", "rng_state_0.pth", "scheduler.pt"},
+         HL_FAILED,
+         {"/a.pt: is no file of weights", ""},
+         {"found a.pt, optimizer.pt, ", "/a.pt: is no file"}},
+        {{WEIGHTS},
+         HL_FAILED,
+         {"/" WEIGHTS ": a header of 0 bytes in a file of 1", ""},
+         {"found " WEIGHTS ", no " CONFIG "; ", "a header of 0 bytes"}},
         {{CONFIG, "open_clip_pytorch_model.bin"},
-         {"found " CONFIG ", open_clip_pytorch_model.bin, no " WEIGHTS ": ", "save_for_hf"}},
+         HL_FAILED,
+         {"/open_clip_pytorch_model.bin: is no file of weights", ""},
+         {"", ""}},
         {{CONFIG, "open_clip_model-00001-of-00002.safetensors"},
+         HL_UNAVAILABLE,
+         {"00002.safetensors, no " WEIGHTS, "OpenCLIP"},
          {"00002.safetensors, no " WEIGHTS, "OpenCLIP"}},
+        {{"model-00001-of-00002.safetensors"},
+         HL_UNAVAILABLE,
+         {"found model-00001-of-00002.safetensors, no " CONFIG ", no " WEIGHTS, "save_for_hf"},
+         {"found model-00001-of-00002.safetensors, no " CONFIG ", no " WEIGHTS, "save_for_hf"}},
     };
     for (size_t i = 0; i < COUNT(cases); ++i) {
         hl_error error;
         char hint[1024], *folder = make_folder();
-        for (size_t k = 0; cases[i].files[k]; ++k) {
+        for (size_t k = 0; k < COUNT(cases[i].files) && cases[i].files[k]; ++k) {
             char *path = text("%s/%s", folder, cases[i].files[k]);
             bool config = strcmp(cases[i].files[k], CONFIG) == 0;
             if (config) copy_file(TINY_A "/" CONFIG, path);
             if (!config) write_text(path, "x");
             free(path);
         }
-        bool weights = cases[i].files[0] && strcmp(cases[i].files[0], WEIGHTS) == 0;
-        assert_int_equal(try_open(folder, &error), weights ? HL_USAGE : HL_UNAVAILABLE);
+        hl_status status = try_open(folder, &error);
+        if (status != cases[i].status) fail_msg("case %zu: %d: %s", i, status, error.message);
         assert_ptr_equal(strstr(error.message, folder), error.message);
         api.hint(&the_host->interface, folder, hint, sizeof hint);
         for (size_t k = 0; k < 2; ++k) {
             if (!strstr(error.message, cases[i].says[k])) fail_msg("case %zu: %s", i, error.message);
-            if (!strstr(hint, cases[i].says[k])) fail_msg("case %zu: %s", i, hint);
+            if (!strstr(hint, cases[i].hints[k])) fail_msg("case %zu: %s", i, hint);
         }
+        assert_int_equal(*hint != '\0', *cases[i].hints[0] != '\0');
         remove_folder(folder);
     }
     char little[24] = "";

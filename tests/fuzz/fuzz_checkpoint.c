@@ -4,6 +4,7 @@
  * An input is the configuration, NUL, how many bytes of data there are (four bytes, low first), the header.
  */
 #include "plugins/models/clip-vit/config.c"
+#include "plugins/models/clip-vit/hugging_face.c"
 #include "plugins/models/clip-vit/tensors.c"
 
 #include "core/weights/safetensors.h"
@@ -44,13 +45,14 @@ static bool make_file(const uint8_t *bytes, size_t count) {
 static void check_tensor(const checkpoint *weights, tensor_spec spec) {
     hl_error error;
     float *numbers = NULL;
+    spec = checkpoint_spec(weights, spec);
     if (checkpoint_take(weights, &spec, &numbers, &error) != HL_OK) __builtin_trap();
     free(numbers);
 }
 
 static bool may_be_left(const checkpoint *weights, const char *name) {
     name += strlen(weights->before);
-    for (const char *const *known = harmless; *known; ++known) {
+    for (const char *const *known = open_clip_harmless; *known; ++known) {
         size_t length = strlen(name), tail = strlen(*known);
         if (strcmp(name, *known) == 0) return true;
         if (**known == '.' && length >= tail && strcmp(name + length - tail, *known) == 0) return true;
@@ -64,16 +66,16 @@ static void check_opened(const checkpoint *weights, const clip_config *config) {
     tensor_spec *all = calloc(most, sizeof *all);
     if (!all) return;
     size_t count = image_tensors(&config->image, all), mattering = 0;
-    count += text_tensors(&config->text, all + count);
     count += layer_tensors(image, all + count);
-    count += layer_tensors(text, all + count);
+    if (config->has_texts) count += text_tensors(&config->text, all + count);
+    if (config->has_texts) count += layer_tensors(text, all + count);
     for (size_t i = 0; i < count; ++i) check_tensor(weights, all[i]);
     free(all);
     const hl_stored_tensor *tensor;
     for (size_t i = 0; (tensor = weights->api->at(weights->file, i)); ++i)
         mattering += !may_be_left(weights, tensor->name);
-    bool in_parts = weights->naming->groups; /* queries, keys and values apart */
-    if ((in_parts ? mattering < count : mattering != count) || count != most) __builtin_trap();
+    /* queries, keys and values may lie apart */
+    if (mattering < count) __builtin_trap();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
@@ -88,7 +90,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
     if (config_parse("fuzz", (const char *)bytes, length, &config, &error) != HL_OK) return 0;
     if (!make_file(end + 1, count - length - 1)) return 0;
     tensors_name(&config);
-    if (tensors_open(&host, &source, &config, &weights, &error) == HL_OK) {
+    if (tensors_open(&host, &source, NULL, &config, &weights, &error) == HL_OK) {
         check_opened(&weights, &config);
         checkpoint_close(&weights);
     }

@@ -15,7 +15,7 @@ struct hl_model {
 
     hl_model_info info;
     char *name, *summary;
-    hl_fact facts[4];
+    hl_fact facts[6];
     char parameters[24], positions[64];
 };
 

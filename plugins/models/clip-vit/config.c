@@ -1,8 +1,12 @@
-/* open_clip_config.json -> clip_config. Refuses by name whatever would make the image tower another one than
- * this plugin computes. Knows ranges and names of settings; never looks at weights. */
+/* open_clip_config.json, or what transformers say in their config.json -> clip_config. Refuses by name
+ * whatever would make the image tower another one than this plugin computes. Knows ranges and names of
+ * settings; never looks at weights. */
 #include "config.h"
 
+#include "hugging_face.h"
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The settings of vision_cfg that this plugin knows; whatever else it says must be off. */
 static const config_setting vision_settings[] = {
@@ -85,32 +89,101 @@ static void read_image_tower(config_reader *r, const open_clip_config *from, cli
     config->has_layer_scale = !config_is_off(config_find(vision, "ls_init_value"));
 }
 
+static void read_all(config_reader *r, const cJSON *json, clip_config *config) {
+    open_clip_config from;
+    open_clip_read(r, json, &from);
+    if (r->status) return;
+    bool timm = !config_is_off(config_find(from.vision, "timm_model_name"));
+    (timm ? config_read_timm : read_image_tower)(r, &from, config);
+    config->image.embed_dim = from.embed_dim;
+    if (r->status == HL_OK) find_grid(r, from.vision, &config->image);
+    config->has_texts = from.has_texts;
+    if (from.has_texts) open_clip_read_text(r, &from, &config->text, &config->tokenizer);
+    open_clip_read_preprocess(r, &from, config->image.image_height, config->image.image_width,
+                              &config->preprocess);
+}
+
+hl_status config_take(const char *name, const cJSON *json, clip_config *config, hl_error *error) {
+    config_reader r = {PLUGIN_NAME, name, HL_OK, error};
+    *config = (clip_config){.has_ln_pre = true, .is_projected = true, .file = CONFIG_FILE};
+    read_all(&r, json, config);
+    return r.status;
+}
+
 hl_status config_parse(const char *name, const char *json, size_t length, clip_config *config,
                        hl_error *error) {
-    *config = (clip_config){.has_ln_pre = true};
     cJSON *parsed;
     hl_status status = config_parse_json(name, json, length, &parsed, error);
     if (status) return status;
-    config_reader r = {PLUGIN_NAME, name, HL_OK, error};
-    open_clip_config from;
-    open_clip_read(&r, parsed, &from);
-    if (r.status == HL_OK) {
-        bool timm = !config_is_off(config_find(from.vision, "timm_model_name"));
-        (timm ? config_read_timm : read_image_tower)(&r, &from, config);
-        config->image.embed_dim = from.embed_dim;
-        if (r.status == HL_OK) find_grid(&r, from.vision, &config->image);
-        open_clip_read_text(&r, &from, &config->text, &config->tokenizer);
-        open_clip_read_preprocess(&r, &from, config->image.image_height, config->image.image_width,
-                                  &config->preprocess);
-    }
+    status = config_take(name, parsed, config, error);
     cJSON_Delete(parsed);
-    return r.status;
+    return status;
+}
+
+/* ---- files ---- */
+
+static bool is_there(const char *folder, const char *file) {
+    char *path = NULL;
+    if (asprintf(&path, "%s/%s", folder, file) < 0) return false;
+    bool there = access(path, F_OK) == 0;
+    free(path);
+    return there;
 }
 
 static hl_status parse(const char *path, const char *json, size_t length, void *out, hl_error *error) {
     return config_parse(path, json, length, out, error);
 }
 
-hl_status config_read(const hl_host *host, const char *folder, clip_config *config, hl_error *error) {
-    return config_read_file(host, folder, CONFIG_FILE, parse, config, error);
+static hl_status parse_tree(const char *path, const char *json, size_t length, void *out, hl_error *error) {
+    return config_parse_json(path, json, length, out, error);
+}
+
+static hl_status add_preprocess(const hl_host *host, const char *folder, cJSON *to, hl_error *error) {
+    cJSON *json = NULL;
+    config_reader r = {PLUGIN_NAME, HUGGING_FACE_PREPROCESSOR, HL_OK, error};
+    if (!is_there(folder, HUGGING_FACE_PREPROCESSOR)) return HL_OK;
+    hl_status status = config_read_file(host, folder, HUGGING_FACE_PREPROCESSOR, parse_tree, &json, error);
+    if (status) return status;
+    hugging_face_add_preprocess(&r, json, to);
+    cJSON_Delete(json);
+    return r.status;
+}
+
+static hl_status read_hugging_face(const hl_host *host, const char *folder, clip_config *config,
+                                   hl_error *error) {
+    cJSON *json = NULL, *translated = NULL;
+    bool projected = true;
+    hl_status status = config_read_file(host, folder, HUGGING_FACE_CONFIG, parse_tree, &json, error);
+    if (status) return status;
+    config_reader r = {PLUGIN_NAME, HUGGING_FACE_CONFIG, HL_OK, error};
+    hugging_face_translate(&r, json, &translated, &projected);
+    status = r.status;
+    if (status == HL_OK) status = add_preprocess(host, folder, translated, error);
+    if (status == HL_OK) status = config_take(HUGGING_FACE_CONFIG, translated, config, error);
+    config->is_projected = projected;
+    config->file = HUGGING_FACE_CONFIG;
+    cJSON_Delete(translated);
+    cJSON_Delete(json);
+    return status;
+}
+
+/* One that is no JSON is taken for it, so that somebody says so. */
+static bool is_clip(const hl_host *host, const char *folder) {
+    cJSON *json = NULL;
+    hl_status status = config_read_file(host, folder, HUGGING_FACE_CONFIG, parse_tree, &json, NULL);
+    bool clip = status != HL_OK || hugging_face_is_clip(json);
+    cJSON_Delete(json);
+    return clip;
+}
+
+const char *config_file(const hl_host *host, const char *folder) {
+    if (is_there(folder, CONFIG_FILE)) return CONFIG_FILE;
+    bool there = is_there(folder, HUGGING_FACE_CONFIG);
+    return there && is_clip(host, folder) ? HUGGING_FACE_CONFIG : NULL;
+}
+
+hl_status config_read(const hl_host *host, const char *folder, const char *file, clip_config *config,
+                      hl_error *error) {
+    if (strcmp(file, HUGGING_FACE_CONFIG) == 0) return read_hugging_face(host, folder, config, error);
+    return config_read_file(host, folder, file, parse, config, error);
 }

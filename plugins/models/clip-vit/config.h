@@ -1,4 +1,4 @@
-/* The shape of a CLIP model, from open_clip_config.json. */
+/* The shape of a CLIP model, from open_clip_config.json or from transformers' config.json. */
 #ifndef CONFIG_H
 #define CONFIG_H
 
@@ -14,6 +14,10 @@ typedef struct clip_config {
     text_shape text;
     tokenizer_rules tokenizer;
     hl_preprocess preprocess;
+    bool has_texts;
+    bool is_projected; /* the image tower; else its pooled output is the embedding */
+    const char *file;  /* what all this was read from, for messages */
+    char assumed[160]; /* what no file said; empty: nothing */
     bool has_ln_pre, has_layer_scale, has_projection_bias; /* of the image tower */
     const char *image_names[IMAGE_SLOTS];
 } clip_config;
@@ -26,7 +30,15 @@ hl_status config_parse(const char *name, const char *json, size_t length, clip_c
 /* timm.c: vision_cfg that names a model of timm. */
 void config_read_timm(config_reader *r, const open_clip_config *from, clip_config *config);
 
-/* Reads FOLDER/open_clip_config.json. */
-hl_status config_read(const hl_host *host, const char *folder, clip_config *config, hl_error *error);
+/* The same from what open_clip_config.json would say. */
+hl_status config_take(const char *name, const cJSON *json, clip_config *config, hl_error *error);
+
+/* The file in the folder that says what the model is, open_clip's or else transformers' of a CLIP model;
+ * NULL: neither is there. */
+const char *config_file(const hl_host *host, const char *folder);
+
+/* Reads FOLDER/file, one of these. */
+hl_status config_read(const hl_host *host, const char *folder, const char *file, clip_config *config,
+                      hl_error *error);
 
 #endif

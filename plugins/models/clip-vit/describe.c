@@ -43,6 +43,9 @@ static hl_status state_facts(hl_model *model, hl_error *error) {
     snprintf(model->parameters, sizeof model->parameters, "%zu", parameters);
     state_fact(model, "activation", activation_name(shape->layers.activation));
     state_fact(model, "parameters", model->parameters);
+    if (model->config.assumed[0]) state_fact(model, "assumed", model->config.assumed);
+    if (!model->config.is_projected)
+        state_fact(model, "projection", "none: its pooled output, which no text shares");
     if (shape->pooling != IMAGE_POOL_CLASS) state_fact(model, "pooling", poolings[shape->pooling]);
     if (!image_tower_resizes_places(&model->image)) return HL_OK;
     snprintf(model->positions, sizeof model->positions, "resized from %zu x %zu to %zu x %zu",
@@ -73,7 +76,7 @@ hl_status describe_model(hl_model *model, const char *path, hl_error *error) {
         .size = sizeof model->info,
         .embed_dim = (uint32_t)config->image.embed_dim,
         .context = (uint32_t)config->text.context,
-        .pad_id = tokenizer_pad(model->tokenizer),
+        .pad_id = config->has_texts ? tokenizer_pad(model->tokenizer) : 0,
         .preprocess = &config->preprocess,
         .prefix_tokens = (uint32_t)image_prefix(&config->image),
         .grid_rows = (uint32_t)config->image.grid_rows,

@@ -2,31 +2,70 @@
 #include "checkpoint/model_folder.h"
 #include "checkpoint/try.h"
 #include "clip_vit.h"
+#include "shapes.h"
 
 #include "headlight/plugin.h"
 #include <stdlib.h>
-#include <unistd.h>
+#include <string.h>
 
-static const model_files files = {
-    PLUGIN_NAME, CONFIG_FILE, WEIGHTS_FILE,
-    "as OpenCLIP publishes them; open_clip.push_to_hf_hub.save_for_hf writes both from "
-    "any model that open_clip loads"};
+enum { WEIGHTS, ACTIVATION }; /* rows of the table, and of the values that `open` gets */
+
+static const char *const activations[] = {"gelu", "quick_gelu", NULL};
+
+static const hl_option options[] = {
+    [WEIGHTS] = {.name = "weights",
+                 .type = HL_STRING,
+                 .fallback = "~",
+                 .help = "the file of weights in the model's folder, where there are several"},
+    [ACTIVATION] = {.name = "activation",
+                    .type = HL_CHOICE,
+                    .fallback = "~",
+                    .choices = activations,
+                    .help = "the activation that the model was trained with, where no configuration says it, "
+                            "or a wrong one"}};
+
+static const model_files files = {PLUGIN_NAME, CONFIG_FILE, WEIGHTS_FILE,
+                                  "as OpenCLIP publishes them, or config.json and model.safetensors, as "
+                                  "transformers' CLIPModel has them, or "
+                                  "weights as PyTorch saves them (.pt, .bin); "
+                                  "open_clip.push_to_hf_hub.save_for_hf writes the first two from "
+                                  "any model that open_clip loads"};
+
+static bool has_weights(const char *path, const char *named) {
+    char *weights;
+    bool others;
+    hl_status status = model_folder_weights(path, WEIGHTS_FILE, named, &weights, &others, NULL);
+    bool some = status != HL_OK || weights; /* several that could be meant are some, too */
+    free(weights);
+    return some;
+}
+
+/* Whether weights without a configuration are of this kind; else `error` says why not. */
+static bool are_known_shapes(const hl_host *host, const char *path, hl_error *error) {
+    const hl_model_source source = {.size = sizeof source, .path = path};
+    clip_config config;
+    return shapes_read(host, &source, NULL, true, &config, error) == HL_OK;
+}
 
 /* A folder whose configuration this plugin refuses is still more its business than anybody else's, and its
  * error says why. */
 static int recognises(const hl_host *host, const char *path) {
-    char *file = NULL;
-    if (asprintf(&file, "%s/%s", path, CONFIG_FILE) < 0) return 0;
-    bool there = access(file, F_OK) == 0;
-    free(file);
+    const char *file = config_file(host, path);
     clip_config config;
-    if (!there) return 0;
-    return config_read(host, path, &config, NULL) == HL_OK ? 90 : 10;
+    if (!file) return has_weights(path, NULL) && are_known_shapes(host, path, NULL) ? 50 : 0;
+    return config_read(host, path, file, &config, NULL) == HL_OK ? 90 : 10;
 }
 
+/* Of weights without a configuration, why they are none of this plugin's. */
 static void hint(const hl_host *host, const char *path, char *out, size_t room) {
-    (void)host;
-    model_folder_hint(&files, path, out, room);
+    hl_error why = {""};
+    if (config_file(host, path) || !has_weights(path, NULL) || are_known_shapes(host, path, &why)) {
+        model_folder_hint(&files, path, out, room);
+        return;
+    }
+    model_folder_list(&files, path, out, room);
+    size_t used = strlen(out);
+    snprintf(out + used, room - used, "; %s", why.message);
 }
 
 static void close_model(hl_model *model) {
@@ -40,18 +79,54 @@ static void close_model(hl_model *model) {
     free(model);
 }
 
-static hl_status open_parts(hl_model *model, const hl_model_source *source, hl_error *error) {
+/* What was asked for; NULL: nothing. A test may have no values at all. */
+static const char *asked(const hl_value *const *values, int option) {
+    return values && values[option]->given ? values[option]->string : NULL;
+}
+
+/* From the weights' shapes. */
+static hl_status assume_config(const hl_host *host, const hl_model_source *source,
+                               const hl_value *const *values, clip_config *config, hl_error *error) {
+    TRY(shapes_read(host, source, asked(values, WEIGHTS), asked(values, ACTIVATION), config, error));
+    host->log(host, HL_LOG_WARNING, "%s: without a configuration; assumed: %s", source->path,
+              config->assumed);
+    return HL_OK;
+}
+
+static hl_status read_config(const hl_host *host, const hl_model_source *source, const char *file,
+                             clip_config *config, hl_error *error) {
+    const model_files wanted = {PLUGIN_NAME, file, WEIGHTS_FILE, files.origin};
+    TRY(model_folder_check(&wanted, source->path, !source->random_weights, error));
+    return config_read(host, source->path, file, config, error);
+}
+
+static hl_status find_config(const hl_host *host, const hl_model_source *source,
+                             const hl_value *const *values, clip_config *config, hl_error *error) {
+    const char *file = config_file(host, source->path), *activation = asked(values, ACTIVATION);
+    bool by_shapes = !file && !source->random_weights && has_weights(source->path, asked(values, WEIGHTS));
+    if (by_shapes)
+        TRY(assume_config(host, source, values, config, error));
+    else
+        TRY(read_config(host, source, file ? file : CONFIG_FILE, config, error));
+    if (!activation) return HL_OK;
+    bool quick = strcmp(activation, "quick_gelu") == 0;
+    config->image.layers.activation = config->text.layers.activation = quick ? HL_QUICK_GELU : HL_GELU;
+    return HL_OK;
+}
+
+static hl_status open_parts(hl_model *model, const hl_model_source *source, const hl_value *const *values,
+                            hl_error *error) {
     clip_config *config = &model->config;
-    TRY(model_folder_check(&files, source->path, !source->random_weights, error));
-    TRY(config_read(model->host, source->path, config, error));
+    TRY(find_config(model->host, source, values, config, error));
     tensors_name(config);
-    TRY(tensors_open(model->host, source, config, &model->weights, error));
+    TRY(tensors_open(model->host, source, asked(values, WEIGHTS), config, &model->weights, error));
     model->image.shape = &config->image;
     model->text.shape = &config->text;
     model->image.weights = model->text.weights = &model->weights;
     model->image.host = model->text.host = model->host;
     model->image.plugin = model->text.plugin = PLUGIN_NAME;
-    TRY(tokenizer_open(model->host, source->path, &config->tokenizer, &model->tokenizer, error));
+    if (config->has_texts)
+        TRY(tokenizer_open(model->host, source->path, &config->tokenizer, &model->tokenizer, error));
     TRY(describe_model(model, source->path, error));
     model->image.model = model->text.model = model->name;
     return HL_OK;
@@ -59,11 +134,10 @@ static hl_status open_parts(hl_model *model, const hl_model_source *source, hl_e
 
 static hl_status open_model(const hl_host *host, const hl_model_source *source, const hl_value *const *values,
                             hl_model **model, hl_error *error) {
-    (void)values; /* there are no options */
     hl_model *out = calloc(1, sizeof *out);
     if (!out) return hl_no_memory(error, "a model");
     out->host = host;
-    hl_status status = open_parts(out, source, error);
+    hl_status status = open_parts(out, source, values, error);
     if (status == HL_OK) {
         *model = out;
     } else {
@@ -80,7 +154,7 @@ static hl_status load_model(hl_model *model, const hl_compute *compute, hl_error
     model->compute = *compute;
     loader from = {.weights = &model->weights, .compute = &model->compute, .error = error};
     hl_status status = image_tower_load(&model->image, &from);
-    if (status == HL_OK) status = text_tower_load(&model->text, &from);
+    if (status == HL_OK && model->config.has_texts) status = text_tower_load(&model->text, &from);
     free(from.numbers);
     return status;
 }
@@ -96,7 +170,7 @@ static hl_status make_value_gram(const hl_model *model, uint32_t component, doub
 static void close_session(hl_session *session) {
     if (!session) return;
     image_session_close(&session->image);
-    text_session_close(&session->text);
+    if (session->model->config.has_texts) text_session_close(&session->text);
     free(session);
 }
 
@@ -158,6 +232,8 @@ static const hl_model_api api = {
 };
 
 HL_EXPORT const hl_plugin headlight_plugin = {
-    HL_PLUGIN(HL_MODEL, PLUGIN_NAME, "1.0.0", "CLIP with a ViT image tower, from open_clip's files"),
+    HL_PLUGIN(HL_MODEL, PLUGIN_NAME, "1.0.0",
+              "CLIP with a ViT image tower, in open_clip's, OpenAI's or transformers' files"),
+    HL_OPTIONS(options),
     .api = &api,
 };

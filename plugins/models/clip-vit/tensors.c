@@ -64,6 +64,15 @@ static const tensor_group hugging_face_groups[] = {
     {"", "", hugging_face_others},
     TENSORS_END};
 
+/* CLIPVisionModel: what it pools is all there is. */
+static const tensor_name no_projection[] = {TENSOR("visual.proj", TENSOR_IDENTITY), TENSORS_END};
+
+static const tensor_group unprojected_groups[] = {
+    {"visual.transformer.resblocks.#.", "vision_model.encoder.layers.#.", hugging_face_layer},
+    {"", "", no_projection},
+    {"", "", hugging_face_others},
+    TENSORS_END};
+
 static const tensor_group open_clip_groups[] = {OPEN_CLIP_TEXT, TENSORS_END};
 
 static const tensor_group custom_text_groups[] = {OPEN_CLIP_CUSTOM_TEXT, {"", "", NULL}, TENSORS_END};
@@ -105,6 +114,7 @@ static const tensor_naming namings[] = {{.label = "open_clip's", .groups = open_
                                         {.label = "open_clip's", .groups = custom_text_groups},
                                         {.label = "timm's", .groups = timm_groups},
                                         {.label = "Hugging Face's", .groups = hugging_face_groups}};
+static const tensor_naming unprojected[] = {{.label = "Hugging Face's", .groups = unprojected_groups}};
 
 void tensors_name(clip_config *config) {
     const char **names = config->image_names;
@@ -126,27 +136,42 @@ hl_status tensors_count_image(const clip_config *config, size_t *out, hl_error *
     return HL_OK;
 }
 
-hl_status tensors_open(const hl_host *host, const hl_model_source *source, const clip_config *config,
-                       checkpoint *out, hl_error *error) {
+static checkpoint_rules rules_of(const char *named) {
+    return (checkpoint_rules){.plugin = PLUGIN_NAME,
+                              .file = WEIGHTS_FILE,
+                              .named = named,
+                              .namings = namings,
+                              .naming_count = sizeof namings / sizeof *namings,
+                              .harmless = open_clip_harmless};
+}
+
+hl_status tensors_peek(const hl_host *host, const hl_model_source *source, const char *named,
+                       const tensor_spec *specs, size_t count, checkpoint *out, hl_error *error) {
+    checkpoint_rules rules = rules_of(named);
+    rules.tensors = specs;
+    rules.tensor_count = count;
+    return checkpoint_peek(host, source, &rules, out, error);
+}
+
+hl_status tensors_open(const hl_host *host, const hl_model_source *source, const char *named,
+                       const clip_config *config, checkpoint *out, hl_error *error) {
     const tower_shape *image = &config->image.layers, *text = &config->text.layers;
-    const tensor_beyond beyond[] = {layer_beyond(image), layer_beyond(text)};
+    const tensor_beyond beyond[] = {layer_beyond(image),
+                                    config->has_texts ? layer_beyond(text) : layer_beyond(image)};
     size_t count = 0, most = IMAGE_SLOTS + TEXT_SLOTS + (image->layers + text->layers) * LAYER_SLOTS;
     tensor_spec *all = calloc(most, sizeof *all);
     if (!all) return hl_no_memory(error, "the names of tensors");
     count += image_tensors(&config->image, all);
-    count += text_tensors(&config->text, all + count);
+    if (config->has_texts) count += text_tensors(&config->text, all + count);
     count += layer_tensors(image, all + count);
-    count += layer_tensors(text, all + count);
-    const checkpoint_rules rules = {.plugin = PLUGIN_NAME,
-                                    .file = WEIGHTS_FILE,
-                                    .configuration = CONFIG_FILE,
-                                    .namings = namings,
-                                    .naming_count = sizeof namings / sizeof *namings,
-                                    .tensors = all,
-                                    .tensor_count = count,
-                                    .beyond = beyond,
-                                    .beyond_count = sizeof beyond / sizeof *beyond,
-                                    .harmless = open_clip_harmless};
+    if (config->has_texts) count += layer_tensors(text, all + count);
+    checkpoint_rules rules = rules_of(named);
+    rules.configuration = config->file;
+    rules.tensors = all;
+    rules.tensor_count = count;
+    rules.beyond = beyond;
+    rules.beyond_count = sizeof beyond / sizeof *beyond;
+    if (!config->is_projected) rules.namings = unprojected, rules.naming_count = 1;
     hl_status status = checkpoint_open(host, source, &rules, out, error);
     free(all);
     return status;

@@ -8,10 +8,14 @@
 
 void tensors_name(clip_config *config);
 
-/* Opens the weights and checks that every tensor of the configuration is there with its shape, and no other
- * that could change what the model computes. */
-hl_status tensors_open(const hl_host *host, const hl_model_source *source, const clip_config *config,
-                       checkpoint *out, hl_error *error);
+/* Opens the weights, the file `named` unless that is NULL, and checks that every tensor of the configuration
+ * is there with its shape, and no other that could change what the model computes. */
+hl_status tensors_open(const hl_host *host, const hl_model_source *source, const char *named,
+                       const clip_config *config, checkpoint *out, hl_error *error);
+
+/* Opens them before there is a configuration, by the names of `specs`; see checkpoint_peek. */
+hl_status tensors_peek(const hl_host *host, const hl_model_source *source, const char *named,
+                       const tensor_spec *specs, size_t count, checkpoint *out, hl_error *error);
 
 /* How many numbers the image tower has. */
 hl_status tensors_count_image(const clip_config *config, size_t *out, hl_error *error);

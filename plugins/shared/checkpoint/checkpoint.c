@@ -1,6 +1,7 @@
 /* See checkpoint.h. */
 #include "checkpoint.h"
 
+#include "model_folder.h"
 #include "try.h"
 #include <inttypes.h>
 #include <stdlib.h>
@@ -34,12 +35,24 @@ tensor_spec checkpoint_spec(const checkpoint *weights, tensor_spec spec) {
     return spec;
 }
 
+void checkpoint_shape(const checkpoint *weights, const char *name, uint64_t sides[4]) {
+    tensor_place place;
+    naming_find(weights->naming, weights->before, name, &place);
+    const hl_stored_tensor *found =
+        place.count == 1 ? weights->api->find(weights->file, place.parts[0]) : NULL;
+    for (uint32_t i = 0; i < 4; ++i) sides[i] = found && i < found->rank ? found->shape[i] : 0;
+    if (!found || found->rank != 2 || place.form != TENSOR_TRANSPOSED) return;
+    sides[0] = found->shape[1];
+    sides[1] = found->shape[0];
+}
+
 /* A tensor's parts as they are stored. */
 typedef struct located {
     size_t count;
     tensor_form form;
-    const hl_stored_tensor *parts[TENSOR_PARTS]; /* NULL: zeros, or, where `missing` names it, not there */
+    const hl_stored_tensor *parts[TENSOR_PARTS]; /* NULL: made up, or, where `missing` names it, not there */
     size_t elements[TENSOR_PARTS];
+    size_t diagonal;                /* of an identity: its columns; 0: what is made up is zeros */
     char missing[TENSOR_NAME_ROOM]; /* the first part that is not there; empty: all are */
 } located;
 
@@ -50,7 +63,7 @@ static void locate(const checkpoint *weights, const tensor_spec *spec, located *
     size_t left = tensor_elements(spec);
     if (place.count == 0) snprintf(out->missing, sizeof out->missing, "%s", spec->name);
     for (size_t i = 0; i < place.count; ++i) {
-        if (part_is_zeros(place.parts[i])) continue;
+        if (part_is_made(place.parts[i])) continue;
         out->parts[i] = weights->api->find(weights->file, place.parts[i]);
         if (out->parts[i]) {
             out->elements[i] = (size_t)out->parts[i]->elements;
@@ -60,7 +73,9 @@ static void locate(const checkpoint *weights, const tensor_spec *spec, located *
         }
     }
     for (size_t i = 0; i < place.count; ++i) {
-        if (part_is_zeros(place.parts[i])) out->elements[i] = left;
+        if (!part_is_made(place.parts[i])) continue;
+        out->elements[i] = left;
+        if (strcmp(place.parts[i], TENSOR_IDENTITY) == 0) out->diagonal = spec->shape[1];
     }
 }
 
@@ -312,7 +327,22 @@ static void choose_naming(checkpoint *weights, const checkpoint_rules *rules) {
 
 /* ---- opening ---- */
 
-hl_status checkpoint_open(const hl_host *host, const hl_model_source *source, const checkpoint_rules *rules,
+/* What is not there is reported by whoever opens it. */
+static hl_status find_file(const hl_host *host, const char *folder, const checkpoint_rules *rules, char **out,
+                           hl_error *error) {
+    char *name;
+    bool others;
+    TRY(model_folder_weights(folder, rules->file, rules->named, &name, &others, error));
+    if (others && host->log)
+        host->log(host, HL_LOG_INFO, "%s: of several files of weights, %s", folder, name);
+    int length = asprintf(out, "%s/%s", folder, name ? name : rules->file);
+    free(name);
+    if (length >= 0) return HL_OK;
+    *out = NULL;
+    return hl_no_memory(error, "a path");
+}
+
+hl_status checkpoint_peek(const hl_host *host, const hl_model_source *source, const checkpoint_rules *rules,
                           checkpoint *out, hl_error *error) {
     *out = (checkpoint){.seed = source->seed};
     if (source->random_weights) return HL_OK;
@@ -321,15 +351,20 @@ hl_status checkpoint_open(const hl_host *host, const hl_model_source *source, co
         return hl_fail(error, HL_FAILED, "%s: this host lacks the extension " HL_WEIGHTS_EXTENSION,
                        rules->plugin);
     }
-    if (asprintf(&out->path, "%s/%s", source->path, rules->file) < 0) {
-        out->path = NULL;
-        return hl_no_memory(error, "a path");
-    }
+    TRY(find_file(host, source->path, rules, &out->path, error));
     hl_status status = out->api->open(out->path, &out->file, error);
-    if (status == HL_OK) {
+    if (status)
+        checkpoint_close(out);
+    else
         choose_naming(out, rules);
-        status = examine(&(examination){out, rules, error});
-    }
+    return status;
+}
+
+hl_status checkpoint_open(const hl_host *host, const hl_model_source *source, const checkpoint_rules *rules,
+                          checkpoint *out, hl_error *error) {
+    TRY(checkpoint_peek(host, source, rules, out, error));
+    if (!out->file) return HL_OK;
+    hl_status status = examine(&(examination){out, rules, error});
     if (status) checkpoint_close(out);
     return status;
 }
@@ -373,6 +408,13 @@ static void randomise(const checkpoint *weights, const tensor_spec *spec, size_t
     }
 }
 
+/* Elements [first, first + count) of a part that the file has not. */
+static void make_up(const located *place, size_t first, size_t count, float *out) {
+    memset(out, 0, count * sizeof *out);
+    size_t step = place->diagonal + 1, next = (first + step - 1) / step * step;
+    for (; place->diagonal && next < first + count; next += step) out[next - first] = 1;
+}
+
 /* Of parts that lie one below the other. */
 static hl_status read_parts(const checkpoint *weights, const located *place, size_t first, size_t count,
                             float *out, hl_error *error) {
@@ -386,7 +428,7 @@ static hl_status read_parts(const checkpoint *weights, const located *place, siz
         if (part)
             TRY(weights->api->read(weights->file, part, from - begin, to - from, here, error));
         else
-            memset(here, 0, (to - from) * sizeof *here);
+            make_up(place, from - begin, to - from, here);
     }
     return HL_OK;
 }

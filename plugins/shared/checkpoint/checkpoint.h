@@ -37,7 +37,9 @@ typedef struct tensor_beyond {
  */
 typedef struct checkpoint_rules {
     const char *plugin;        /* "clip-vit" */
-    const char *file;          /* in the model's folder: "open_clip_model.safetensors" */
+    const char *file;          /* in the model's folder: "open_clip_model.safetensors"; where it is not there,
+                                  what model_folder_weights finds */
+    const char *named;         /* the file's name that a user gave; NULL: none */
     const char *configuration; /* the file that the tensors follow from: "open_clip_config.json" */
     /* The layouts in which the tensors may lie; they outlive the checkpoint. That counts of which the file
      * has most. */
@@ -67,6 +69,16 @@ typedef struct checkpoint {
  * failure there is nothing to close. */
 hl_status checkpoint_open(const hl_host *host, const hl_model_source *source, const checkpoint_rules *rules,
                           checkpoint *out, hl_error *error);
+
+/* Opens the file alone, for names and shapes before there is a configuration: in the layout that has most of
+ * rules->tensors, of which the names suffice. */
+hl_status checkpoint_peek(const hl_host *host, const hl_model_source *source, const checkpoint_rules *rules,
+                          checkpoint *out, hl_error *error);
+
+/* The sides of a matrix or a vector as the plugin has it, where it lies in one part; 0 beyond its rank, and
+ * where there is none of that name. Only of an opened file. */
+void checkpoint_shape(const checkpoint *weights, const char *name, uint64_t sides[4]);
+
 void checkpoint_close(checkpoint *weights); /* accepts a zeroed one */
 
 /* The spec with as many rows as the file has, where these are its to say; `shape` says how many random ones

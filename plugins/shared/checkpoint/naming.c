@@ -43,7 +43,7 @@ static bool find_in_group(const tensor_group *group, const char *before, const c
     out->form = row->form;
     for (; out->count < TENSOR_PARTS && row->theirs[out->count]; ++out->count) {
         const char *part = row->theirs[out->count];
-        if (part_is_zeros(part))
+        if (part_is_made(part))
             snprintf(out->parts[out->count], TENSOR_NAME_ROOM, "%s", part);
         else
             write_part(out->parts[out->count], before, group->theirs, digits, digit_count, part);

@@ -25,8 +25,10 @@
 
 enum { TENSOR_PARTS = 3, TENSOR_NAME_ROOM = 192 };
 
-/* A part of which the file has none, and which stands for as many zeros as the others leave. */
+/* Parts of which the file has none: as many zeros as the others leave; and, by itself, a matrix that changes
+ * nothing. */
 #define TENSOR_OF_ZEROS "0"
+#define TENSOR_IDENTITY "1"
 
 typedef enum tensor_form {
     TENSOR_AS_STORED = 0, /* the plugin's shape; in parts: the first side is that of all of them together */
@@ -72,8 +74,8 @@ typedef struct tensor_place {
 /* `before`: what comes before every name of the file, "module." for one. */
 void naming_find(const tensor_naming *naming, const char *before, const char *ours, tensor_place *out);
 
-static inline bool part_is_zeros(const char *part) {
-    return part[0] == TENSOR_OF_ZEROS[0] && !part[1];
+static inline bool part_is_made(const char *part) {
+    return (part[0] == TENSOR_OF_ZEROS[0] || part[0] == TENSOR_IDENTITY[0]) && !part[1];
 }
 
 #endif

@@ -37,7 +37,9 @@ void open_clip_read(config_reader *r, const cJSON *json, open_clip_config *out) 
     out->top = (config_section){"", json};
     config_section model = config_read_section(r, out->top, "model_cfg", "model_cfg");
     out->vision = config_read_section(r, model, "vision_cfg", "model_cfg.vision_cfg");
-    out->text = config_read_section(r, model, "text_cfg", "model_cfg.text_cfg");
+    out->has_texts = !cJSON_IsFalse(config_find(model, "text_cfg"));
+    out->text = (config_section){"model_cfg.text_cfg", NULL};
+    if (out->has_texts) out->text = config_read_section(r, model, "text_cfg", out->text.path);
     if (r->status) return;
     config_check_settings(r, out->top, top_settings);
     config_check_settings(r, model, model_settings);

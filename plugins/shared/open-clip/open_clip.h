@@ -22,6 +22,7 @@ enum {
 
 typedef struct open_clip_config {
     config_section top, vision, text;
+    bool has_texts; /* false: text_cfg says so, as in "text_cfg": false */
     size_t embed_dim;
     bool quick_gelu;
 } open_clip_config;
