@@ -1,6 +1,7 @@
 /* transformers' config.json and, behind a NUL, preprocessor_config.json, as model/clip-vit reads them. */
 #include "plugins/models/clip-vit/config.c"
 #include "plugins/models/clip-vit/hugging_face.c"
+#include "tests/fuzz/clip_timm.h"
 
 #include "tests/fuzz/clip_config.h"
 
