@@ -292,12 +292,13 @@ hl_status engine_precision(engine *self, const char **out, hl_error *error) {
     return status;
 }
 
+static hl_status session_for(engine *self, size_t batch, hl_session **kept, hl_error *error) {
+    if (*kept) return HL_OK;
+    return GUARD(self->model_plugin, error, self->api.open_session(self->model, batch, kept, error));
+}
+
 hl_status engine_session(engine *self, hl_session **out, hl_error *error) {
-    hl_status status = HL_OK;
-    if (!self->session) {
-        status = GUARD(self->model_plugin, error,
-                       self->api.open_session(self->model, self->batch, &self->session, error));
-    }
+    hl_status status = session_for(self, self->batch, &self->session, error);
     *out = self->session;
     return status;
 }
@@ -306,7 +307,10 @@ void engine_close(engine *self) {
     if (!self) return;
     for (uint32_t i = 0; self->bases && i < self->info->basis_count; ++i) free(self->bases[i]);
     free(self->bases);
-    if (self->session) GUARD_VOID(self->model_plugin, self->api.close_session(self->session));
+    hl_session *sessions[] = {self->session, self->text_session};
+    for (size_t i = 0; i < sizeof sessions / sizeof *sessions; ++i) {
+        if (sessions[i]) GUARD_VOID(self->model_plugin, self->api.close_session(sessions[i]));
+    }
     if (self->model) GUARD_VOID(self->model_plugin, self->api.close(self->model));
     compute_close(&self->compute);
     free(self->heads);
@@ -334,17 +338,20 @@ hl_status engine_digest(engine *self, const char **out, hl_error *error) {
     return status;
 }
 
+/* Texts of one pass: a text is a few tokens, and a pass reads all weights. */
+enum { TEXTS = 256 };
+
 static hl_status encode_text_batch(engine *self, const char *const *texts, size_t count, float *out,
                                    int32_t *ids, hl_error *error) {
-    hl_session *session;
     hl_status status = call_check(error);
-    if (status == HL_OK) status = engine_session(self, &session, error);
+    if (status == HL_OK) status = session_for(self, TEXTS, &self->text_session, error);
     for (size_t i = 0; i < count && status == HL_OK; ++i) {
         status = GUARD(self->model_plugin, error,
                        self->api.tokenize(self->model, texts[i], ids + i * self->info->context, error));
     }
     if (status == HL_OK)
-        status = GUARD(self->model_plugin, error, self->api.encode_texts(session, ids, count, out, error));
+        status = GUARD(self->model_plugin, error,
+                       self->api.encode_texts(self->text_session, ids, count, out, error));
     if (status != HL_OK) return status;
     atomic_fetch_add(&self->counts->text_passes, 1);
     atomic_fetch_add(&self->counts->texts, count);
@@ -355,11 +362,11 @@ hl_status engine_encode_texts(engine *self, const char *const *texts, size_t cou
                               hl_error *error) {
     size_t context = self->info->context;
     if (context == 0) return engine_no_texts(self, error);
-    int32_t *scratch = calloc(self->batch * context, sizeof *scratch);
+    int32_t *scratch = calloc(TEXTS * context, sizeof *scratch);
     if (!scratch) return hl_no_memory(error, "token ids");
     hl_status status = HL_OK;
-    for (size_t first = 0; first < count && status == HL_OK; first += self->batch) {
-        size_t now = count - first < self->batch ? count - first : self->batch;
+    for (size_t first = 0; first < count && status == HL_OK; first += TEXTS) {
+        size_t now = count - first < TEXTS ? count - first : TEXTS;
         int32_t *batch_ids = ids ? ids + first * context : scratch;
         pthread_mutex_lock(&self->passing);
         status = encode_text_batch(self, texts + first, now, out + first * self->info->embed_dim, batch_ids,

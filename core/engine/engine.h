@@ -45,8 +45,9 @@ typedef struct engine {
     bool loaded;             /* or tried to: `load_status` says how that ended */
     hl_status load_status;
     hl_error load_error;
-    hl_session *session;           /* opened when first asked for */
+    hl_session *session;           /* for images; opened when first asked for */
     size_t batch;                  /* of the session */
+    hl_session *text_session;      /* opened when first asked for */
     uint32_t *heads, head_count;   /* indices of the components of kind HL_HEAD, in the table's order */
     uint32_t *others, other_count; /* and of all others: the input first, then in the table's order */
     pthread_mutex_t making;        /* guards what follows */
@@ -62,7 +63,7 @@ typedef struct engine_settings {
     hl_model_source source;
     const hl_plugin *compute_plugin;       /* NULL: the one with the best score */
     const hl_value *const *compute_values; /* NULL: the plugin's defaults */
-    size_t batch;                          /* images or texts in one pass */
+    size_t batch;                          /* images in one pass */
 } engine_settings;
 
 /* HL_UNAVAILABLE where the folder does not exist; HL_USAGE where it is none; HL_FAILED when the system cannot
@@ -114,7 +115,7 @@ hl_status engine_digest(engine *self, const char **out, hl_error *error);
  * the engine. */
 hl_status engine_precision(engine *self, const char **out, hl_error *error);
 
-/* The engine's own session, for `batch` images or texts at once. [while nobody else uses the engine] */
+/* The engine's own session, for `batch` images at once. [while nobody else uses the engine] */
 hl_status engine_session(engine *self, hl_session **out, hl_error *error);
 void engine_close(engine *self); /* accepts NULL */
 

@@ -213,7 +213,8 @@ typedef struct hl_model_api {
     hl_status (*basis)(const hl_model *model, uint32_t basis, float *out, hl_error *error);
 
     /* A session for at most `batch` images or texts at once. The caller's until `close_session`; one thread
-     * uses it at a time. */
+     * uses it at a time. The host opens sessions for images and others, of a larger batch, for texts: take
+     * the memory for either when the first of them come. */
     hl_status (*open_session)(const hl_model *model, size_t batch, hl_session **session, hl_error *error);
     void (*close_session)(hl_session *session); /* accepts NULL */
 

@@ -142,7 +142,7 @@ static hl_status run_layer(const pass *p, size_t layer) {
     const layer_stack *layers = &p->tower->trunk.layers;
     const scratch *s = &p->session->scratch;
     const layer_plan wish = p->plan->layers[layer];
-    const sequences in = {p->count, p->tokens, HL_MASK_NONE};
+    const sequences in = {.count = p->count, .tokens = p->tokens, .mask = HL_MASK_NONE};
     hl_matrix x = all_rows(p, s->x);
     attended io = {.probe_count = 0};
     TRY(attend(layers, layer, s, in, &io, p->error));

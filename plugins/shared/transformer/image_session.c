@@ -97,7 +97,7 @@ static layer_plan wished(const pass *p, size_t layer) {
 static hl_status run_attention(const pass *p, size_t layer, attended *io) {
     image_session *s = p->session;
     const pass_edits edits = edits_of(p);
-    const sequences in = {p->count, p->tokens, HL_MASK_NONE};
+    const sequences in = {.count = p->count, .tokens = p->tokens, .mask = HL_MASK_NONE};
     *io = (attended){.pooled_query = dense(s->query, 0, p->count, p->width),
                      .pooled_out = block(p, s->heads, layer),
                      .probes = p->tower->pooled_rows,
@@ -284,6 +284,68 @@ static hl_status run_pass(const pass *p, const float *pixels) {
     return collect(p, true);
 }
 
+/* ---- memory ---- */
+
+static hl_status tensor(const image_session *session, size_t rows, size_t cols, hl_tensor **out,
+                        hl_error *error) {
+    const hl_compute *c = session->tower->compute;
+    return c->api->new_tensor(c->backend, rows * cols, out, error);
+}
+
+static hl_status numbers(size_t count, float **out, hl_error *error) {
+    *out = calloc(count, sizeof **out);
+    return *out ? HL_OK : hl_no_memory(error, "a session");
+}
+
+hl_status image_session_open(const image_tower *tower, size_t batch, image_session *out, hl_error *error) {
+    enum { MAX_BATCH = 1 << 16 };
+    *out = (image_session){.tower = tower, .batch = batch};
+    if (batch >= 1 && batch <= MAX_BATCH) return HL_OK;
+    return hl_fail(error, HL_USAGE, "%s: a batch of %zu, expected 1 to %d", tower->plugin, batch, MAX_BATCH);
+}
+
+void image_session_close(image_session *self) {
+    const hl_compute *c = self->tower->compute;
+    hl_tensor *tensors[] = {self->inner,         self->query,  self->heads,      self->hidden,   self->mlps,
+                            self->probabilities, self->pooled, self->statistics, self->embedding};
+    float *host[] = {self->host_rows, self->host_embedding, self->host_statistics, self->host_weights,
+                     self->host_probabilities};
+    for (size_t i = 0; i < sizeof tensors / sizeof *tensors; ++i) c->api->free_tensor(c->backend, tensors[i]);
+    for (size_t i = 0; i < sizeof host / sizeof *host; ++i) free(host[i]);
+    scratch_free(c, &self->scratch);
+    patch_room_close(self->tower, &self->patches);
+}
+
+/* Once: a session for texts needs none of it. What an attempt that failed half way has left is freed. */
+static hl_status open_memory(image_session *self, hl_error *error) {
+    const image_tower *tower = self->tower;
+    size_t batch = self->batch;
+    if (self->opened) return HL_OK;
+    image_session_close(self);
+    *self = (image_session){.tower = tower, .batch = batch};
+    const image_shape *shape = tower->shape;
+    const tower_shape *layers = &shape->layers;
+    size_t tokens = image_tokens(shape), dim = shape->embed_dim;
+    bool by_row = shape->pooling == IMAGE_POOL_MEAN_OF_NORMS;
+    size_t normed = by_row ? batch * tokens : batch;
+    TRY(scratch_open(&tower->layers, batch * tokens, &self->scratch, error));
+    TRY(patch_room_open(tower, batch, &self->patches, error));
+    TRY(tensor(self, batch, layers->width, &self->query, error));
+    TRY(tensor(self, batch * layers->layers, layers->width, &self->heads, error));
+    if (has_inner_norms(layers)) TRY(tensor(self, batch * layers->layers, 2, &self->inner, error));
+    TRY(tensor(self, batch, layers->hidden, &self->hidden, error));
+    TRY(tensor(self, batch * (layers->layers + 1), layers->width, &self->mlps, error));
+    TRY(tensor(self, batch, layers->width, &self->pooled, error));
+    TRY(tensor(self, normed, 2, &self->statistics, error));
+    TRY(tensor(self, batch, dim, &self->embedding, error));
+    TRY(numbers(batch * (layers->layers + 1) * layers->width, &self->host_rows, error));
+    TRY(numbers(batch * dim, &self->host_embedding, error));
+    TRY(numbers(normed * 2, &self->host_statistics, error));
+    if (by_row) TRY(numbers(batch * image_cells(shape), &self->host_weights, error));
+    self->opened = true;
+    return HL_OK;
+}
+
 hl_status image_session_encode(image_session *self, const float *pixels, size_t count,
                                const hl_request *request, hl_trace **traces, hl_error *error) {
     const image_tower *tower = self->tower;
@@ -293,6 +355,7 @@ hl_status image_session_encode(image_session *self, const float *pixels, size_t 
         return hl_fail(error, HL_USAGE, "%s: %zu images, the session takes at most %zu", tower->plugin, count,
                        self->batch);
     }
+    TRY(open_memory(self, error));
     const pass_subject subject = {tower->plugin, &tower->components, shape->layers.layers,
                                   image_tokens(shape), image_pooled_rows(shape)};
     pass_plan wanted;
@@ -317,57 +380,4 @@ hl_status image_session_encode(image_session *self, const float *pixels, size_t 
     }
     pass_plan_free(&wanted);
     return status;
-}
-
-/* ---- memory ---- */
-
-static hl_status tensor(const image_session *session, size_t rows, size_t cols, hl_tensor **out,
-                        hl_error *error) {
-    const hl_compute *c = session->tower->compute;
-    return c->api->new_tensor(c->backend, rows * cols, out, error);
-}
-
-static hl_status numbers(size_t count, float **out, hl_error *error) {
-    *out = calloc(count, sizeof **out);
-    return *out ? HL_OK : hl_no_memory(error, "a session");
-}
-
-hl_status image_session_open(const image_tower *tower, size_t batch, image_session *out, hl_error *error) {
-    enum { MAX_BATCH = 1 << 16 };
-    *out = (image_session){.tower = tower, .batch = batch};
-    if (batch < 1 || batch > MAX_BATCH) {
-        return hl_fail(error, HL_USAGE, "%s: a batch of %zu, expected 1 to %d", tower->plugin, batch,
-                       MAX_BATCH);
-    }
-    const image_shape *shape = tower->shape;
-    const tower_shape *layers = &shape->layers;
-    size_t tokens = image_tokens(shape), dim = shape->embed_dim;
-    bool by_row = shape->pooling == IMAGE_POOL_MEAN_OF_NORMS;
-    size_t normed = by_row ? batch * tokens : batch;
-    TRY(scratch_open(&tower->layers, batch * tokens, &out->scratch, error));
-    TRY(patch_room_open(tower, batch, &out->patches, error));
-    TRY(tensor(out, batch, layers->width, &out->query, error));
-    TRY(tensor(out, batch * layers->layers, layers->width, &out->heads, error));
-    if (has_inner_norms(layers)) TRY(tensor(out, batch * layers->layers, 2, &out->inner, error));
-    TRY(tensor(out, batch, layers->hidden, &out->hidden, error));
-    TRY(tensor(out, batch * (layers->layers + 1), layers->width, &out->mlps, error));
-    TRY(tensor(out, batch, layers->width, &out->pooled, error));
-    TRY(tensor(out, normed, 2, &out->statistics, error));
-    TRY(tensor(out, batch, dim, &out->embedding, error));
-    TRY(numbers(batch * (layers->layers + 1) * layers->width, &out->host_rows, error));
-    TRY(numbers(batch * dim, &out->host_embedding, error));
-    TRY(numbers(normed * 2, &out->host_statistics, error));
-    return by_row ? numbers(batch * image_cells(shape), &out->host_weights, error) : HL_OK;
-}
-
-void image_session_close(image_session *self) {
-    const hl_compute *c = self->tower->compute;
-    hl_tensor *tensors[] = {self->inner,         self->query,  self->heads,      self->hidden,   self->mlps,
-                            self->probabilities, self->pooled, self->statistics, self->embedding};
-    float *host[] = {self->host_rows, self->host_embedding, self->host_statistics, self->host_weights,
-                     self->host_probabilities};
-    for (size_t i = 0; i < sizeof tensors / sizeof *tensors; ++i) c->api->free_tensor(c->backend, tensors[i]);
-    for (size_t i = 0; i < sizeof host / sizeof *host; ++i) free(host[i]);
-    scratch_free(c, &self->scratch);
-    patch_room_close(self->tower, &self->patches);
 }

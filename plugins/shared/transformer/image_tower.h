@@ -158,10 +158,11 @@ void patch_room_close(const image_tower *tower, patch_room *room);
 hl_status embed_patches(const image_tower *tower, const patch_room *room, const float *pixels, size_t count,
                         hl_matrix x, hl_error *error);
 
-/* Memory of one thread for passes of at most `batch` images. */
+/* Memory of one thread for passes of at most `batch` images; taken when the first images come. */
 typedef struct image_session {
     const image_tower *tower;
     size_t batch;
+    bool opened; /* what follows is there: since the first images */
     scratch scratch;
     patch_room patches;
     hl_tensor *query;          /* of a layer that computes one row only: batch x width */

@@ -115,12 +115,18 @@ static hl_status turn(const layer_stack *t, const hl_attention *operation, bool 
     return apply_rotary(t->compute, &t->positions, operation->k, heads, error);
 }
 
+static size_t rows_of_all(sequences in) {
+    size_t rows = in.lengths ? 0 : in.count * in.tokens;
+    for (size_t i = 0; in.lengths && i < in.count; ++i) rows += in.lengths[i];
+    return rows;
+}
+
 /* Queries, keys and values: from one product, or, where the layer pools, from two. */
 static hl_status project(const layer_stack *t, const stack_layer *l, const scratch *s, sequences in,
                          attended *io, hl_attention *operation, hl_error *error) {
     const hl_compute *c = t->compute;
     const hl_matrix none = {0};
-    size_t rows = in.count * in.tokens, width = t->shape->width;
+    size_t rows = rows_of_all(in), width = t->shape->width;
     hl_matrix normed = dense(s->normed, 0, rows, width);
     TRY(apply_norm(c, &l->ln_1, dense(s->x, 0, rows, width), normed, none, error));
     if (l->query) {
@@ -134,6 +140,29 @@ static hl_status project(const layer_stack *t, const stack_layer *l, const scrat
     operation->v = columns(wide, (parts - 1) * width, width);
     operation->out = l->query ? io->pooled_out : normed; /* ln_1's output has been used up */
     return turn(t, operation, l->query != NULL, error);
+}
+
+static hl_matrix rows_from(hl_matrix of, size_t first, size_t count) {
+    return (hl_matrix){of.tensor, of.offset + first * of.stride, count, of.cols, of.stride};
+}
+
+/* Sequences of one length after those of another. */
+static hl_status attend_lengths(const layer_stack *t, sequences in, const hl_attention *all,
+                                hl_error *error) {
+    hl_status status = HL_OK;
+    for (size_t first = 0, row = 0, end; first < in.count && status == HL_OK; first = end) {
+        for (end = first; end < in.count && in.lengths[end] == in.lengths[first];) ++end;
+        size_t rows = (end - first) * in.lengths[first];
+        hl_attention some = *all;
+        some.batch = end - first;
+        some.q = rows_from(all->q, row, rows);
+        some.k = rows_from(all->k, row, rows);
+        some.v = rows_from(all->v, row, rows);
+        some.out = rows_from(all->out, row, rows);
+        status = t->compute->api->attention(t->compute->backend, &some, error);
+        row += rows;
+    }
+    return status;
 }
 
 hl_status attend(const layer_stack *t, size_t number, const scratch *s, sequences in, attended *io,
@@ -150,6 +179,7 @@ hl_status attend(const layer_stack *t, size_t number, const scratch *s, sequence
     TRY(project(t, &t->layers[number], s, in, io, &operation, error));
     io->values = operation.v;
     io->out = operation.out;
+    if (in.lengths) return attend_lengths(t, in, &operation, error);
     return t->compute->api->attention(t->compute->backend, &operation, error);
 }
 

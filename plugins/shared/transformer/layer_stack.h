@@ -45,9 +45,12 @@ hl_status apply_norm(const hl_compute *compute, const norm *n, hl_matrix x, hl_m
 hl_status apply_linear(const hl_compute *compute, const hl_weight *weight, hl_matrix x, hl_matrix residual,
                        hl_matrix out, hl_activation activation, hl_error *error);
 
+/* Sequences that lie one behind the other: `count` of `tokens` tokens each, or, with `lengths`, of as many
+ * as it says; neighbours of one length are attended to together. */
 typedef struct sequences {
     size_t count, tokens;
     hl_mask mask;
+    const size_t *lengths; /* NULL for a layer that pools, and with probabilities or rotary positions */
 } sequences;
 
 /* The heads' outputs of one layer. In: what `attend` shall use; out: where it put things. */
@@ -58,7 +61,7 @@ typedef struct attended {
         probabilities;    /* in: of query rows `probes`, count * heads * probe_count x tokens; may be none */
     const size_t *probes; /* in */
     size_t probe_count;
-    hl_matrix values; /* out: count * tokens x width, until the layer's MLP */
+    hl_matrix values; /* out: one row for each token, until the layer's MLP */
     hl_matrix out;    /* out: one row for each query row */
 } attended;
 

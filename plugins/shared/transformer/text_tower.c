@@ -57,10 +57,18 @@ static hl_status tensor(const text_session *session, size_t count, hl_tensor **o
     return *out ? HL_OK : c->api->new_tensor(c->backend, count, out, error);
 }
 
+/* Tokens of one pass: enough to make little of reading the weights, and room for any one text. */
+static size_t most_rows(const text_session *self) {
+    enum { ENOUGH = 2048 };
+    size_t context = self->tower->shape->context, all = self->batch * context;
+    size_t most = context > ENOUGH ? context : ENOUGH;
+    return all < most ? all : most;
+}
+
 /* Once; what an attempt that failed half way has left is used. */
 static hl_status open_memory(text_session *self, hl_error *error) {
     const text_shape *shape = self->tower->shape;
-    size_t batch = self->batch, width = shape->layers.width, rows = batch * shape->context;
+    size_t batch = self->batch, width = shape->layers.width, rows = most_rows(self);
     if (self->input) return HL_OK;
     scratch_free(self->tower->compute, &self->scratch);
     self->scratch = (scratch){0};
@@ -82,15 +90,23 @@ void text_session_close(text_session *self) {
 
 /* ---- texts ---- */
 
-/* Texts that are computed together. Under the causal mask no row sees what follows, so only the first
- * `length` tokens are computed. */
+/* A text, and how much of it is computed: under the causal mask no row sees what follows, so nothing behind
+ * the pooled token is. What is computed depends on no other text. */
+typedef struct own_text {
+    size_t number; /* among those of the call */
+    const int32_t *ids;
+    size_t length, pooled;
+} own_text;
+
+/* Texts that are computed together, the short ones first, so that those of one length are neighbours. */
 typedef struct batch {
     text_session *session;
     const text_tower *tower;
     const text_shape *shape;
     const hl_compute *compute;
-    const int32_t *ids;
-    size_t count, length, width;
+    const own_text *texts;
+    const size_t *lengths; /* theirs */
+    size_t count, rows, width;
     hl_error *error;
 } batch;
 
@@ -114,43 +130,28 @@ size_t text_pooled_at_last(const text_shape *shape, const int32_t *ids) {
     return shape->context - 1;
 }
 
-static size_t end_of(const batch *b, size_t text) {
-    return b->shape->pooled(b->shape, b->ids + text * b->shape->context);
-}
-
-static hl_status check_ids(const batch *b) {
-    size_t total = b->count * b->shape->context;
-    for (size_t i = 0; i < total; ++i) {
-        if (b->ids[i] < 0 || (size_t)b->ids[i] >= b->shape->vocab_size) {
-            return hl_fail(b->error, HL_USAGE, "%s: token id %d, expected 0 to %zu", b->tower->plugin,
-                           b->ids[i], b->shape->vocab_size - 1);
-        }
-    }
-    return HL_OK;
-}
-
 static hl_status embed(const batch *b) {
     const tensor_spec embedding = text_tensor(b->shape, TOKEN_EMBEDDING);
     float *row = b->session->input;
     for (size_t text = 0; text < b->count; ++text) {
-        const int32_t *ids = b->ids + text * b->shape->context;
+        const int32_t *ids = b->texts[text].ids;
         const float *position = b->tower->position;
-        for (size_t i = 0; i < b->length; ++i, row += b->width, position += b->width) {
+        for (size_t i = 0; i < b->lengths[text]; ++i, row += b->width, position += b->width) {
             size_t first = (size_t)ids[i] * b->width;
             TRY(checkpoint_read(b->tower->weights, &embedding, first, b->width, row, b->error));
             for (size_t j = 0; j < b->width; ++j) row[j] += position[j];
         }
     }
     const hl_compute *c = b->compute;
-    hl_matrix x = dense(b->session->scratch.x, 0, b->count * b->length, b->width);
-    return c->api->upload(c->backend, b->session->input, x, b->error);
+    return c->api->upload(c->backend, b->session->input, dense(b->session->scratch.x, 0, b->rows, b->width),
+                          b->error);
 }
 
-/* Copies the rows of the end tokens to a matrix of their own. */
+/* Copies the rows of the pooled tokens to a matrix of their own. */
 static hl_status gather(const batch *b, hl_matrix from, hl_matrix to) {
     const hl_compute *c = b->compute;
-    for (size_t text = 0; text < b->count; ++text) {
-        size_t row = text * b->length + end_of(b, text);
+    for (size_t text = 0, first = 0; text < b->count; first += b->lengths[text++]) {
+        size_t row = first + b->texts[text].pooled;
         hl_matrix source = dense(from.tensor, from.offset + row * from.stride, 1, b->width);
         hl_matrix target = dense(to.tensor, to.offset + text * b->width, 1, b->width);
         TRY(apply_copy(c, source, target, b->error));
@@ -158,14 +159,14 @@ static hl_status gather(const batch *b, hl_matrix from, hl_matrix to) {
     return HL_OK;
 }
 
-/* The last layer ends on the rows of the end tokens alone. */
+/* The last layer ends on the rows of the pooled tokens alone. */
 static hl_status run_layers(const batch *b, hl_matrix ends) {
     const layer_stack *layers = &b->tower->layers;
     const hl_host *host = b->tower->host;
     const scratch *s = &b->session->scratch;
-    const sequences in = {b->count, b->length, b->shape->mask};
+    const sequences in = {.count = b->count, .mask = b->shape->mask, .lengths = b->lengths};
     const hl_matrix none = {0};
-    hl_matrix x = dense(s->x, 0, b->count * b->length, b->width);
+    hl_matrix x = dense(s->x, 0, b->rows, b->width);
     for (size_t layer = 0; layer < b->shape->layers.layers; ++layer) {
         TRY(hl_check_cancelled(host, b->error));
         attended io = {.probabilities = none};
@@ -182,68 +183,78 @@ static hl_status run_layers(const batch *b, hl_matrix ends) {
     return HL_OK;
 }
 
-static hl_status normalise(const batch *b, float *out) {
+static hl_status normalise(const batch *b, const float *from, float *out) {
     size_t dim = b->shape->embed_dim;
-    for (size_t text = 0; text < b->count; ++text, out += dim) {
-        double square = 0;
-        for (size_t i = 0; i < dim; ++i) square += (double)out[i] * (double)out[i];
-        double length = sqrt(square);
-        if (!(length > 0 && isfinite(length))) {
-            return hl_fail(b->error, HL_FAILED, "%s: the embedding of a text is %s: the weights are damaged",
-                           b->tower->model, square == 0 ? "zero" : "not finite");
-        }
-        for (size_t i = 0; i < dim; ++i) out[i] = (float)((double)out[i] / length);
+    double square = 0;
+    for (size_t i = 0; i < dim; ++i) square += (double)from[i] * (double)from[i];
+    double length = sqrt(square);
+    if (!(length > 0 && isfinite(length))) {
+        return hl_fail(b->error, HL_FAILED, "%s: the embedding of a text is %s: the weights are damaged",
+                       b->tower->model, square == 0 ? "zero" : "not finite");
     }
+    for (size_t i = 0; i < dim; ++i) out[i] = (float)((double)from[i] / length);
     return HL_OK;
 }
 
-static hl_status run_tower(const batch *b, float *out) {
+/* `found`: room for the embeddings of the batch; out: those of all texts of the call. */
+static hl_status run_tower(const batch *b, float *found, float *out) {
     const hl_compute *c = b->compute;
     text_session *s = b->session;
+    size_t dim = b->shape->embed_dim;
     hl_matrix ends = dense(s->rows, 0, b->count, b->width), none = {0};
     hl_matrix pooled = dense(s->scratch.normed, 0, b->count, b->width);
-    hl_matrix embedding = dense(s->embedding, 0, b->count, b->shape->embed_dim);
+    hl_matrix embedding = dense(s->embedding, 0, b->count, dim);
     TRY(embed(b));
     TRY(run_layers(b, ends));
     TRY(apply_norm(c, &b->tower->ln_final, ends, pooled, none, b->error));
     if (b->tower->projection) {
         TRY(apply_linear(c, b->tower->projection, pooled, none, embedding, HL_IDENTITY, b->error));
     }
-    TRY(c->api->download(c->backend, b->tower->projection ? embedding : pooled, out, b->error));
-    return normalise(b, out);
-}
-
-/* Tokens that are computed for a text: under the causal mask those up to its end, in steps. It depends on no
- * other text, and so do the shapes of all products, and the last bit of what comes of them. */
-static size_t length_of(const batch *b, size_t text) {
-    enum { STEP = 8 };
-    size_t length = (end_of(b, text) / STEP + 1) * STEP, most = b->shape->context;
-    return b->shape->mask == HL_MASK_CAUSAL && length < most ? length : most;
-}
-
-/* Computes those of `all` that are `length` tokens long. ids and embeddings are room for all. */
-static hl_status run_length(const batch *all, size_t length, int32_t *ids, float *embeddings, float *out) {
-    size_t context = all->shape->context, dim = all->shape->embed_dim;
-    batch some = *all;
-    some.ids = ids;
-    some.count = 0;
-    some.length = length;
-    for (size_t text = 0; text < all->count; ++text) {
-        if (length_of(all, text) != length) continue;
-        memcpy(ids + some.count++ * context, all->ids + text * context, context * sizeof *ids);
-    }
-    if (some.count == 0) return HL_OK;
-    TRY(run_tower(&some, embeddings));
-    for (size_t text = 0, next = 0; text < all->count; ++text) {
-        if (length_of(all, text) != length) continue;
-        memcpy(out + text * dim, embeddings + next++ * dim, dim * sizeof *out);
+    TRY(c->api->download(c->backend, b->tower->projection ? embedding : pooled, found, b->error));
+    for (size_t text = 0; text < b->count; ++text) {
+        TRY(normalise(b, found + text * dim, out + b->texts[text].number * dim));
     }
     return HL_OK;
 }
 
-static hl_status run_every_length(const batch *all, int32_t *ids, float *embeddings, float *out) {
-    for (size_t length = 1; length <= all->shape->context; ++length) {
-        TRY(run_length(all, length, ids, embeddings, out));
+static hl_status check_ids(const text_tower *tower, const int32_t *ids, size_t count, hl_error *error) {
+    for (size_t i = 0; i < count * tower->shape->context; ++i) {
+        if (ids[i] < 0 || (size_t)ids[i] >= tower->shape->vocab_size) {
+            return hl_fail(error, HL_USAGE, "%s: token id %d, expected 0 to %zu", tower->plugin, ids[i],
+                           tower->shape->vocab_size - 1);
+        }
+    }
+    return HL_OK;
+}
+
+static int by_length(const void *a, const void *b) {
+    const own_text *left = a, *right = b;
+    if (left->length != right->length) return left->length < right->length ? -1 : 1;
+    return left->number < right->number ? -1 : 1;
+}
+
+static void arrange(const text_shape *shape, const int32_t *ids, size_t count, own_text *texts,
+                    size_t *lengths) {
+    for (size_t i = 0; i < count; ++i) {
+        own_text *text = &texts[i];
+        *text = (own_text){.number = i, .ids = ids + i * shape->context, .length = shape->context};
+        text->pooled = shape->pooled(shape, text->ids);
+        if (shape->mask == HL_MASK_CAUSAL) text->length = text->pooled + 1;
+    }
+    qsort(texts, count, sizeof *texts, by_length);
+    for (size_t i = 0; i < count; ++i) lengths[i] = texts[i].length;
+}
+
+/* As many texts at once as the session has memory for. */
+static hl_status run_all(batch *b, size_t count, float *found, float *out) {
+    size_t most = most_rows(b->session);
+    for (const own_text *end = b->texts + count; b->texts < end;
+         b->texts += b->count, b->lengths += b->count) {
+        b->count = b->rows = 0;
+        while (b->texts + b->count < end && b->rows + b->lengths[b->count] <= most) {
+            b->rows += b->lengths[b->count++];
+        }
+        TRY(run_tower(b, found, out));
     }
     return HL_OK;
 }
@@ -258,21 +269,26 @@ hl_status text_session_encode(text_session *self, const int32_t *ids, size_t cou
         return hl_fail(error, HL_USAGE, "%s: %zu texts, the session takes at most %zu", tower->plugin, count,
                        self->batch);
     }
-    batch all = {.session = self,
-                 .tower = tower,
-                 .shape = shape,
-                 .compute = tower->compute,
-                 .ids = ids,
-                 .count = count,
-                 .width = shape->layers.width,
-                 .error = error};
-    TRY(check_ids(&all));
+    TRY(check_ids(tower, ids, count, error));
     TRY(open_memory(self, error));
-    int32_t *some_ids = host->allocate(host, count * shape->context, sizeof *some_ids);
-    float *embeddings = host->allocate(host, count * shape->embed_dim, sizeof *embeddings);
-    hl_status status = some_ids && embeddings ? run_every_length(&all, some_ids, embeddings, out)
-                                              : hl_no_memory(error, "a batch of texts");
-    host->release(host, some_ids);
-    host->release(host, embeddings);
+    own_text *texts = host->allocate(host, count, sizeof *texts);
+    size_t *lengths = host->allocate(host, count, sizeof *lengths);
+    float *found = host->allocate(host, count * shape->embed_dim, sizeof *found);
+    hl_status status = texts && lengths && found ? HL_OK : hl_no_memory(error, "a batch of texts");
+    if (status == HL_OK) {
+        arrange(shape, ids, count, texts, lengths);
+        batch all = {.session = self,
+                     .tower = tower,
+                     .shape = shape,
+                     .compute = tower->compute,
+                     .texts = texts,
+                     .lengths = lengths,
+                     .width = shape->layers.width,
+                     .error = error};
+        status = run_all(&all, count, found, out);
+    }
+    host->release(host, texts);
+    host->release(host, lengths);
+    host->release(host, found);
     return status;
 }

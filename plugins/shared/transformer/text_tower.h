@@ -71,7 +71,7 @@ typedef struct text_session {
     size_t batch;
     scratch scratch;
     hl_tensor *heads, *rows, *embedding; /* of the pooled tokens */
-    float *input;                        /* batch x context x width */
+    float *input;                        /* of the tokens of one pass */
 } text_session;
 
 void text_session_close(text_session *self);
