@@ -277,9 +277,9 @@ TILES static void multiply_bf16x6(const void *row_panel, const void *weight_pane
                                                .end = end,                                                   \
                                                .tolerance = TOLERANCE}
 
-BF16_KERNEL(bf16x6, PRECISION_BF16X6, 3, 128, 1e-4);
-BF16_KERNEL(bf16x3, PRECISION_BF16X3, 2, 256, 1e-4);
-BF16_KERNEL(bf16, PRECISION_BF16, 1, 512, 2e-1);
+BF16_KERNEL(bf16x6, PRECISION_BF16X6, 3, 1024, 1e-4);
+BF16_KERNEL(bf16x3, PRECISION_BF16X3, 2, 1024, 1e-4);
+BF16_KERNEL(bf16, PRECISION_BF16, 1, 1024, 2e-1);
 
 /* ---- products of int8 ---- */
 

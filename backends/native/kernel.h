@@ -19,10 +19,9 @@ typedef enum precision {
 } precision;
 
 /* out = x W^T in micro tiles of `rows` rows by `columns` outputs. Both operands are packed into panels of at
- * most `depth` numbers of each row, so that a weight's panel stays in the first cache, in whatever form the
- * kernel likes; what a panel lacks in rows, outputs or depth is zero in it. Panels are aligned to 64 bytes,
- * and their sizes are multiples of 64. A sum over more than `depth` numbers is made panel by panel, in their
- * order. [any thread] */
+ * most `depth` numbers of each row, in whatever form the kernel likes; what a panel lacks in rows, outputs or
+ * depth is zero in it. Panels are aligned to 64 bytes, and their sizes are multiples of 64. A sum over more
+ * than `depth` numbers is made panel by panel, in their order. [any thread] */
 typedef struct product_kernel {
     const char *name; /* "amx"; those of one name differ in precision */
     precision precision;

@@ -52,6 +52,10 @@ static inline size_t smaller(size_t a, size_t b) {
     return a < b ? a : b;
 }
 
+static inline size_t larger(size_t a, size_t b) {
+    return a > b ? a : b;
+}
+
 /* How many groups of `size` hold `count` things. */
 static inline size_t groups_of(size_t count, size_t size) {
     return (count + size - 1) / size;

@@ -1,7 +1,7 @@
 /* Products with a weight: linear, patch embedding and convolution.
  *
- * Rows are packed in blocks that stay in the second cache, and against each panel of the weight, which stays
- * in the first, all panels of a block are multiplied. A micro tile of the output gets its bias, activation
+ * Rows are packed in blocks that stay in the second cache, and all panels of a block are multiplied with one
+ * panel of the weight after the other. A micro tile of the output gets its bias, activation
  * and residual while it is in the first cache. Threads take blocks of rows; where there are too few of them,
  * the rows are packed once for all threads, which then take columns. */
 #include "product.h"
@@ -13,7 +13,6 @@
 typedef struct cut {
     size_t row_panels, column_panels;
     size_t blocks, parts; /* pieces of the rows, and of the columns */
-    size_t block;         /* panels of the largest block */
     size_t chunks, span;  /* of the depth: all, and those that are packed at once */
     bool shared;          /* rows are packed before, for all threads */
 } cut;
@@ -109,22 +108,31 @@ hl_status prepare_weight(hl_backend *backend, const hl_weight_source *source, hl
 
 /* ---- how the work is cut ---- */
 
-/* Rows of a block: as many as keep weights' panels from being read too often. */
-enum { BLOCK_ROWS = 416 };
-
 static size_t row_chunk_bytes(const product *job) {
     return job->kernel->row_panel_bytes(job->weight->depth);
 }
 
+/* Panels of a block, and chunks that are packed at once: what two fifths of the second cache hold, the rest
+ * being for weights and sums. A block of few rows reads the weights too often; then not all chunks come at
+ * once. */
+static void cut_block(const product *job, size_t *block, size_t *span) {
+    enum { LEAST_ROWS = 192, MOST_ROWS = 416 };
+    size_t room = job->backend->processor.second_cache / 5 * 2, bytes = row_chunk_bytes(job);
+    size_t least = LEAST_ROWS / job->kernel->rows, most = MOST_ROWS / job->kernel->rows;
+    size_t chunks = job->weight->chunks, whole = room / (chunks * bytes);
+    *block = whole >= least ? smaller(whole, most) : larger(smaller(least, room / bytes), 1);
+    *span = larger(smaller(room / (*block * bytes), chunks), 1);
+}
+
 static cut cut_work(const product *job) {
     const product_kernel *kernel = job->kernel;
-    const hl_backend *backend = job->backend;
-    size_t in = job->weight->in;
+    size_t in = job->weight->in, block;
     cut out = {.row_panels = groups_of(job->rows, kernel->rows),
                .column_panels = groups_of(job->weight->out, kernel->columns),
                .chunks = job->weight->chunks};
-    size_t threads = pieces_of(backend, job->rows * out.column_panels, in * kernel->columns);
-    out.blocks = groups_of(out.row_panels, BLOCK_ROWS / kernel->rows);
+    size_t threads = pieces_of(job->backend, job->rows * out.column_panels, in * kernel->columns);
+    cut_block(job, &block, &out.span);
+    out.blocks = groups_of(out.row_panels, block);
     if (out.blocks >= threads) {
         out.blocks = smaller(groups_of(out.blocks, threads) * threads, out.row_panels);
         out.parts = 1;
@@ -132,10 +140,6 @@ static cut cut_work(const product *job) {
         out.parts = smaller(groups_of(2 * threads, out.blocks), out.column_panels);
         out.shared = true;
     }
-    out.block = groups_of(out.row_panels, out.blocks);
-    size_t bytes = out.block * row_chunk_bytes(job);
-    size_t fit = backend->processor.second_cache / 5 * 3 / bytes;
-    out.span = fit < 1 ? 1 : smaller(fit, out.chunks);
     return out;
 }
 
@@ -178,8 +182,13 @@ typedef struct piece {
     size_t first_panel, panels, first_column, columns; /* in panels */
     const unsigned char *rows;                         /* packed: chunk after chunk, `step` bytes apart */
     size_t step;
-    float *sums; /* micro tiles that are not complete yet */
+    float *sums;  /* micro tiles that are not complete yet */
+    tile_end end; /* what all tiles have in common */
 } piece;
+
+static size_t rows_of_panel(const piece *p, size_t panel) {
+    return smaller(p->job->kernel->rows, p->job->rows - (p->first_panel + panel) * p->job->kernel->rows);
+}
 
 static float *sums_of(const piece *p, size_t panel, size_t column) {
     const cut *c = &p->job->cut;
@@ -187,30 +196,18 @@ static float *sums_of(const piece *p, size_t panel, size_t column) {
     return p->sums + tile * p->job->kernel->rows * p->job->kernel->columns;
 }
 
-static void finish(const piece *p, size_t panel, size_t column, float *sums) {
+/* Where a micro tile goes, and its part of all that it still needs. */
+static void aim(const piece *p, size_t panel, size_t column, tile_end *end) {
     const product *job = p->job;
     size_t row = (p->first_panel + panel) * job->kernel->rows, width = job->kernel->columns;
     size_t output = (p->first_column + column) * width;
-    size_t rows = smaller(job->kernel->rows, job->rows - row);
-    tile_end end = {.activate = job->backend->kernels.rows->activate,
-                    .activation = job->activation,
-                    .activation_last = job->activation_last,
-                    .bias = job->weight->bias + output,
-                    .width = width,
-                    .columns = smaller(width, job->weight->out - output)};
-    for (size_t r = 0; r < rows; ++r) {
+    end->rows = rows_of_panel(p, panel);
+    end->columns = smaller(width, job->weight->out - output);
+    end->bias = job->weight->bias + output;
+    for (size_t r = 0; r < end->rows; ++r) {
         const float *residual = place_row(&job->residual, row + r);
-        end.residuals[r] = residual ? residual + output : NULL;
-        end.outs[r] = place_row(&job->out, row + r) + output;
-    }
-    finish_tile(&end, rows, sums);
-}
-
-/* Fetches the next panel of the weight while this one is used: its share for one of `panels` products. */
-static void prefetch(const unsigned char *next, size_t bytes, size_t panel, size_t panels) {
-    size_t end = piece_edge(bytes / 64, panels, panel + 1);
-    for (size_t line = piece_edge(bytes / 64, panels, panel); line < end; ++line) {
-        __builtin_prefetch(next + line * 64, 0, 2);
+        end->residuals[r] = residual ? residual + output : NULL;
+        end->outs[r] = place_row(&job->out, row + r) + output;
     }
 }
 
@@ -219,16 +216,17 @@ static void multiply_column(const piece *p, size_t column, size_t first, size_t 
     const product_kernel *kernel = p->job->kernel;
     const hl_weight *weight = p->job->weight;
     size_t bytes = row_chunk_bytes(p->job);
+    tile_end end = p->end;
     for (size_t chunk = first; chunk < first + count; ++chunk) {
         size_t depth = chunk_depth(weight, chunk);
         const unsigned char *panel = weight_chunk(weight, p->first_column + column, chunk);
         for (size_t i = 0; i < p->panels; ++i) {
-            size_t rows = smaller(kernel->rows, p->job->rows - (p->first_panel + i) * kernel->rows);
             float *sums = sums_of(p, i, column);
-            prefetch(panel + weight->chunk_bytes, weight->chunk_bytes, i, p->panels);
-            kernel->multiply(p->rows + (chunk - first) * p->step + i * bytes, panel, depth, rows, chunk > 0,
-                             sums);
-            if (chunk + 1 == p->job->cut.chunks) finish(p, i, column, sums);
+            bool last = chunk + 1 == p->job->cut.chunks;
+            if (last) aim(p, i, column, &end);
+            kernel->multiply(p->rows + (chunk - first) * p->step + i * bytes, panel, depth,
+                             rows_of_panel(p, i), chunk > 0, sums);
+            if (last) finish_tile(&end, sums);
         }
     }
 }
@@ -267,6 +265,10 @@ static void multiply_piece(void *argument, size_t index) {
         atomic_store(&job->failed, true);
         return;
     }
+    p.end = (tile_end){.activate = job->backend->kernels.rows->activate,
+                       .activation = job->activation,
+                       .activation_last = job->activation_last,
+                       .width = kernel->columns};
     p.sums = (float *)(void *)(memory + own + room_bytes(job));
     if (kernel->begin) kernel->begin();
     for (size_t first = 0; first < c->chunks; first += c->span) {

@@ -26,13 +26,15 @@ typedef struct tile_end {
     void (*activate)(hl_activation activation, float *x, size_t count);
     hl_activation activation;
     bool activation_last;
+    size_t width; /* numbers of a row of the tile */
+    /* What is stored of it, and where. */
+    size_t rows, columns;
     const float *bias;
-    size_t width, columns; /* numbers of a row of the tile, and of them those that are stored */
     const float *residuals[MOST_TILE_ROWS]; /* all NULL: none */
     float *outs[MOST_TILE_ROWS];
 } tile_end;
 
 /* sums (rows, width): used up */
-void finish_tile(const tile_end *end, size_t rows, float *sums);
+void finish_tile(const tile_end *end, float *sums);
 
 #endif
