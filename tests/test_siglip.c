@@ -164,6 +164,44 @@ static void heads_of_the_pooling_add_up_over_tokens(void **state) {
     }
 }
 
+/* ---- heads by their names ---- */
+
+static void heads_of_the_pooling_have_names(void **state) {
+    (void)state;
+    char *folder = make_folder(), *path = text("%s/e.yaml", folder), *errors, *results;
+    char *whole = text("headlight: 1\nmodel: {path: %s/siglip2-b-hf/model}\noutput: out\n"
+                       "gallery: {images: list.txt, atlas: atlas}\n"
+                       "analyses:\n  - {plugin: image-neighbors, images: [%s/images/rgb_tall.png], count: 1,"
+                       " heads: [pool.H1, L2.H1, 0.5*pool.H0 + pool.H2, pool.MLP]}\n",
+                       TEST_GOLDEN, TEST_GOLDEN);
+    char *list = text("%s/list.txt", folder),
+         *images = text("%s/images/rgb_wide.png\n%s/images/palette.png\n", TEST_GOLDEN, TEST_GOLDEN);
+    write_text(list, images);
+    write_text(path, whole);
+    int status = run_command(NULL, &errors, "run", path, NULL);
+    if (status != 0) fail_msg("exit status %d: %s", status, errors);
+    results = text("%s/out/results.json", folder);
+    cJSON *root = read_json(results), *model = cJSON_GetObjectItem(root, "model");
+    const cJSON *analysis = cJSON_GetArrayItem(cJSON_GetObjectItem(root, "analyses"), 0);
+    const cJSON *items = cJSON_GetObjectItem(analysis, "results");
+    assert_int_equal(cJSON_GetArraySize(items), 3); /* L2.H1 is pool.H1 again */
+    assert_string_equal(field(cJSON_GetArrayItem(items, 0), "head"), "pool.H1");
+    assert_string_equal(field(cJSON_GetArrayItem(items, 2), "head"), "pool.MLP");
+    assert_string_equal(field(model, "score"), "sigmoid");
+    assert_true(number_of(model, "logit_bias") < -1);
+    cJSON_Delete(root);
+    char *wrong = text("%.*spool.H9%s", (int)(strstr(whole, "pool.H1") - whole), whole,
+                       strstr(whole, "pool.H1") + strlen("pool.H1"));
+    write_text(path, wrong);
+    free(errors);
+    assert_int_equal(run_command(NULL, &errors, "run", path, NULL), 2);
+    assert_non_null(strstr(errors, "pool.H9"));
+    assert_non_null(strstr(errors, "pool.H0 to pool.H3"));
+    char *strings[] = {path, errors, results, list, images, whole, wrong};
+    for (size_t i = 0; i < COUNT(strings); ++i) free(strings[i]);
+    remove_folder(folder);
+}
+
 /* ---- what is refused ---- */
 
 static void assert_refused(const char *name, const char *file, const char *from, const char *to,
@@ -209,6 +247,7 @@ int main(void) {
         cmocka_unit_test(heads_of_the_pooling_equal_golden),
         cmocka_unit_test(layers_through_the_pooling_equal_golden),
         cmocka_unit_test(heads_of_the_pooling_add_up_over_tokens),
+        cmocka_unit_test(heads_of_the_pooling_have_names),
         cmocka_unit_test(what_would_be_another_model_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

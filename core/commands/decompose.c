@@ -14,6 +14,7 @@
 #include "core/io/picture.h"
 #include "core/registry/guard.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,8 +46,9 @@ typedef struct decompose {
     size_t text_count;
     float *queries; /* text x head x code_width */
     output *files;
-    array pixels, embedding, codes, head_sums, mlps, token_sums, heat;
-    float *buffer; /* what one image needs at most of one array */
+    array pixels, embedding, codes, head_sums, mlps, token_sums, heat, logits;
+    float *text_embeddings; /* text x width */
+    float *buffer;          /* what one image needs at most of one array */
     double *grid;
 } decompose;
 
@@ -177,16 +179,11 @@ static hl_status check_texts(decompose *self, hl_error *error) {
     return status;
 }
 
+/* A head's code and contribution, a head's heat, or the tokens of a layer. */
 static hl_status allocate_buffers(decompose *self, hl_error *error) {
-    size_t pixels = self->image_numbers;
-    size_t heads =
-        self->layers * self->heads * (self->width > self->code_width ? self->width : self->code_width);
-    size_t summands = self->summand_count * self->width;
-    size_t heat = self->layers * self->heads * self->cells;
-    size_t largest = pixels > heads ? pixels : heads;
-    if (summands > largest) largest = summands;
-    if (heat > largest) largest = heat;
-    if (self->request->tokens && self->tokens * self->heads * self->width > largest) {
+    size_t largest = self->width + self->code_width;
+    if (self->cells > largest) largest = self->cells;
+    if (self->is_rectangle && self->request->tokens && self->tokens * self->heads * self->width > largest) {
         largest = self->tokens * self->heads * self->width;
     }
     self->buffer = calloc(largest, sizeof *self->buffer);
@@ -224,6 +221,10 @@ static hl_status begin_heat(decompose *self, hl_error *error) {
     return begin(self, &self->heat, "heat.npy", NPY_SHAPE(b, t, l, h, n), error);
 }
 
+static bool has_logits(const decompose *self) {
+    return self->text_count > 0 && self->info->score != HL_SCORE_UNKNOWN;
+}
+
 static hl_status begin_components(decompose *self, hl_error *error) {
     const component_wish wish = {self->image_count, !self->is_rectangle,
                                  self->request->tokens && !self->is_rectangle};
@@ -239,6 +240,9 @@ static hl_status begin_arrays(decompose *self, hl_error *error) {
         status = begin(self, &self->embedding, "embedding.npy", NPY_SHAPE(b, self->width), error);
     if (status == HL_OK && self->is_rectangle) status = begin_rectangle(self, error);
     if (status == HL_OK) status = begin_components(self, error);
+    if (status == HL_OK && has_logits(self)) {
+        status = begin(self, &self->logits, "logits.npy", NPY_SHAPE(b, self->text_count), error);
+    }
     return status == HL_OK ? begin_heat(self, error) : status;
 }
 
@@ -294,6 +298,7 @@ static hl_status do_texts(decompose *self, hl_error *error) {
     }
     if (status == HL_OK) status = write_text_arrays(self, embeddings, ids, error);
     if (status == HL_OK && self->has_heat) status = make_queries(self, embeddings, error);
+    if (status == HL_OK) self->text_embeddings = embeddings, embeddings = NULL;
     free(embeddings);
     free(ids);
     return status;
@@ -380,9 +385,25 @@ static hl_status write_heat(decompose *self, const hl_trace *trace, hl_error *er
     return status;
 }
 
+/* What the model makes of the cosine of this image, whose embedding is in the buffer, and each text. */
+static hl_status write_logits(decompose *self, hl_error *error) {
+    double square = 0;
+    hl_status status = HL_OK;
+    for (size_t j = 0; j < self->width; ++j) square += (double)self->buffer[j] * (double)self->buffer[j];
+    for (size_t i = 0; i < self->text_count && status == HL_OK; ++i) {
+        const float *direction = self->text_embeddings + i * self->width;
+        double dot = 0;
+        for (size_t j = 0; j < self->width; ++j) dot += (double)self->buffer[j] * (double)direction[j];
+        float logit = (float)(self->info->logit_scale * dot / sqrt(square) + self->info->logit_bias);
+        status = write(self, &self->logits, &logit, 1, error);
+    }
+    return status;
+}
+
 static hl_status write_image(decompose *self, const hl_trace *trace, hl_error *error) {
     self->model->api.embedding(trace, self->buffer);
     hl_status status = write(self, &self->embedding, self->buffer, self->width, error);
+    if (status == HL_OK && has_logits(self)) status = write_logits(self, error);
     if (self->is_rectangle) {
         if (status == HL_OK) status = write_codes_and_heads(self, trace, error);
         if (status == HL_OK) status = write_summands(self, trace, error);
@@ -452,6 +473,7 @@ static hl_status write_all(decompose *self, hl_error *error) {
 static void close_decompose(decompose *self) {
     output_abandon(self->files);
     component_arrays_free(self->components);
+    free(self->text_embeddings);
     free(self->summands);
     free(self->grid);
     free(self->buffer);

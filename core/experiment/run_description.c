@@ -38,6 +38,14 @@ static void add_summary(hl_item *model, const engine *self) {
     item_text(model, "summary", summary);
 }
 
+/* What the model makes of the cosine of an image and a text, where it says so. */
+static void add_score(hl_item *model, const hl_model_info *info) {
+    if (info->score != HL_SCORE_SOFTMAX && info->score != HL_SCORE_SIGMOID) return;
+    item_text(model, "score", info->score == HL_SCORE_SIGMOID ? "sigmoid" : "softmax");
+    item_number(model, "logit_scale", info->logit_scale);
+    item_number(model, "logit_bias", info->logit_bias);
+}
+
 static void describe_model(hl_item *model, const engine *self, const char *digest) {
     const hl_model_info *info = self->info;
     item_text(model, "name", info->name);
@@ -46,6 +54,7 @@ static void describe_model(hl_item *model, const engine *self, const char *diges
     if (self->random_weights) item_whole(model, "random_weights", (int64_t)self->seed);
     item_whole(model, "embed_dim", info->embed_dim);
     add_image_size(model, info->preprocess);
+    add_score(model, info);
     add_facts(model, info);
     if (*digest) item_text(model, "digest", digest);
 }

@@ -109,15 +109,24 @@ static hl_status add_single(selection_list *list, uint32_t index, hl_error *erro
 
 /* ---- what a term stands for ---- */
 
+static bool is_in_layers(const hl_component *component, selection_term term) {
+    if (term.group) {
+        return strncmp(component->name, term.group, term.group_length) == 0 &&
+               component->name[term.group_length] == '.';
+    }
+    return term.first < 0 || (component->layer >= term.first && component->layer <= term.last);
+}
+
 static bool is_wanted(const hl_component *component, selection_term term) {
     switch (term.kind) {
     case TERM_MLP:
-        return component->kind == HL_MLP && component->layer == term.first;
+        return component->kind == HL_MLP && is_in_layers(component, term);
     case TERM_INPUT:
         return component->kind == HL_INPUT;
+    case TERM_REMAINDER:
+        return component->kind == HL_REMAINDER;
     default:
-        return component->kind == HL_HEAD &&
-               (term.first < 0 || (component->layer >= term.first && component->layer <= term.last)) &&
+        return component->kind == HL_HEAD && is_in_layers(component, term) &&
                (term.head < 0 || component->index == term.head);
     }
 }
@@ -141,11 +150,16 @@ static hl_status fail_absent(const hl_model_info *model, selection_term term, hl
     if (term.kind == TERM_INPUT) {
         return hl_fail(error, HL_USAGE, "the model has no component for what enters its first layer");
     }
+    if (term.kind == TERM_REMAINDER) {
+        return hl_fail(error, HL_USAGE, "the model has no remainder: it is taken apart whole");
+    }
     const char *what = kind == HL_MLP ? "MLPs" : "heads";
     if (!first)
         return hl_fail(error, HL_USAGE, "the model has no %s", kind == HL_MLP ? what : "attention heads");
     char name[48];
-    size_t used = (size_t)snprintf(name, sizeof name, "L%d", term.first);
+    size_t used = term.group ? (size_t)snprintf(name, sizeof name, "%.*s", (int)term.group_length, term.group)
+                             : (size_t)snprintf(name, sizeof name, "L%d", term.first);
+    if (used >= sizeof name) used = sizeof name - 1;
     if (term.head >= 0) snprintf(name + used, sizeof name - used, ".H%d", term.head);
     if (term.kind == TERM_MLP) snprintf(name + used, sizeof name - used, ".MLP");
     return hl_fail(error, HL_USAGE, "the model has no %s%s; its %s are %s to %s",

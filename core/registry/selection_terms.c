@@ -40,16 +40,34 @@ static bool take_named(const char **text, selection_term *out) {
         const char *word;
         term_kind kind;
     } words[] = {
-        {"all", TERM_HEADS},
-        {"input", TERM_INPUT},
-        {"aggregate", TERM_AGGREGATE},
-        {"embedding", TERM_EMBEDDING},
+        {"all", TERM_HEADS},           {"input", TERM_INPUT},         {"remainder", TERM_REMAINDER},
+        {"aggregate", TERM_AGGREGATE}, {"embedding", TERM_EMBEDDING},
     };
     for (size_t i = 0; i < sizeof words / sizeof *words; ++i) {
         out->kind = words[i].kind;
         if (take_word(text, words[i].word)) return true;
     }
     return false;
+}
+
+/* What may follow a layer's number or name. */
+static bool take_part(const char **text, selection_term *out) {
+    out->kind = TERM_MLP;
+    if (take_word(text, "MLP")) return true;
+    out->kind = TERM_HEADS;
+    return take_number(text, 'H', &out->head);
+}
+
+/* pool.H5, pool.MLP: of what no number is said. */
+static bool take_group(const char **text, selection_term *out) {
+    static const char small[] = "abcdefghijklmnopqrstuvwxyz";
+    const char *at = *text;
+    out->group = at;
+    out->group_length = strspn(at, small);
+    at += out->group_length;
+    if (out->group_length == 0 || *at++ != '.' || !take_part(&at, out) || !ends_here(at)) return false;
+    *text = at;
+    return true;
 }
 
 /* What may follow a layer: .H5, .MLP, -L11 or nothing. */
@@ -59,11 +77,7 @@ static bool take_rest_of_layer(const char **text, selection_term *out) {
     out->kind = TERM_HEADS;
     if (*at == '.') {
         ++at;
-        if (take_word(&at, "MLP")) {
-            out->kind = TERM_MLP;
-        } else if (!take_number(&at, 'H', &out->head)) {
-            return false;
-        }
+        if (!take_part(&at, out)) return false;
     } else if (*at == '-') {
         ++at;
         if (!take_number(&at, 'L', &out->last)) at = *text; /* a minus */
@@ -75,7 +89,12 @@ static bool take_rest_of_layer(const char **text, selection_term *out) {
 static bool take_term(const char **text, selection_term *out) {
     *out = (selection_term){.first = -1, .last = -1, .head = -1, .weight = 1};
     const char *at = *text;
-    bool right = take_named(&at, out) || (take_number(&at, 'L', &out->first) && take_rest_of_layer(&at, out));
+    bool right = take_named(&at, out) || take_group(&at, out);
+    if (!right) {
+        *out = (selection_term){.first = -1, .last = -1, .head = -1, .weight = 1};
+        at = *text;
+        right = take_number(&at, 'L', &out->first) && take_rest_of_layer(&at, out);
+    }
     if (right) *text = at;
     return right;
 }

@@ -5,13 +5,22 @@
 #include "core/registry/selection.h"
 #include <stdbool.h>
 
-typedef enum term_kind { TERM_HEADS = 1, TERM_MLP, TERM_INPUT, TERM_AGGREGATE, TERM_EMBEDDING } term_kind;
+typedef enum term_kind {
+    TERM_HEADS = 1,
+    TERM_MLP,
+    TERM_INPUT,
+    TERM_REMAINDER,
+    TERM_AGGREGATE,
+    TERM_EMBEDDING
+} term_kind;
 
 typedef struct selection_term {
     term_kind kind;
     int32_t first, last; /* layers; -1: all */
-    int32_t head;        /* its number within the layer; -1: all */
-    double weight;       /* not 0; 1 where none is written */
+    const char *group;   /* in the entry, in place of a layer's number: "pool" of "pool.H5"; NULL: none */
+    size_t group_length;
+    int32_t head;  /* its number within the layer; -1: all */
+    double weight; /* not 0; 1 where none is written */
 } selection_term;
 
 /* The whole entry as one term without a weight. False when it is none. */

@@ -51,8 +51,9 @@ typedef enum hl_type {
 
     /* What wrote into an image's embedding: L3.H5; L3, L8-L11 and all, each of which comes as one selection
      * for each of its heads; with HL_OPTION_AGGREGATE also aggregate, with HL_OPTION_ALL_COMPONENTS also
-     * L3.MLP, input and embedding, with HL_OPTION_SETS also sums, "0.7*L3.H5 + L2 - L8-L11". What a list
-     * names twice counts once. -> selections, count */
+     * L3.MLP, input, remainder and embedding, with HL_OPTION_SETS also sums, "0.7*L3.H5 + L2 - L8-L11". What
+     * a list names twice counts once. Where a model calls heads otherwise, so does the entry: pool.H5,
+     * pool.MLP; and remainder. -> selections, count */
     HL_HEADS,
 
     /* Names of properties, such as colors; each comes as the heads that carry it -> selections, count */

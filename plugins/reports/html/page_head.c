@@ -87,8 +87,11 @@ static bool is_said(const hl_node *map, const hl_node *field) {
  * its own on the page is left to that. */
 static bool belongs_to_description(const hl_node *field) {
     if (strcmp(field->key, "fallback") == 0) return false;
-    return field->type == HL_TEXT || strcmp(field->key, "image_size") == 0 ||
-           strcmp(field->key, "threads") == 0;
+    static const char *const numbers[] = {"image_size", "threads", "logit_scale", "logit_bias"};
+    bool found = field->type == HL_TEXT;
+    for (size_t i = 0; !found && i < sizeof numbers / sizeof *numbers; ++i)
+        found = strcmp(field->key, numbers[i]) == 0;
+    return found;
 }
 
 static bool describes(const hl_node *of) {
