@@ -256,26 +256,50 @@ static hl_status add_specials(const json_file *file, pipeline *out, hl_error *er
 
 /* ---- the vocabulary ---- */
 
+static hl_status add_piece(const json_file *file, const char *where, const cJSON *item, string_table *pieces,
+                           int32_t *ids, hl_error *error) {
+    bool fresh;
+    uint32_t number = string_table_add(pieces, item->string, strlen(item->string), &fresh);
+    if (number == STRING_UNKNOWN) return hl_no_memory(error, file->name);
+    if (!fresh) {
+        return hl_fail(error, HL_FAILED, "%s: %s\"%.64s\" is there twice", file->name, where, item->string);
+    }
+    if (json_id(item, &ids[number])) return HL_OK;
+    return hl_fail(error, HL_FAILED, "%s: %s\"%.64s\": expected an id from 0 to %d", file->name, where,
+                   item->string, MOST_IDS - 1);
+}
+
+static hl_status check_ids(const json_file *file, const char *where, const int32_t *ids, uint32_t count,
+                           hl_error *error) {
+    uint8_t *taken = calloc(MOST_IDS / 8, 1);
+    if (!taken) return hl_no_memory(error, file->name);
+    hl_status status = HL_OK;
+    for (uint32_t i = 0; i < count && status == HL_OK; ++i) {
+        uint8_t bit = (uint8_t)(1 << ids[i] % 8);
+        if (taken[ids[i] / 8] & bit) {
+            status =
+                hl_fail(error, HL_FAILED, "%s: %sid %d belongs to two pieces", file->name, where, ids[i]);
+        }
+        taken[ids[i] / 8] |= bit;
+    }
+    free(taken);
+    return status;
+}
+
 hl_status json_pieces(const json_file *file, const char *where, const cJSON *vocabulary, string_table *pieces,
                       int32_t **ids, hl_error *error) {
-    size_t count = 0, room = (size_t)cJSON_GetArraySize(vocabulary) + 1;
-    *ids = malloc(room * sizeof **ids);
+    *ids = malloc(((size_t)cJSON_GetArraySize(vocabulary) + 1) * sizeof **ids);
     if (!*ids) return hl_no_memory(error, file->name);
+    if (!cJSON_IsObject(vocabulary)) {
+        return hl_fail(error, HL_FAILED, "%s: %sexpected an object of pieces and their ids", file->name,
+                       where);
+    }
     const cJSON *item;
     cJSON_ArrayForEach(item, vocabulary) {
-        bool fresh;
-        uint32_t number = string_table_add(pieces, item->string, strlen(item->string), &fresh);
-        if (number == STRING_UNKNOWN) return hl_no_memory(error, file->name);
-        if (!fresh) {
-            return hl_fail(error, HL_FAILED, "%s: %s\"%.64s\" is there twice", file->name, where,
-                           item->string);
-        }
-        if (!json_id(item, &(*ids)[count++])) {
-            return hl_fail(error, HL_FAILED, "%s: %s\"%.64s\": expected an id from 0 to %d", file->name,
-                           where, item->string, MOST_IDS - 1);
-        }
+        hl_status status = add_piece(file, where, item, pieces, *ids, error);
+        if (status) return status;
     }
-    return HL_OK;
+    return check_ids(file, where, *ids, pieces->count, error);
 }
 
 static void free_byte_pairs(void *vocabulary) {
