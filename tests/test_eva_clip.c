@@ -21,12 +21,6 @@ static char *model_of(const char *golden_case) {
     char *model = make_folder(), *stored = text("%s/model", golden_case),
          *merges = text("%s/merges.txt", model);
     copy_folder(stored, model);
-    char *archive = text("%s/EVA02_CLIP_tiny_psz8.pt", model),
-         *usual = text("%s/open_clip_model.safetensors", model);
-    if (file_exists(archive))
-        assert_int_equal(rename(archive, usual), 0); /* a container is told by its content */
-    free(archive);
-    free(usual);
     copy_file(TEST_GOLDEN "/tokenizers/clip/merges.txt", merges);
     free(stored);
     free(merges);
@@ -219,6 +213,49 @@ static void what_would_be_another_model_is_refused(void **state) {
     try_config(EVA, theirs, "\"xattn\": true", "\"xattn\": false", NULL);
 }
 
+static hl_status encode_to(const char *model, const char *option, const char *out, char **errors) {
+    return run_command(NULL, errors, "decompose", "--model", model, "--option", option, "--pixels",
+                       OPEN_CLIP "/pixels.npy", "--backend", "reference", "--out", out, NULL) == 0
+               ? HL_OK
+               : HL_FAILED;
+}
+
+/* Of several files of weights one is named. */
+static void weights_may_be_named(void **state) {
+    (void)state;
+    char *model = model_of(EVA), *out = make_folder(), *other = text("%s/other.pt", model), *errors;
+    copy_file(EVA "/model/EVA02_CLIP_tiny_psz8.pt", other);
+    assert_int_equal(encode_to(model, "weights=third.pt", out, &errors), HL_FAILED);
+    assert_non_null(strstr(errors, "third.pt"));
+    free(errors);
+    if (encode_to(model, "weights=other.pt", out, &errors) != HL_OK) fail_msg("%s", errors);
+    assert_close(out, "embedding", 2e-5);
+    free(errors);
+    free(other);
+    remove_folder(model);
+    remove_folder(out);
+}
+
+/* "text_cfg": false. What belongs to texts is then one tensor too many. */
+static void texts_may_be_missing(void **state) {
+    (void)state;
+    open_plugins(1, NULL);
+    hl_model_api made;
+    registry_table(registry_find(plugins, HL_MODEL, "eva-clip"), &made, sizeof made);
+    char *folder = make_folder(), *config = text("%s/open_clip_config.json", folder);
+    write_text(config, "{\"model_cfg\": {\"embed_dim\": 8, \"vision_cfg\": {\"timm_pool\": \"token\", "
+                       "\"timm_model_name\": \"eva02_base_patch16_clip_224\"}, \"text_cfg\": false}}");
+    const hl_model_source source = {.size = sizeof source, .path = folder, .random_weights = true, .seed = 1};
+    hl_model *model;
+    hl_error error;
+    assert_ok(made.open(&the_host->interface, &source, NULL, &model, &error), error);
+    assert_int_equal(made.info(model)->context, 0);
+    made.close(model);
+    close_plugins();
+    free(config);
+    remove_folder(folder);
+}
+
 /* Published models name a model of timm's and no sizes. Parameters are those of the image tower: width w, MLP
  * h, patch p, n tokens, e numbers of the embedding: w (3 p p + 1) + w (n + 1) + layers (4 w w + 3 w h + 12 w
  * + 4 h) + 2 w + (w + 1) e. */
@@ -271,6 +308,8 @@ int main(void) {
         cmocka_unit_test(keeps_the_contract),
         cmocka_unit_test(an_experiment_runs_on_it),
         cmocka_unit_test(what_would_be_another_model_is_refused),
+        cmocka_unit_test(weights_may_be_named),
+        cmocka_unit_test(texts_may_be_missing),
         cmocka_unit_test(published_shapes_are_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -128,7 +128,8 @@ static void read_all(config_reader *r, const cJSON *json, eva_config *out) {
     open_clip_read(r, json, &from);
     if (r->status) return;
     read_image_tower(r, &from, &out->image);
-    open_clip_read_text(r, &from, &out->text, &out->tokenizer);
+    out->has_texts = from.has_texts;
+    if (from.has_texts) open_clip_read_text(r, &from, &out->text, &out->tokenizer);
     open_clip_read_preprocess(r, &from, out->image.image_height, out->image.image_width, &out->preprocess);
 }
 

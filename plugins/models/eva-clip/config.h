@@ -13,6 +13,7 @@ typedef struct eva_config {
     text_shape text;
     tokenizer_rules tokenizer;
     hl_preprocess preprocess;
+    bool has_texts;
 } eva_config;
 
 /* Which file of the folder says that it is a model of this kind; free() it. *out is NULL where none does. */

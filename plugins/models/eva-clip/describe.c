@@ -60,7 +60,7 @@ hl_status describe_model(hl_model *model, const char *path, hl_error *error) {
         .size = sizeof model->info,
         .embed_dim = (uint32_t)config->image.embed_dim,
         .context = (uint32_t)config->text.context,
-        .pad_id = tokenizer_pad(model->tokenizer),
+        .pad_id = config->has_texts ? tokenizer_pad(model->tokenizer) : 0,
         .preprocess = &config->preprocess,
         .prefix_tokens = (uint32_t)image_prefix(&config->image),
         .grid_rows = (uint32_t)config->image.grid_rows,

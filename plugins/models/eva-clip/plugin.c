@@ -6,6 +6,12 @@
 #include "headlight/plugin.h"
 #include <stdlib.h>
 
+static const hl_option options[] = {
+    {.name = "weights",
+     .type = HL_STRING,
+     .fallback = "~",
+     .help = "the file of weights in the model's folder, where there are several"}};
+
 /* A configuration that this plugin refuses is still more its business than anybody else's, and its error says
  * why. */
 static int recognises(const hl_host *host, const char *path) {
@@ -44,17 +50,20 @@ static hl_status find_config(hl_model *model, const hl_model_source *source, hl_
     return config_read(model->host, source->path, model->config_file, &model->config, error);
 }
 
-static hl_status open_parts(hl_model *model, const hl_model_source *source, hl_error *error) {
+static hl_status open_parts(hl_model *model, const hl_model_source *source, const hl_value *const *values,
+                            hl_error *error) {
+    const char *named = values && values[0]->given ? values[0]->string : NULL;
     eva_config *config = &model->config;
     TRY(find_config(model, source, error));
     tensors_name(config);
-    TRY(tensors_open(model->host, source, model->config_file, config, &model->weights, error));
+    TRY(tensors_open(model->host, source, named, model->config_file, config, &model->weights, error));
     model->image.shape = &config->image;
     model->text.shape = &config->text;
     model->image.weights = model->text.weights = &model->weights;
     model->image.host = model->text.host = model->host;
     model->image.plugin = model->text.plugin = PLUGIN_NAME;
-    TRY(tokenizer_open(model->host, source->path, &config->tokenizer, &model->tokenizer, error));
+    if (config->has_texts)
+        TRY(tokenizer_open(model->host, source->path, &config->tokenizer, &model->tokenizer, error));
     TRY(describe_model(model, source->path, error));
     model->image.model = model->text.model = model->name;
     return HL_OK;
@@ -62,11 +71,10 @@ static hl_status open_parts(hl_model *model, const hl_model_source *source, hl_e
 
 static hl_status open_model(const hl_host *host, const hl_model_source *source, const hl_value *const *values,
                             hl_model **model, hl_error *error) {
-    (void)values; /* there are no options */
     hl_model *out = calloc(1, sizeof *out);
     if (!out) return hl_no_memory(error, "a model");
     out->host = host;
-    hl_status status = open_parts(out, source, error);
+    hl_status status = open_parts(out, source, values, error);
     if (status == HL_OK) {
         *model = out;
     } else {
@@ -83,7 +91,7 @@ static hl_status load_model(hl_model *model, const hl_compute *compute, hl_error
     model->compute = *compute;
     loader from = {.weights = &model->weights, .compute = &model->compute, .error = error};
     hl_status status = image_tower_load(&model->image, &from);
-    if (status == HL_OK) status = text_tower_load(&model->text, &from);
+    if (status == HL_OK && model->config.has_texts) status = text_tower_load(&model->text, &from);
     free(from.numbers);
     return status;
 }
@@ -99,7 +107,7 @@ static hl_status make_value_gram(const hl_model *model, uint32_t component, doub
 static void close_session(hl_session *session) {
     if (!session) return;
     image_session_close(&session->image);
-    text_session_close(&session->text);
+    if (session->model->config.has_texts) text_session_close(&session->text);
     free(session);
 }
 
@@ -161,5 +169,6 @@ static const hl_model_api api = {
 
 HL_EXPORT const hl_plugin headlight_plugin = {
     HL_PLUGIN(HL_MODEL, PLUGIN_NAME, "1.0.0", "EVA-02 CLIP, from open_clip's files or EVA-CLIP's own"),
+    HL_OPTIONS(options),
     .api = &api,
 };

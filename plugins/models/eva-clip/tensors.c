@@ -96,19 +96,20 @@ hl_status tensors_count_image(const eva_config *config, size_t *out, hl_error *e
     return HL_OK;
 }
 
-hl_status tensors_open(const hl_host *host, const hl_model_source *source, const char *file,
-                       const eva_config *config, checkpoint *out, hl_error *error) {
+hl_status tensors_open(const hl_host *host, const hl_model_source *source, const char *named,
+                       const char *file, const eva_config *config, checkpoint *out, hl_error *error) {
     const tower_shape *image = &config->image.layers, *text = &config->text.layers;
-    const tensor_beyond beyond[] = {layer_beyond(image), layer_beyond(text)};
+    const tensor_beyond beyond[] = {layer_beyond(image), layer_beyond(config->has_texts ? text : image)};
     size_t count = 0, most = IMAGE_SLOTS + TEXT_SLOTS + (image->layers + text->layers) * LAYER_SLOTS;
     tensor_spec *all = calloc(most, sizeof *all);
     if (!all) return hl_no_memory(error, "the names of tensors");
     count += image_tensors(&config->image, all);
-    count += text_tensors(&config->text, all + count);
     count += layer_tensors(image, all + count);
-    count += layer_tensors(text, all + count);
+    if (config->has_texts) count += text_tensors(&config->text, all + count);
+    if (config->has_texts) count += layer_tensors(text, all + count);
     const checkpoint_rules rules = {.plugin = PLUGIN_NAME,
                                     .file = OPEN_CLIP_WEIGHTS,
+                                    .named = named,
                                     .configuration = file,
                                     .namings = namings,
                                     .naming_count = sizeof namings / sizeof *namings,
