@@ -168,3 +168,17 @@ hl_status pooled_basis(const pooled *self, uint32_t basis, float *out, hl_error 
     identity(self->pool.shape->embed_dim, out);
     return HL_OK;
 }
+
+hl_status pooled_value_gram(const pooled *self, uint32_t component, const float *gain, double *out,
+                            hl_error *error) {
+    if (component >= self->components.count) {
+        return hl_fail(error, HL_USAGE, "%s: component %u does not exist, there are %u", self->plugin,
+                       component, self->components.count);
+    }
+    const hl_component *row = &self->components.rows[component];
+    if (row->kind != HL_HEAD || self->by_layers) {
+        return hl_fail(error, HL_USAGE, "%s has no value map by itself: only a head of the pooling has",
+                       row->name);
+    }
+    return attention_pool_value_gram(&self->pool, (size_t)row->index, gain, out, error);
+}

@@ -35,12 +35,34 @@ void pooled_free(pooled *self);
 /* See hl_model_api.basis. [any thread] */
 hl_status pooled_basis(const pooled *self, uint32_t basis, float *out, hl_error *error);
 
+/* See hl_model_api.value_gram; `gain` as for attention_pool_value_gram. [any thread] */
+hl_status pooled_value_gram(const pooled *self, uint32_t component, const float *gain, double *out,
+                            hl_error *error);
+
 /* See pass_plan.h. */
 pass_subject pooled_subject(const pooled *self);
 
 /* HL_USAGE for what the level cannot do: the code of a layer's part says what the pooling makes of it, so
  * that nothing can be put in its place. */
 hl_status pooled_check_edits(const pooled *self, const hl_request *request, hl_error *error);
+
+/* ---- passes ---- */
+
+/* For how many images a session has room, and how many of them are in memory at once. */
+typedef struct pooled_rooms {
+    size_t batch, together;
+} pooled_rooms;
+
+/* `most`: images that fit at once, 0 counts as 1. HL_USAGE for a batch that nobody needs. */
+hl_status pooled_rooms_for(const pooled *self, size_t batch, size_t most, pooled_rooms *out, hl_error *error);
+
+/* Runs the tower over images [first, first + count) and fills their traces, which are made. */
+typedef hl_status pooled_pass(void *user, const pass_plan *plan, size_t first, size_t count,
+                              hl_trace **traces, hl_error *error);
+
+/* hl_model_api.encode_images by passes over as many images at a time as there is room for. */
+hl_status pooled_encode(const pooled *self, pooled_rooms rooms, size_t count, const hl_request *request,
+                        pooled_pass *run, void *user, hl_trace **traces, hl_error *error);
 
 /* ---- traces ---- */
 

@@ -3,7 +3,6 @@
 
 #include "transformer/places.h"
 #include <stdlib.h>
-#include <string.h>
 
 hl_status pooled_tower_describe(pooled_tower *self, bool by_layers, hl_error *error) {
     image_tower *trunk = &self->trunk;
@@ -31,20 +30,10 @@ void pooled_tower_free(pooled_tower *self) {
 
 hl_status pooled_tower_value_gram(const pooled_tower *self, uint32_t component, double *out,
                                   hl_error *error) {
-    const pooled *top = &self->top;
     const tensor_spec gain = image_tensor(self->trunk.shape, LN_POST_GAIN);
-    if (component >= top->components.count) {
-        return hl_fail(error, HL_USAGE, "%s: component %u does not exist, there are %u", top->plugin,
-                       component, top->components.count);
-    }
-    const hl_component *row = &top->components.rows[component];
-    if (row->kind != HL_HEAD || top->by_layers) {
-        return hl_fail(error, HL_USAGE, "%s has no value map by itself: only a head of the pooling has",
-                       row->name);
-    }
     float *gains = NULL;
     TRY(checkpoint_take(self->trunk.weights, &gain, &gains, error));
-    hl_status status = attention_pool_value_gram(&top->pool, (size_t)row->index, gains, out, error);
+    hl_status status = pooled_value_gram(&self->top, component, gains, out, error);
     free(gains);
     return status;
 }
@@ -52,40 +41,33 @@ hl_status pooled_tower_value_gram(const pooled_tower *self, uint32_t component, 
 /* ---- memory ---- */
 
 /* The rows of all layers are kept on the host until the pooling is known: as many images at once as fit. */
-static size_t images_together(const pooled_tower *tower, size_t batch) {
+static size_t most_together(const pooled_tower *tower) {
     static const size_t MOST = (size_t)256 << 20; /* bytes */
     const image_shape *shape = tower->trunk.shape;
     size_t rows = (2 * shape->layers.layers + 1) * image_tokens(shape);
-    size_t fit = MOST / (rows * shape->layers.width * sizeof(float));
-    if (!tower->top.by_layers) return batch;
-    return fit < 1 ? 1 : fit < batch ? fit : batch;
+    return tower->top.by_layers ? MOST / (rows * shape->layers.width * sizeof(float)) : SIZE_MAX;
 }
 
 static hl_status open_rows(pooled_tower_session *s, hl_error *error) {
     const image_shape *shape = s->tower->trunk.shape;
-    size_t layers = shape->layers.layers, rows = s->together * image_tokens(shape);
+    size_t layers = shape->layers.layers, rows = s->rooms.together * image_tokens(shape);
     s->host_statistics = calloc(rows * 2, sizeof *s->host_statistics);
     s->kept = calloc((2 * layers + 1) * rows, shape->layers.width * sizeof *s->kept);
-    s->places = calloc(s->together * 2 * layers, sizeof *s->places);
-    s->rows = calloc(s->together, sizeof *s->rows);
+    s->places = calloc(s->rooms.together * 2 * layers, sizeof *s->places);
+    s->rows = calloc(s->rooms.together, sizeof *s->rows);
     bool complete = s->host_statistics && s->kept && s->places && s->rows;
     return complete ? HL_OK : hl_no_memory(error, "the rows of all layers");
 }
 
 hl_status pooled_tower_session_open(const pooled_tower *tower, size_t batch, pooled_tower_session *out,
                                     hl_error *error) {
-    enum { MAX_BATCH = 1 << 16 };
     const hl_compute *c = tower->trunk.compute;
-    *out = (pooled_tower_session){.tower = tower, .batch = batch};
-    if (batch < 1 || batch > MAX_BATCH) {
-        return hl_fail(error, HL_USAGE, "%s: a batch of %zu, expected 1 to %d", tower->trunk.plugin, batch,
-                       MAX_BATCH);
-    }
-    out->together = images_together(tower, batch);
-    size_t rows = out->together * image_tokens(tower->trunk.shape);
+    *out = (pooled_tower_session){.tower = tower};
+    TRY(pooled_rooms_for(&tower->top, batch, most_together(tower), &out->rooms, error));
+    size_t rows = out->rooms.together * image_tokens(tower->trunk.shape);
     TRY(scratch_open(&tower->trunk.layers, rows, &out->scratch, error));
-    TRY(patch_room_open(&tower->trunk, out->together, &out->patches, error));
-    TRY(pool_session_open(&tower->top.pool, out->together, &out->pool, error));
+    TRY(patch_room_open(&tower->trunk, out->rooms.together, &out->patches, error));
+    TRY(pool_session_open(&tower->top.pool, out->rooms.together, &out->pool, error));
     if (!tower->top.by_layers) return HL_OK;
     TRY(c->api->new_tensor(c->backend, rows * 2, &out->statistics, error));
     return open_rows(out, error);
@@ -122,7 +104,7 @@ static hl_matrix all_rows(const pass *p, hl_tensor *tensor) {
 
 /* Block `number` of the rows that are kept: heads and MLPs of a layer, layer by layer, then the input. */
 static float *kept(const pass *p, size_t number) {
-    return p->session->kept + number * p->session->together * p->tokens * p->width;
+    return p->session->kept + number * p->session->rooms.together * p->tokens * p->width;
 }
 
 static hl_status keep(const pass *p, hl_matrix rows, size_t number) {
@@ -187,7 +169,6 @@ static hl_status run_pass(const pass *p, const float *pixels) {
     hl_matrix statistics = {0};
     pool_result result;
     if (s->statistics) statistics = dense(s->statistics, 0, rows, 2);
-    TRY(pooled_make_traces(&p->tower->top, p->plan, p->count, p->traces, p->error));
     TRY(run_trunk(p, pixels));
     TRY(apply_norm(c, &p->tower->trunk.ln_post, all_rows(p, s->scratch.x), normed, statistics, p->error));
     TRY(pool_session_run(&s->pool, &p->edits, p->layers, normed, room, &result));
@@ -198,47 +179,33 @@ static hl_status run_pass(const pass *p, const float *pixels) {
     return pooled_fill_traces(&p->tower->top, p->plan, &result, p->count, s->rows, p->traces, p->error);
 }
 
-/* As many images at a time as there is memory for. */
-static hl_status run_all(pooled_tower_session *self, const pass_plan *plan, const float *pixels, size_t count,
-                         hl_trace **traces, hl_error *error) {
-    const pooled_tower *tower = self->tower;
+typedef struct work {
+    pooled_tower_session *session;
+    const float *pixels;
+} work;
+
+static hl_status run_images(void *user, const pass_plan *plan, size_t first, size_t count, hl_trace **traces,
+                            hl_error *error) {
+    const work *of = user;
+    const pooled_tower *tower = of->session->tower;
     const image_shape *shape = tower->trunk.shape;
-    for (size_t first = 0; first < count; first += self->together) {
-        size_t now = count - first < self->together ? count - first : self->together;
-        const hl_compute *c = tower->trunk.compute;
-        const pass p = {.session = self,
-                        .tower = tower,
-                        .compute = c,
-                        .plan = plan,
-                        .edits = {c, &tower->top.components, plan->request, now, error},
-                        .count = now,
-                        .tokens = image_tokens(shape),
-                        .width = shape->layers.width,
-                        .layers = shape->layers.layers,
-                        .traces = traces + first,
-                        .error = error};
-        TRY(run_pass(&p, pixels + first * 3 * shape->image_height * shape->image_width));
-    }
-    return HL_OK;
+    const hl_compute *c = tower->trunk.compute;
+    const pass p = {.session = of->session,
+                    .tower = tower,
+                    .compute = c,
+                    .plan = plan,
+                    .edits = {c, &tower->top.components, plan->request, count, error},
+                    .count = count,
+                    .tokens = image_tokens(shape),
+                    .width = shape->layers.width,
+                    .layers = shape->layers.layers,
+                    .traces = traces,
+                    .error = error};
+    return run_pass(&p, of->pixels + first * 3 * shape->image_height * shape->image_width);
 }
 
 hl_status pooled_tower_encode(pooled_tower_session *self, const float *pixels, size_t count,
                               const hl_request *request, hl_trace **traces, hl_error *error) {
-    const pass_subject subject = pooled_subject(&self->tower->top);
-    pass_plan plan;
-    if (count == 0) return HL_OK;
-    if (count > self->batch) {
-        return hl_fail(error, HL_USAGE, "%s: %zu images, the session takes at most %zu", subject.plugin,
-                       count, self->batch);
-    }
-    TRY(pooled_check_edits(&self->tower->top, request, error));
-    TRY(pass_plan_make(&subject, request, &plan, error));
-    memset(traces, 0, count * sizeof(hl_trace *));
-    hl_status status = run_all(self, &plan, pixels, count, traces, error);
-    for (size_t i = 0; status && i < count; ++i) {
-        pooled_trace_release(traces[i]);
-        traces[i] = NULL;
-    }
-    pass_plan_free(&plan);
-    return status;
+    work of = {self, pixels};
+    return pooled_encode(&self->tower->top, self->rooms, count, request, run_images, &of, traces, error);
 }

@@ -30,8 +30,7 @@ hl_status pooled_tower_value_gram(const pooled_tower *self, uint32_t component, 
 /* Memory of one thread for passes of at most `batch` images. */
 typedef struct pooled_tower_session {
     const pooled_tower *tower;
-    size_t batch;
-    size_t together; /* images at once: the level of layers keeps the rows of all layers */
+    pooled_rooms rooms; /* the level of layers keeps the rows of all layers */
     scratch scratch;
     patch_room patches;
     pool_session pool;

@@ -148,3 +148,26 @@ void open_clip_read_preprocess(config_reader *r, const open_clip_config *config,
                       height, width);
     }
 }
+
+typedef struct look {
+    bool (*family)(const cJSON *vision);
+    bool is;
+} look;
+
+static hl_status look_at_vision(const char *path, const char *json, size_t length, void *out,
+                                hl_error *error) {
+    cJSON *parsed;
+    look *at = out;
+    hl_status status = config_parse_json(path, json, length, &parsed, error);
+    if (status) return status;
+    const cJSON *model = cJSON_GetObjectItemCaseSensitive(parsed, "model_cfg");
+    at->is = at->family(cJSON_GetObjectItemCaseSensitive(model, "vision_cfg"));
+    cJSON_Delete(parsed);
+    return HL_OK;
+}
+
+bool open_clip_is(const hl_host *host, const char *folder, bool (*family)(const cJSON *vision)) {
+    look at = {family, false};
+    hl_error ignored;
+    return config_read_file(host, folder, OPEN_CLIP_CONFIG, look_at_vision, &at, &ignored) == HL_OK && at.is;
+}

@@ -29,6 +29,10 @@ typedef struct open_clip_config {
 
 void open_clip_read(config_reader *r, const cJSON *json, open_clip_config *out);
 
+/* Whether the configuration in the folder is of a family, right or wrong, as its vision_cfg tells. Never
+ * fails. */
+bool open_clip_is(const hl_host *host, const char *folder, bool (*family)(const cJSON *vision));
+
 /* Activation and epsilon of a tower. */
 void open_clip_read_functions(config_reader *r, const open_clip_config *config, config_section tower,
                               tower_shape *out);
