@@ -67,8 +67,8 @@ static void succeed(const char *const *arguments) {
 }
 
 static void decompose(const char *name, const char *backend, const char *level, const char *out) {
-    char *model = text("%s/%s/model", TEST_GOLDEN, name),
-         *pixels = text("%s/%s/pixels.npy", TEST_GOLDEN, name);
+    char *model = text("%s/families/%s/model", TEST_GOLDEN, name),
+         *pixels = text("%s/families/%s/pixels.npy", TEST_GOLDEN, name);
     char *option = text("level=%s", level);
     const char *arguments[] = {TEST_COMMAND, "decompose", "--model",  model,      "--option",
                                option,       "--backend", backend,    "--pixels", pixels,
@@ -100,7 +100,7 @@ static void assert_sum(const contributions *got, const npy_array *embedding, dou
 
 /* Every component has its value, and all of them add up to the embedding. */
 static void check_level(const char *name, const char *backend, double tolerance, const char *level) {
-    char *out = make_folder(), *expected_folder = text("%s/%s", TEST_GOLDEN, name);
+    char *out = make_folder(), *expected_folder = text("%s/families/%s", TEST_GOLDEN, name);
     decompose(name, backend, level, out);
     contributions expected = read_contributions(expected_folder), got = read_contributions(out);
     npy_array embedding = read_array(expected_folder, "embedding"), own = read_array(out, "embedding");
@@ -146,7 +146,8 @@ static void heads_of_the_pooling_add_up_over_tokens(void **state) {
     for (size_t c = 0; c < COUNT(cases); ++c) {
         char *out = make_folder();
         decompose(cases[c], "reference", "pooling", out);
-        npy_array expected = golden(cases[c], "pool_tokens"); /* images x tokens x heads x embed_dim */
+        char *folder = text("families/%s", cases[c]);
+        npy_array expected = golden(folder, "pool_tokens"); /* images x tokens x heads x embed_dim */
         double most = 2e-5 * largest_of(&expected);
         size_t rows = expected.shape[0] * expected.shape[1], heads = expected.shape[2],
                dim = expected.shape[3];
@@ -160,6 +161,7 @@ static void heads_of_the_pooling_add_up_over_tokens(void **state) {
             free(name);
         }
         free(expected.data);
+        free(folder);
         remove_folder(out);
     }
 }
@@ -207,8 +209,8 @@ static void heads_of_the_pooling_have_names(void **state) {
 static void assert_refused(const char *name, const char *file, const char *from, const char *to,
                            const char *said) {
     char *model = make_folder(), *out = make_folder(), *errors;
-    char *golden_model = text("%s/%s/model", TEST_GOLDEN, name), *path = text("%s/%s", model, file);
-    char *pixels = text("%s/%s/pixels.npy", TEST_GOLDEN, name);
+    char *golden_model = text("%s/families/%s/model", TEST_GOLDEN, name), *path = text("%s/%s", model, file);
+    char *pixels = text("%s/families/%s/pixels.npy", TEST_GOLDEN, name);
     copy_folder(golden_model, model);
     char *content = read_file(path, NULL), *at = strstr(content, from);
     assert_non_null(at);
