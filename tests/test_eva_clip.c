@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OPEN_CLIP TEST_GOLDEN "/eva02-a-open_clip"
+#define OPEN_CLIP TEST_GOLDEN "/families/eva02-a-open_clip"
 #define EVA       TEST_GOLDEN "/eva02-a-eva"
 
 static const struct {

@@ -171,7 +171,7 @@ static void heads_of_the_pooling_add_up_over_tokens(void **state) {
 static void heads_of_the_pooling_have_names(void **state) {
     (void)state;
     char *folder = make_folder(), *path = text("%s/e.yaml", folder), *errors, *results;
-    char *whole = text("headlight: 1\nmodel: {path: %s/siglip2-b-hf/model}\noutput: out\n"
+    char *whole = text("headlight: 1\nmodel: {path: %s/families/siglip2-b-hf/model}\noutput: out\n"
                        "gallery: {images: list.txt, atlas: atlas}\n"
                        "analyses:\n  - {plugin: image-neighbors, images: [%s/images/rgb_tall.png], count: 1,"
                        " heads: [pool.H1, L2.H1, 0.5*pool.H0 + pool.H2, pool.MLP]}\n",
