@@ -156,9 +156,12 @@ static hl_status index_components(engine *self, hl_error *error) {
 
 static hl_status read_model_options(engine *self, const engine_settings *settings,
                                     const hl_value *const **values, hl_error *error) {
-    hl_status status =
-        engine_read_words(self->model_plugin, "--option", settings->model_options,
-                          settings->model_option_count, &self->model_written, &self->model_given, error);
+    hl_status status = settings->model_section
+                           ? options_read(self->model_plugin, settings->model_section, settings->model_keys,
+                                          &self->model_given, error)
+                           : engine_read_words(self->model_plugin, "--option", settings->model_options,
+                                               settings->model_option_count, &self->model_written,
+                                               &self->model_given, error);
     if (status == HL_OK) *values = options_values(self->model_given);
     return status;
 }

@@ -58,8 +58,10 @@ typedef struct engine {
 typedef struct engine_settings {
     const hl_plugin *model_plugin;       /* NULL: whichever recognises the folder */
     const hl_value *const *model_values; /* NULL: the plugin's defaults, but for */
-    const char *const *model_options;    /* "KEY=VALUE" each */
+    const char *const *model_options;    /* "KEY=VALUE" each, or */
     size_t model_option_count;
+    const yaml_node *model_section; /* a mapping that has them among others; outlives the engine */
+    const char *const *model_keys;  /* those of it that are not the plugin's, see options_read */
     hl_model_source source;
     const hl_plugin *compute_plugin;       /* NULL: the one with the best score */
     const hl_value *const *compute_values; /* NULL: the plugin's defaults */

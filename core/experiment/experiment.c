@@ -136,8 +136,28 @@ static hl_status read_model_folder(const section_reader *reader, const yaml_node
     return *out ? HL_OK : hl_no_memory(reader->error, "an experiment");
 }
 
+/* Whichever plugin recognises the folder will read its options once it is known; until then a key must be one
+ * of some plugin's. */
+static hl_status check_model_keys(const section_reader *reader, const yaml_node *node) {
+    const hl_plugin *plugin;
+    size_t count = 0, used = 0;
+    for (size_t i = 0; (plugin = registry_at(reader->plugins, i)); ++i) count += plugin->option_count;
+    const char **known = calloc(count + 1, sizeof *known);
+    if (!known) return hl_no_memory(reader->error, "an experiment");
+    for (size_t i = 0; (plugin = registry_at(reader->plugins, i)); ++i) {
+        for (size_t k = 0; plugin->kind == HL_MODEL && k < plugin->option_count; ++k)
+            known[used++] = plugin->options[k].name;
+    }
+    option_values *values;
+    hl_status status = options_read(&model_section, node, known, &values, reader->error);
+    if (status == HL_OK) options_free(values);
+    free(known);
+    return status;
+}
+
+const char *const experiment_model_keys[] = {"path", "name", "plugin", "random-weights", NULL};
+
 static hl_status read_model(const section_reader *reader) {
-    static const char *const keys[] = {"path", "name", "plugin", "random-weights", NULL};
     experiment *plan = reader->plan;
     const yaml_node *node = section_node(reader, "model");
     if (!node) return missing_section(reader, "model", "model: {path: FOLDER}");
@@ -152,10 +172,11 @@ static hl_status read_model(const section_reader *reader) {
     options_free(values);
     if (status != HL_OK) return status;
     if (has_plugin) {
-        status = section_plugin(reader->plugins, node, HL_MODEL, "plugin", keys, &plan->model, reader->error);
+        status = section_plugin(reader->plugins, node, HL_MODEL, "plugin", experiment_model_keys,
+                                &plan->model, reader->error);
     } else {
-        status = options_read(&model_section, node, no_keys, &values, reader->error);
-        if (status == HL_OK) options_free(values);
+        plan->model.place = node;
+        status = check_model_keys(reader, node);
     }
     return status == HL_OK && !plan->optional ? check_model_folder(reader) : status;
 }

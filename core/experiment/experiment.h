@@ -39,7 +39,7 @@ typedef struct experiment {
     char *model_path;      /* resolved */
     bool random_weights;   /* numbers that follow from `seed` in place of those in the folder */
     uint64_t seed;
-    experiment_step model;   /* plugin NULL: whichever recognises the folder, with its defaults */
+    experiment_step model;   /* plugin NULL: whichever recognises the folder; `place` has its options */
     experiment_step compute; /* plugin NULL: auto */
     unsigned threads;        /* 0: all cores */
     experiment_gallery gallery;
@@ -58,6 +58,9 @@ typedef struct experiment {
     experiment_variant *variants; /* none: the experiment is run once, as it stands */
     size_t variant_count;
 } experiment;
+
+/* Keys of the section `model` that are no plugin's. */
+extern const char *const experiment_model_keys[];
 
 /* An experiment's text, read once: checking, running and describing it all go by this one tree. */
 typedef struct experiment_source {

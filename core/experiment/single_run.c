@@ -51,6 +51,8 @@ static hl_status open_model(single_run *self, hl_error *error) {
     engine_settings settings = {
         .model_plugin = plan->model.plugin,
         .model_values = values_of(&plan->model),
+        .model_section = plan->model.place,
+        .model_keys = experiment_model_keys,
         .source = {.size = sizeof(hl_model_source),
                    .path = plan->model_path,
                    .random_weights = plan->random_weights,

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WEIGHTS, ACTIVATION }; /* rows of the table, and of the values that `open` gets */
+enum { WEIGHTS, ACTIVATION, IMAGE_SIZE }; /* rows of the table, and of the values that `open` gets */
 
 static const char *const activations[] = {"gelu", "quick_gelu", NULL};
 
@@ -22,7 +22,8 @@ static const hl_option options[] = {
                     .fallback = "~",
                     .choices = activations,
                     .help = "the activation that the model was trained with, where no configuration says it, "
-                            "or a wrong one"}};
+                            "or a wrong one"},
+    [IMAGE_SIZE] = IMAGE_SIZE_OPTION};
 
 static const model_files files = {PLUGIN_NAME, CONFIG_FILE, WEIGHTS_FILE,
                                   "as OpenCLIP publishes them, or config.json and model.safetensors, as "
@@ -114,10 +115,19 @@ static hl_status find_config(const hl_host *host, const hl_model_source *source,
     return HL_OK;
 }
 
+static hl_status set_size(clip_config *config, const char *size, hl_error *error) {
+    if (!size) return HL_OK;
+    TRY(image_shape_set_size(&config->image, size, error));
+    config->preprocess.height = (uint32_t)config->image.image_height;
+    config->preprocess.width = (uint32_t)config->image.image_width;
+    return HL_OK;
+}
+
 static hl_status open_parts(hl_model *model, const hl_model_source *source, const hl_value *const *values,
                             hl_error *error) {
     clip_config *config = &model->config;
     TRY(find_config(model->host, source, values, config, error));
+    TRY(set_size(config, asked(values, IMAGE_SIZE), error));
     tensors_name(config);
     TRY(tensors_open(model->host, source, asked(values, WEIGHTS), config, &model->weights, error));
     model->image.shape = &config->image;

@@ -3,8 +3,30 @@
 
 #include "bases.h"
 #include "places.h"
+#include <ctype.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
+
+hl_status image_shape_set_size(image_shape *shape, const char *text, hl_error *error) {
+    enum { MOST_PIXELS = 8192, MOST_CELLS = 1 << 10 };
+    unsigned height = 0, width = 0;
+    int one = 0, two = 0;
+    if (isdigit((unsigned char)*text)) sscanf(text, "%5u%n%*1[xX]%5u%n", &height, &one, &width, &two);
+    if (!two) width = height;
+    size_t rows = height / shape->patch, cols = width / shape->patch;
+    bool whole = text[two ? two : one] == '\0' && one > 0 && height <= MOST_PIXELS && width <= MOST_PIXELS;
+    if (!whole || rows < 1 || cols < 1 || rows > MOST_CELLS || cols > MOST_CELLS) {
+        return hl_fail(error, HL_USAGE,
+                       "image-size is \"%.64s\", expected pixels such as 336 or, height first, 240x320, from "
+                       "one patch, %zu, to %d a side",
+                       text, shape->patch, MOST_PIXELS);
+    }
+    if (!shape->places_rows) shape->places_rows = shape->grid_rows, shape->places_cols = shape->grid_cols;
+    shape->image_height = height, shape->image_width = width;
+    shape->grid_rows = rows, shape->grid_cols = cols;
+    return HL_OK;
+}
 
 tensor_spec image_tensor(const image_shape *shape, image_slot slot) {
     size_t width = shape->layers.width, patch = shape->patch;

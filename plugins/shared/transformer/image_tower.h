@@ -98,6 +98,15 @@ static inline pooling image_pooled_rows(const image_shape *shape) {
     return (pooling){one ? 0 : image_prefix(shape), one ? 1 : image_cells(shape), NULL};
 }
 
+/* The option by which users give a tower images of another size; `text` is its value. */
+#define IMAGE_SIZE_OPTION                                                                                    \
+    {                                                                                                        \
+        .name = "image-size", .type = HL_STRING, .fallback = "~",                                            \
+        .help = "pixels a side, or height x width as in 240x320, in place of the configuration's; position " \
+                "embeddings are resized"                                                                     \
+    }
+hl_status image_shape_set_size(image_shape *shape, const char *text, hl_error *error);
+
 /* rank 0 where the model has none. */
 tensor_spec image_tensor(const image_shape *shape, image_slot slot);
 
