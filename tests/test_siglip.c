@@ -166,6 +166,61 @@ static void heads_of_the_pooling_add_up_over_tokens(void **state) {
     }
 }
 
+/* ---- texts ---- */
+
+static void assert_same_file(const char *expected, const char *got) {
+    size_t expected_count, got_count;
+    char *a = read_file(expected, &expected_count), *b = read_file(got, &got_count);
+    assert_int_equal(expected_count, got_count);
+    assert_memory_equal(a, b, expected_count);
+    free(a);
+    free(b);
+}
+
+/* The golden texts, one a line. */
+static void write_texts(const char *name, const char *path) {
+    char *json = text("%s/%s/texts.json", TEST_GOLDEN, name);
+    cJSON *list = read_json(json);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    const cJSON *one = NULL;
+    cJSON_ArrayForEach(one, list) fprintf(file, "%s\n", one->valuestring);
+    assert_int_equal(fclose(file), 0);
+    cJSON_Delete(list);
+    free(json);
+}
+
+static void check_texts(const char *name, const char *tokenizer) {
+    char *model = make_folder(), *out = make_folder();
+    char *list = text("%s/texts.txt", model), *golden_model = text("%s/%s/model", TEST_GOLDEN, name);
+    char *files = text("%s/tokenizers/%s", TEST_GOLDEN, tokenizer);
+    char *pixels = text("%s/%s/pixels.npy", TEST_GOLDEN, name);
+    copy_folder(golden_model, model);
+    copy_folder(files, model);
+    write_texts(name, list);
+    const char *arguments[] = {TEST_COMMAND, "decompose", "--model", model,     "--backend",
+                               "reference",  "--pixels",  pixels,    "--texts", list,
+                               "--out",      out,         NULL};
+    succeed(arguments);
+    char *ids = text("%s/text_ids.npy", out), *golden_ids = text("%s/%s/text_ids.npy", TEST_GOLDEN, name);
+    assert_same_file(golden_ids, ids);
+    npy_array expected = golden(name, "text_embedding"), got = read_array(out, "text_embedding");
+    assert_true(worst_error(&expected, &got) <= 2e-5);
+    char *strings[] = {list, golden_model, files, pixels, ids, golden_ids};
+    for (size_t i = 0; i < COUNT(strings); ++i) free(strings[i]);
+    free(expected.data);
+    free(got.data);
+    remove_folder(model);
+    remove_folder(out);
+}
+
+static void texts_equal_golden(void **state) {
+    (void)state;
+    check_texts("siglip-a-open_clip", "siglip");
+    check_texts("siglip2-b-open_clip", "siglip2");
+    check_texts("siglip2-b-hf", "siglip2");
+}
+
 /* ---- heads by their names ---- */
 
 static void heads_of_the_pooling_have_names(void **state) {
@@ -249,6 +304,7 @@ int main(void) {
         cmocka_unit_test(heads_of_the_pooling_equal_golden),
         cmocka_unit_test(layers_through_the_pooling_equal_golden),
         cmocka_unit_test(heads_of_the_pooling_add_up_over_tokens),
+        cmocka_unit_test(texts_equal_golden),
         cmocka_unit_test(heads_of_the_pooling_have_names),
         cmocka_unit_test(what_would_be_another_model_is_refused),
     };

@@ -4,8 +4,8 @@
 
 #include "hugging-face/hugging_face.h"
 #include "open-clip/open_clip.h"
+#include <fcntl.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -227,11 +227,11 @@ hl_status config_parse(const char *name, const char *text, size_t length, siglip
 
 /* ---- files ---- */
 
+/* Without a path of its own: where there is no memory, nothing is taken for missing. */
 static bool is_there(const char *folder, const char *file) {
-    char *path = NULL;
-    if (asprintf(&path, "%s/%s", folder, file) < 0) return false;
-    bool there = access(path, F_OK) == 0;
-    free(path);
+    int opened = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool there = opened >= 0 && faccessat(opened, file, F_OK, 0) == 0;
+    if (opened >= 0) close(opened);
     return there;
 }
 

@@ -82,6 +82,7 @@ hl_status describe_model(hl_model *model, const char *path, hl_error *error) {
         .component_size = sizeof *components->rows,
         .components = components->rows,
         .basis_count = components->basis_count,
+        .pooled_count = (uint32_t)(model->image.top.by_layers ? config->pool.tokens : 1),
     };
     TRY(state_facts(model, error));
     TRY(state_score(model, error));

@@ -5,7 +5,7 @@
 #include "headlight/plugin.h"
 #include <stdlib.h>
 
-enum { LEVEL };
+enum { LEVEL, WEIGHTS }; /* rows of the table, and of the values that `open` gets */
 
 static const char *const levels[] = {"pooling", "layers", NULL};
 
@@ -15,7 +15,11 @@ static const hl_option options[] = {
                .fallback = "pooling",
                .choices = levels,
                .help = "what the embedding is taken apart into: the heads of the attention that pools the "
-                       "patches, or all layers' heads and MLPs, through that pooling"}};
+                       "patches, or all layers' heads and MLPs, through that pooling"},
+    [WEIGHTS] = {.name = "weights",
+                 .type = HL_STRING,
+                 .fallback = "~",
+                 .help = "the file of weights in the model's folder, where there are several"}};
 
 static model_files files_of(siglip_layout layout) {
     return (model_files){PLUGIN_NAME, siglip_config_file(layout), siglip_weights_file(layout),
@@ -52,7 +56,10 @@ static void close_model(hl_model *model) {
     free(model);
 }
 
-static hl_status open_parts(hl_model *model, const hl_model_source *source, bool by_layers, hl_error *error) {
+static hl_status open_parts(hl_model *model, const hl_model_source *source, const hl_value *const *values,
+                            hl_error *error) {
+    bool by_layers = values && values[LEVEL]->integer == 1;
+    const char *named = values && values[WEIGHTS]->given ? values[WEIGHTS]->string : NULL;
     siglip_config *config = &model->config;
     image_tower *trunk = &model->image.trunk;
     siglip_layout layout = LAYOUT_OPEN_CLIP;
@@ -60,7 +67,7 @@ static hl_status open_parts(hl_model *model, const hl_model_source *source, bool
     const model_files files = files_of(layout);
     TRY(model_folder_check(&files, source->path, !source->random_weights, error));
     TRY(config_read(model->host, source->path, layout, config, error));
-    TRY(tensors_open(model->host, source, config, &model->weights, error));
+    TRY(tensors_open(model->host, source, named, config, &model->weights, error));
     trunk->shape = &config->image;
     model->image.top.pool.shape = &config->pool;
     model->text.shape = &config->text;
@@ -80,7 +87,7 @@ static hl_status open_model(const hl_host *host, const hl_model_source *source, 
     hl_model *out = calloc(1, sizeof *out);
     if (!out) return hl_no_memory(error, "a model");
     out->host = host;
-    hl_status status = open_parts(out, source, values[LEVEL]->integer == 1, error);
+    hl_status status = open_parts(out, source, values, error);
     if (status == HL_OK) {
         *model = out;
     } else {

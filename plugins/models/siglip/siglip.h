@@ -29,9 +29,9 @@ struct hl_session {
     text_session text;
 };
 
-/* tensors.c */
-hl_status tensors_open(const hl_host *host, const hl_model_source *source, const siglip_config *config,
-                       checkpoint *out, hl_error *error);
+/* tensors.c. `named`: the file of weights; NULL: the one that is there. */
+hl_status tensors_open(const hl_host *host, const hl_model_source *source, const char *named,
+                       const siglip_config *config, checkpoint *out, hl_error *error);
 /* Numbers of the image tower. */
 hl_status tensors_count_image(const siglip_config *config, size_t *out, hl_error *error);
 

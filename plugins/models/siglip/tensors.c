@@ -130,8 +130,8 @@ hl_status tensors_count_image(const siglip_config *config, size_t *out, hl_error
     return HL_OK;
 }
 
-hl_status tensors_open(const hl_host *host, const hl_model_source *source, const siglip_config *config,
-                       checkpoint *out, hl_error *error) {
+hl_status tensors_open(const hl_host *host, const hl_model_source *source, const char *named,
+                       const siglip_config *config, checkpoint *out, hl_error *error) {
     tensor_beyond beyond[2] = {layer_beyond(&config->image.layers)};
     tensor_spec *all = make_list(config);
     if (!all) return hl_no_memory(error, "the names of tensors");
@@ -143,6 +143,7 @@ hl_status tensors_open(const hl_host *host, const hl_model_source *source, const
     }
     const checkpoint_rules rules = {.plugin = PLUGIN_NAME,
                                     .file = siglip_weights_file(config->layout),
+                                    .named = named,
                                     .configuration = siglip_config_file(config->layout),
                                     .namings = namings,
                                     .naming_count = sizeof namings / sizeof *namings,
