@@ -56,9 +56,11 @@ static void check_product(const hl_compute *compute, const product_case *row) {
 static void test_product_f64(void **state) {
     (void)state;
     static const product_case cases[] = {
-        {1, 1, 1, false, false, 0},    {3, 5, 4, false, false, 2},   {3, 5, 4, true, false, 0},
-        {3, 5, 4, false, true, 1},     {3, 5, 4, true, true, 3},     {67, 67, 130, true, false, 0},
-        {90, 65, 200, false, true, 5}, {120, 80, 90, true, true, 0},
+        {1, 1, 1, false, false, 0},     {3, 5, 4, false, false, 2},     {3, 5, 4, true, false, 0},
+        {3, 5, 4, false, true, 1},      {3, 5, 4, true, true, 3},       {67, 67, 130, true, false, 0},
+        {90, 65, 200, false, true, 5},  {120, 80, 90, true, true, 0},   {1, 64, 65, false, false, 0},
+        {1, 40, 300, true, true, 0},    {64, 1, 65, false, false, 1},   {20, 64, 64, false, false, 0},
+        {30, 600, 70, false, false, 2}, {180, 30, 520, true, false, 1}, {15, 530, 260, false, true, 0},
     };
     for (size_t b = 0; b < backend_count; ++b)
         for (size_t i = 0; i < COUNT(cases); ++i) check_product(&backends[b].compute, &cases[i]);
@@ -90,7 +92,7 @@ static void check_eigen(size_t n, const double *a, const double *vectors, const 
 
 static void test_symmetric_eigen_f64(void **state) {
     (void)state;
-    static const size_t sizes[] = {1, 2, 5, 19, 67, 83};
+    static const size_t sizes[] = {1, 2, 3, 5, 19, 67, 83};
     hl_error error;
     for (size_t s = 0; s < 2 * COUNT(sizes); ++s) {
         size_t n = sizes[s / 2],
@@ -114,6 +116,81 @@ static void test_symmetric_eigen_f64(void **state) {
         free(v);
         free(values);
     }
+}
+
+/* Zeros, the identity, numbers that fall off, two blocks, tiny and huge numbers, and one number beside
+ * others. */
+static void fill_special(size_t kind, size_t n, double *a) {
+    uint32_t seed = 3;
+    memset(a, 0, n * n * sizeof *a);
+    for (size_t i = 0; i < n; ++i) {
+        for (size_t j = 0; j <= i; ++j) {
+            double number = (double)random_number(&seed);
+            if (kind == 1) number = i == j;
+            if (kind == 2) number = i == j ? -pow(0.1, (double)i) : 0;
+            if (kind == 3) number *= pow(0.1, (double)(i + j));
+            if (kind == 4 && i % 2 != j % 2) number = 0;
+            if (kind == 5) number *= 1e-200;
+            if (kind == 6) number *= 1e200;
+            if (kind == 7) number = i == n - 1 && j == 0 ? 1 : 0;
+            if (kind == 8) number = 1;
+            a[i * n + j] = a[j * n + i] = kind ? number : 0;
+        }
+    }
+}
+
+static void test_special_matrices(void **state) {
+    (void)state;
+    enum { KINDS = 9, SIDE = 11 };
+    hl_error error;
+    for (size_t kind = 0; kind < KINDS; ++kind) {
+        for (size_t n = 1; n <= SIDE; n += 2) {
+            double a[SIDE * SIDE], v[SIDE * SIDE], values[SIDE];
+            fill_special(kind, n, a);
+            for (size_t b = 0; b < backend_count; ++b) {
+                const hl_compute *compute = &backends[b].compute;
+                memcpy(v, a, sizeof v);
+                assert_ok(compute->api->symmetric_eigen_f64(compute->backend, n, v, values, &error), error);
+                check_eigen(n, a, v, values);
+            }
+        }
+    }
+}
+
+/* What `native` computes is the same bytes on one thread. */
+static void test_native_ignores_threads(void **state) {
+    (void)state;
+    enum { SIDE = 210, INNER = 300 };
+    const hl_library_settings settings = {0};
+    host *single;
+    hl_error error;
+    double *left = random_doubles(SIDE * INNER, 5), *made[2], *values[2];
+    assert_ok(host_open(&settings, 1, &single, &error), error);
+    for (size_t i = 0; i < 2; ++i)
+        made[i] = random_doubles(SIDE * SIDE, 1), values[i] = random_doubles(SIDE, 1);
+    for (size_t b = 0; b < backend_count; ++b) {
+        hl_compute alone;
+        if (strcmp(backends[b].plugin->name, "native") != 0) continue;
+        assert_ok(open_compute(&single->interface, backends[b].plugin, backends[b].options, &alone, &error),
+                  error);
+        const hl_compute *both[] = {&backends[b].compute, &alone};
+        for (size_t i = 0; i < 2; ++i) {
+            assert_ok(both[i]->api->product_f64(both[i]->backend, false, true, SIDE, SIDE, INNER, left, INNER,
+                                                left, INNER, made[i], SIDE, &error),
+                      error);
+        }
+        assert_memory_equal(made[0], made[1], SIDE * SIDE * sizeof **made);
+        for (size_t i = 0; i < 2; ++i) {
+            assert_ok(both[i]->api->symmetric_eigen_f64(both[i]->backend, SIDE, made[i], values[i], &error),
+                      error);
+        }
+        assert_memory_equal(made[0], made[1], SIDE * SIDE * sizeof **made);
+        assert_memory_equal(values[0], values[1], SIDE * sizeof **values);
+        compute_close(&alone);
+    }
+    for (size_t i = 0; i < 2; ++i) free(made[i]), free(values[i]);
+    free(left);
+    host_close(single);
 }
 
 /* [[2, 1], [1, 2]] has the eigenvalues 1 and 3; the vectors' components are equal in size, so the first
@@ -146,10 +223,9 @@ static void test_eigen_refuses_nan(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_product_f64),
-        cmocka_unit_test(test_symmetric_eigen_f64),
-        cmocka_unit_test(test_eigen_by_hand),
-        cmocka_unit_test(test_eigen_refuses_nan),
+        cmocka_unit_test(test_product_f64),      cmocka_unit_test(test_symmetric_eigen_f64),
+        cmocka_unit_test(test_special_matrices), cmocka_unit_test(test_native_ignores_threads),
+        cmocka_unit_test(test_eigen_by_hand),    cmocka_unit_test(test_eigen_refuses_nan),
     };
     return cmocka_run_group_tests(tests, set_up_backends, tear_down_backends);
 }

@@ -11,11 +11,6 @@
 #include <math.h>
 #include <string.h>
 
-#if defined __x86_64__
-#define VECTORISED __attribute__((target_clones("default", "avx2", "avx512f")))
-#else
-#define VECTORISED
-#endif
 #define INLINED __attribute__((always_inline)) static inline
 
 enum { LANES = 8 };
@@ -43,7 +38,8 @@ typedef struct eigen {
     rotation *rotations;              /* that the vectors have not seen yet */
     sweep *sweeps;                    /* these rotations' steps */
     size_t rotation_count, most_rotations, sweep_count;
-    size_t step, pieces; /* of tridiagonalise, for its threads */
+    size_t step;   /* of tridiagonalise */
+    size_t pieces; /* for threads */
 } eigen;
 
 /* Eight numbers of a row, from a multiple of eight on. */
@@ -169,9 +165,8 @@ VECTORISED static void reflect_rows(double *rows, size_t stride, size_t from, do
 
 /* Row i of the product of all reflections, the last on the left, is row i of 1 times the last, times the one
  * before it, and so on: those that begin below it leave it as it is. */
-static void reflect_piece(void *argument, size_t index) {
-    const eigen *self = argument;
-    size_t first = index * TOGETHER, last = smaller(first + TOGETHER, self->n);
+static void reflect_block(const eigen *self, size_t first) {
+    size_t last = smaller(first + TOGETHER, self->n);
     double *rows = row_at(self, self->vectors, first);
     memset(rows, 0, TOGETHER * self->stride * sizeof *rows);
     for (size_t i = first; i < last; ++i) row_at(self, self->vectors, i)[i] = 1;
@@ -181,19 +176,25 @@ static void reflect_piece(void *argument, size_t index) {
     }
 }
 
+static void reflect_piece(void *argument, size_t index) {
+    const eigen *self = argument;
+    size_t blocks = groups_of(self->n, TOGETHER), end = piece_edge(blocks, self->pieces, index + 1);
+    for (size_t i = piece_edge(blocks, self->pieces, index); i < end; ++i) reflect_block(self, i * TOGETHER);
+}
+
 static void make_vectors(eigen *self) {
     const hl_host *host = self->backend->host;
-    size_t pieces = groups_of(self->n, TOGETHER);
-    self->pieces = pieces_of(self->backend, pieces, TOGETHER * self->n * self->n);
-    host->parallel(host, pieces, reflect_piece, self);
+    self->pieces = pieces_of(self->backend, groups_of(self->n, TOGETHER), TOGETHER * self->n * self->n);
+    host->parallel(host, self->pieces, reflect_piece, self);
 }
 
 /* ---- to diagonal form ---- */
 
+enum { WIDE = 4 }; /* vectors of columns that stay in a cache through all sweeps */
+
 INLINED void rotate_columns(double *rows, size_t stride, size_t vectors, const rotation *rotations,
                             size_t count) {
-    enum { MOST = 4 };
-    lanes x[MOST];
+    lanes x[WIDE];
     for (size_t v = 0; v < vectors; ++v) x[v] = AT(rows + v * LANES);
     for (size_t i = 0; i < count; ++i, rows += stride) {
         double c = rotations[i].c, s = rotations[i].s;
@@ -207,33 +208,40 @@ INLINED void rotate_columns(double *rows, size_t stride, size_t vectors, const r
 }
 
 VECTORISED static void rotate_four(double *rows, size_t stride, const rotation *rotations, size_t count) {
-    rotate_columns(rows, stride, 4, rotations, count);
+    rotate_columns(rows, stride, WIDE, rotations, count);
 }
 
 VECTORISED static void rotate_one(double *rows, size_t stride, const rotation *rotations, size_t count) {
     rotate_columns(rows, stride, 1, rotations, count);
 }
 
-/* Four vectors of columns, which stay in a cache, or what is left of them, through all sweeps. */
-static void rotate_piece(void *argument, size_t index) {
-    const eigen *self = argument;
-    size_t column = index * 4 * LANES, left = (self->stride - column) / LANES;
+static void rotate_block(const eigen *self, size_t column) {
+    size_t vectors = smaller(WIDE, (self->stride - column) / LANES);
     const rotation *rotations = self->rotations;
     for (size_t i = 0; i < self->sweep_count; ++i) {
         const sweep *one = &self->sweeps[i];
         double *rows = row_at(self, self->vectors, one->first) + column;
-        if (left >= 4) rotate_four(rows, self->stride, rotations, one->count);
-        for (size_t v = 0; left < 4 && v < left; ++v) {
+        if (vectors == WIDE) rotate_four(rows, self->stride, rotations, one->count);
+        for (size_t v = 0; vectors < WIDE && v < vectors; ++v) {
             rotate_one(rows + v * LANES, self->stride, rotations, one->count);
         }
         rotations += one->count;
     }
 }
 
+static void rotate_piece(void *argument, size_t index) {
+    const eigen *self = argument;
+    size_t blocks = groups_of(self->stride, WIDE * LANES), end = piece_edge(blocks, self->pieces, index + 1);
+    for (size_t i = piece_edge(blocks, self->pieces, index); i < end; ++i)
+        rotate_block(self, i * WIDE * LANES);
+}
+
 /* Has the vectors see the rotations that are waiting. */
 static void rotate_vectors(eigen *self) {
     const hl_host *host = self->backend->host;
-    host->parallel(host, groups_of(self->stride, 4 * LANES), rotate_piece, self);
+    self->pieces =
+        pieces_of(self->backend, groups_of(self->stride, WIDE * LANES), WIDE * LANES * self->rotation_count);
+    host->parallel(host, self->pieces, rotate_piece, self);
     self->sweep_count = self->rotation_count = 0;
 }
 

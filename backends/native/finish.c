@@ -1,9 +1,6 @@
 /* The end of a product, on a micro tile that is in the first cache. See product.h. */
 #include "product.h"
 
-/* Several versions of one function, for several vector widths; each number is rounded alike in all. */
-#define VECTORISED __attribute__((target_clones("default", "avx2", "avx512f")))
-
 enum { LANES = 16 };
 typedef float lanes __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
 

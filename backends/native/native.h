@@ -4,6 +4,14 @@
 
 #include "kernels.h"
 
+/* Several versions of one function, for several vector widths; the loader takes the best that the processor
+ * can run. Each number is rounded alike in all. Static, as clang 14 loses the name of others. */
+#if defined __x86_64__
+#define VECTORISED __attribute__((target_clones("default", "avx2", "avx512f")))
+#else
+#define VECTORISED
+#endif
+
 /* Memory that operations borrow and give back, so that none is allocated once a model is warm. */
 typedef struct lent lent;
 typedef struct lender {
@@ -91,6 +99,12 @@ hl_status run_convolution(hl_backend *backend, const hl_convolution *operation, 
 
 hl_status run_attention(hl_backend *backend, const hl_attention *operation, hl_error *error);
 hl_status run_layer_norm(hl_backend *backend, const hl_layer_norm *operation, hl_error *error);
+
+/* ---- elements.c ---- */
+
+hl_status run_gate(hl_backend *backend, const hl_gate *operation, hl_error *error);
+hl_status run_rotary(hl_backend *backend, const hl_rotary *operation, hl_error *error);
+hl_status run_average_pool(hl_backend *backend, const hl_average_pool *operation, hl_error *error);
 
 /* ---- double.c, eigen.c: see hl_compute_api ---- */
 

@@ -140,7 +140,10 @@ static const hl_compute_api api = {
     .kernel = kernel_name,
     .precision = precision_name,
     .tolerance = tolerance,
+    .gate = run_gate,
+    .rotary = run_rotary,
     .convolution = run_convolution,
+    .average_pool = run_average_pool,
 };
 
 HL_EXPORT const hl_plugin headlight_plugin = {
