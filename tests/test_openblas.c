@@ -1,5 +1,5 @@
-/* Which OpenBLAS and which of its kernels runs, and what users are told about it, through the built command.
- */
+/* Which OpenBLAS and which of its kernels runs, and what users are told about it, through the built command,
+ * in a copy of the build without the backend `native`, so that `auto` has a reason to take this one. */
 #include "tests/json.h"
 #include "tests/support.h"
 
@@ -16,9 +16,27 @@ static const char *const variables[] = {"HEADLIGHT_OPENBLAS", "OPENBLAS_CORETYPE
 
 static char *kept[COUNT(variables)];
 
+static char *build, *command; /* the copy, and the command in it */
+
+#define RUN(PRINTED, ERRORS, ...) run_program((const char *const[]){command, __VA_ARGS__}, PRINTED, ERRORS)
+
+static void copy_build(const char *from, const char *to) {
+    char *bin = text("%s/bin", from), *lib = text("%s/lib", from);
+    const char *const copy[] = {"cp", "-r", bin, lib, to, NULL};
+    assert_int_equal(run_program(copy, NULL, NULL), 0);
+    free(lib);
+    free(bin);
+}
+
 static int keep_environment(void **state) {
     (void)state;
     kernel_is_the_subject = true;
+    build = make_folder();
+    command = text("%s/bin/headlight", build);
+    copy_build(TEST_BUILD, build);
+    char *native = text("%s/lib/headlight/compute-native.so", build);
+    assert_int_equal(unlink(native), 0);
+    free(native);
     for (size_t i = 0; i < COUNT(variables); ++i) {
         const char *value = getenv(variables[i]);
         kept[i] = value ? text("%s", value) : NULL;
@@ -29,6 +47,8 @@ static int keep_environment(void **state) {
 
 static int restore_environment(void **state) {
     (void)state;
+    remove_folder(build);
+    free(command);
     for (size_t i = 0; i < COUNT(variables); ++i) {
         unsetenv(variables[i]);
         if (kept[i]) setenv(variables[i], kept[i], 1);
@@ -46,8 +66,7 @@ static size_t occurrences(const char *in, const char *of) {
 /* The kernel that `headlight bench` names, for the caller to free; *errors too. */
 static char *kernel_of_bench(char **errors) {
     char *printed;
-    int status =
-        run_command(&printed, errors, "bench", MODEL, "--batch", "1", "--threads", "1", "--runs", "1", NULL);
+    int status = RUN(&printed, errors, "bench", MODEL, "--batch", "1", "--threads", "1", "--runs", "1", NULL);
     if (status != 0) fail_msg("bench ended with %d: %s", status, *errors);
     char *kernel = strstr(printed, "kernel ");
     assert_non_null(kernel);
@@ -61,9 +80,9 @@ static char *kernel_of_bench(char **errors) {
 
 static int decompose(const char *backend, char **errors) {
     char *folder = make_folder(), *out = text("%s/out", folder);
-    int status = run_command(NULL, errors, "decompose", MODEL, "--image",
-                             TEST_SOURCE "/configs/mini/gallery/scene-000.jpg", "--out", out, "--backend",
-                             backend, NULL);
+    int status =
+        RUN(NULL, errors, "decompose", MODEL, "--image", TEST_SOURCE "/configs/mini/gallery/scene-000.jpg",
+            "--out", out, "--backend", backend, NULL);
     free(out);
     remove_folder(folder);
     return status;
@@ -99,18 +118,32 @@ static void test_auto_says_why_it_is_slow(void **state) {
     unsetenv("HEADLIGHT_OPENBLAS");
 }
 
+/* With the backend `native` nobody misses OpenBLAS. */
+static void test_native_needs_no_library(void **state) {
+    (void)state;
+    char *folder = make_folder(), *out = text("%s/out", folder), *errors;
+    setenv("HEADLIGHT_OPENBLAS", "/no/such/libopenblas.so", 1);
+    int status = run_command(NULL, &errors, "decompose", MODEL, "--image",
+                             TEST_SOURCE "/configs/mini/gallery/scene-000.jpg", "--out", out, NULL);
+    assert_int_equal(status, 0);
+    assert_string_equal(errors, "");
+    unsetenv("HEADLIGHT_OPENBLAS");
+    free(errors);
+    free(out);
+    remove_folder(folder);
+}
+
 /* A plugin that is broken may be the fast one: a build that was copied in part. */
 static void test_auto_says_what_is_broken(void **state) {
     (void)state;
     static const size_t sizes[] = {0, 64, 5000};
     for (size_t i = 0; i < COUNT(sizes); ++i) {
         char *folder = make_folder(), *plugin = text("%s/lib/headlight/compute-openblas.so", folder);
-        char *command = text("%s/bin/headlight", folder), *out = text("%s/out", folder), *errors;
-        const char *const copy[] = {"cp", "-r", TEST_BUILD "/bin", TEST_BUILD "/lib", folder, NULL};
-        assert_int_equal(run_program(copy, NULL, NULL), 0);
+        char *broken = text("%s/bin/headlight", folder), *out = text("%s/out", folder), *errors;
+        copy_build(build, folder);
         assert_int_equal(truncate(plugin, (off_t)sizes[i]), 0);
         const char *const words[] = {
-            command, "decompose", MODEL, "--image", TEST_SOURCE "/configs/mini/gallery/scene-000.jpg",
+            broken,  "decompose", MODEL, "--image", TEST_SOURCE "/configs/mini/gallery/scene-000.jpg",
             "--out", out,         NULL};
         int status = run_program(words, NULL, &errors);
         if (status != 0) fail_msg("%zu bytes: status %d: %s", sizes[i], status, errors);
@@ -119,7 +152,7 @@ static void test_auto_says_what_is_broken(void **state) {
         assert_non_null(strstr(errors, plugin));
         free(errors);
         free(out);
-        free(command);
+        free(broken);
         free(plugin);
         remove_folder(folder);
     }
@@ -139,7 +172,7 @@ static void test_results_say_what_ran(void **state) {
                           "scene-000.jpg], texts: [a red star]}\n",
                           TEST_SOURCE, TEST_SOURCE);
         write_text(path, yaml);
-        int status = run_command(NULL, &errors, "run", path, NULL);
+        int status = RUN(NULL, &errors, "run", path, NULL);
         if (status != 0) fail_msg("run ended with %d: %s", status, errors);
         assert_int_equal(occurrences(errors, "compute/reference is used"), files[i] ? 1 : 0);
         char *results = text("%s/out/two/results.json", folder);
@@ -232,8 +265,8 @@ static void test_kernel_of_a_library(void **state) {
         setenv("FAKE_KERNELS", cases[i].kernels, 1);
         setenv("FAKE_WRONG", cases[i].wrong, 1);
         char *errors, *printed;
-        int status = run_command(&printed, &errors, "bench", MODEL, "--batch", "1", "--threads", "1",
-                                 "--runs", "1", "--backend", "openblas", NULL);
+        int status = RUN(&printed, &errors, "bench", MODEL, "--batch", "1", "--threads", "1", "--runs", "1",
+                         "--backend", "openblas", NULL);
         (void)status; /* the fake has no attention */
         char *said = text("kernel %s,", cases[i].expected);
         if (!strstr(printed, said)) fail_msg("case %zu: no \"%s\" in %s%s", i, said, printed, errors);
@@ -289,10 +322,9 @@ static void test_little_address_space(void **state) {
         static const char *const backends[] = {"openblas", "auto"};
         for (size_t b = 0; b < COUNT(backends); ++b) {
             char *folder = make_folder();
-            char *line =
-                text("ulimit -v %d; exec '%s' decompose --model '%s/configs/mini/model' --image "
-                     "'%s/configs/mini/gallery/scene-000.jpg' --backend %s --out '%s/out'",
-                     megabytes[i] * 1024, TEST_COMMAND, TEST_SOURCE, TEST_SOURCE, backends[b], folder);
+            char *line = text("ulimit -v %d; exec '%s' decompose --model '%s/configs/mini/model' --image "
+                              "'%s/configs/mini/gallery/scene-000.jpg' --backend %s --out '%s/out'",
+                              megabytes[i] * 1024, command, TEST_SOURCE, TEST_SOURCE, backends[b], folder);
             const char *const arguments[] = {"/bin/sh", "-c", line, NULL};
             char *errors;
             int status = run_program(arguments, NULL, &errors);
@@ -319,6 +351,7 @@ static void test_little_address_space(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_auto_says_why_it_is_slow),
+        cmocka_unit_test(test_native_needs_no_library),
         cmocka_unit_test(test_auto_says_what_is_broken),
         cmocka_unit_test(test_results_say_what_ran),
 #ifdef __x86_64__

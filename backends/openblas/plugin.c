@@ -1,5 +1,5 @@
 /* compute/openblas: products by OpenBLAS, the rest by vector code of its own, both spread over the host's
- * threads. The default. */
+ * threads. */
 #include "headlight/plugin.h"
 #include "backend.h"
 #include "kernels.h"
@@ -246,6 +246,6 @@ static const hl_compute_api api = {
 };
 
 HL_EXPORT const hl_plugin headlight_plugin = {
-    HL_PLUGIN(HL_COMPUTE, "openblas", "1.0.0", "products by OpenBLAS, on all cores; the default"),
+    HL_PLUGIN(HL_COMPUTE, "openblas", "1.0.0", "products by OpenBLAS, on all cores"),
     .api = &api,
 };
