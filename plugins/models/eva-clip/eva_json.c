@@ -4,14 +4,14 @@
 
 #include <math.h>
 
-static const config_setting top_settings[] = {{"embed_dim", CONFIG_READ},
-                                              {"vision_cfg", CONFIG_READ},
-                                              {"text_cfg", CONFIG_READ},
-                                              {"quick_gelu", CONFIG_READ},
-                                              {"custom_text", CONFIG_WITHOUT_EFFECT},
-                                              {NULL, NULL}};
+static const config_setting outer_settings[] = {{"embed_dim", CONFIG_READ},
+                                                {"vision_cfg", CONFIG_READ},
+                                                {"text_cfg", CONFIG_READ},
+                                                {"quick_gelu", CONFIG_READ},
+                                                {"custom_text", CONFIG_WITHOUT_EFFECT},
+                                                {NULL, NULL}};
 
-static const config_setting vision_settings[] = {
+static const config_setting tower_settings[] = {
     {"image_size", CONFIG_READ},
     {"layers", CONFIG_READ},
     {"width", CONFIG_READ},
@@ -105,8 +105,8 @@ cJSON *eva_json_translate(config_reader *r, const cJSON *json) {
     config_section vision = config_read_section(r, top, "vision_cfg", "vision_cfg");
     config_section text = config_read_section(r, top, "text_cfg", "text_cfg");
     if (r->status) return NULL;
-    config_check_settings(r, top, top_settings);
-    config_check_settings(r, vision, vision_settings);
+    config_check_settings(r, top, outer_settings);
+    config_check_settings(r, vision, tower_settings);
     check_kind(r, vision);
     cJSON *out = cJSON_CreateObject(), *model = cJSON_AddObjectToObject(out, "model_cfg");
     cJSON *tower = cJSON_AddObjectToObject(model, "vision_cfg");
