@@ -4,7 +4,7 @@ Run it in this folder; the same files come out every time. Needs numpy; PyTorch 
 
 legacy.bin, training.pt, torchscript.pt and sharded/ were written by PyTorch 1.13 and hold the tensors of ../tiny-a/model (torchscript.pt:
 most of them rounded to float16)."""
-import io, pickle, struct, zipfile, zlib
+import json, pickle, struct, zipfile, zlib
 import numpy as np
 
 A = np.arange(6, dtype=np.float32).reshape(2, 3) / 4
@@ -240,5 +240,41 @@ def bad():
     open("bad/old-cut.bin", "wb").write(whole[:-9]); open("bad/old-cut-early.bin", "wb").write(whole[:40])
 
 
+def read_safetensors(path):
+    b = open(path, "rb").read(); n = int.from_bytes(b[:8], "little")
+    return {k: (v, b[8 + n + v["data_offsets"][0]:8 + n + v["data_offsets"][1]]) for k, v in json.loads(b[8:8 + n]).items() if k != "__metadata__"}
+
+
+def safetensors(path, tensors):
+    header, at = {}, 0
+    for name, (v, raw) in tensors.items(): header[name] = {"dtype": v["dtype"], "shape": v["shape"], "data_offsets": [at, at + len(raw)]}; at += len(raw)
+    head = json.dumps(header).encode(); open(path, "wb").write(struct.pack("<Q", len(head)) + head + b"".join(raw for _, raw in tensors.values()))
+
+
+def models():
+    """vision/: what CLIPVisionModelWithProjection keeps of the model in sharded/. openai/: names and shapes of OpenAI's state dict with a head of
+    width 64, and random numbers."""
+    whole = {}
+    for i in (1, 2, 3): whole.update(read_safetensors(f"sharded/model-0000{i}-of-00003.safetensors"))
+    safetensors("vision/model.safetensors", {n: x for n, x in whole.items() if n.startswith("vis")})
+    config = json.load(open("sharded/config.json"))
+    json.dump({**config["vision_config"], "architectures": ["CLIPVisionModelWithProjection"], "model_type": "clip_vision_model", "projection_dim": 32}, open("vision/config.json", "w"), indent=1)
+    rng, w, d = np.random.default_rng(5), 64, 16
+    shapes = {"visual.class_embedding": (w,), "visual.positional_embedding": (5, w), "visual.conv1.weight": (w, 3, 4, 4), "visual.ln_pre": (w,), "visual.ln_post": (w,), "visual.proj": (w, d),
+              "positional_embedding": (6, w), "token_embedding.weight": (600, w), "ln_final": (w,), "text_projection": (w, d), "logit_scale": ()}
+    for t in ("visual.transformer.resblocks.0.", "visual.transformer.resblocks.1.", "transformer.resblocks.0."):
+        shapes |= {t + "ln_1": (w,), t + "attn.in_proj_weight": (3 * w, w), t + "attn.in_proj_bias": (3 * w,), t + "attn.out_proj.weight": (w, w), t + "attn.out_proj.bias": (w,), t + "ln_2": (w,),
+                   t + "mlp.c_fc.weight": (2 * w, w), t + "mlp.c_fc.bias": (2 * w,), t + "mlp.c_proj.weight": (w, 2 * w), t + "mlp.c_proj.bias": (w,)}
+    state = {}
+    for name, shape in shapes.items():
+        norm = "ln_" in name
+        if norm: state[name + ".bias"] = rng.normal(0, .1, shape)
+        state[name + ".weight" if norm else name] = rng.normal(norm, .1, shape)
+    state = {n: tensor(Storage(str(i), np.asarray(x, np.float16), "HalfStorage"), 0, np.shape(x)) for i, (n, x) in enumerate(state.items())}
+    for i, (n, x) in enumerate((("input_resolution", 8), ("context_length", 6), ("vocab_size", 600))): state[n] = tensor(Storage(f"n{i}", np.array(x, np.int64), "LongStorage"), 0, ())
+    zipped("openai/ViT-tiny.pt", entries(state, name="ViT"))
+
+
 good()
 bad()
+models()
