@@ -178,9 +178,8 @@ static void openai_weights_need_no_configuration(void **state) {
 
 static hl_status open_with(const char *folder, const char *weights, const char *activation, hl_model **model,
                            hl_error *error) {
-    const hl_value values[] = {{.given = weights, .string = weights},
-                               {.given = activation, .string = activation},
-                               {.given = false}};
+    const hl_value values[] = {
+        {.given = weights, .string = weights}, {.given = activation, .string = activation}, {.given = false}};
     const hl_value *const all[] = {&values[0], &values[1], &values[2]};
     const hl_model_source source = {.size = sizeof source, .path = folder};
     hl_status status = api.open(&the_host->interface, &source, all, model, error);
