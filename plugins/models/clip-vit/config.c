@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include "hugging_face.h"
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -122,11 +123,11 @@ hl_status config_parse(const char *name, const char *json, size_t length, clip_c
 
 /* ---- files ---- */
 
+/* Without memory of its own: a lack of it must not look like a folder without the file. */
 static bool is_there(const char *folder, const char *file) {
-    char *path = NULL;
-    if (asprintf(&path, "%s/%s", folder, file) < 0) return false;
-    bool there = access(path, F_OK) == 0;
-    free(path);
+    int opened = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    bool there = opened >= 0 && faccessat(opened, file, F_OK, 0) == 0;
+    if (opened >= 0) close(opened);
     return there;
 }
 
