@@ -179,7 +179,7 @@ static void assert_same_file(const char *expected, const char *got) {
 
 /* The golden texts, one a line. */
 static void write_texts(const char *name, const char *path) {
-    char *json = text("%s/%s/texts.json", TEST_GOLDEN, name);
+    char *json = text("%s/families/%s/texts.json", TEST_GOLDEN, name);
     cJSON *list = read_json(json);
     FILE *file = fopen(path, "w");
     assert_non_null(file);
@@ -192,9 +192,9 @@ static void write_texts(const char *name, const char *path) {
 
 static void check_texts(const char *name, const char *tokenizer) {
     char *model = make_folder(), *out = make_folder();
-    char *list = text("%s/texts.txt", model), *golden_model = text("%s/%s/model", TEST_GOLDEN, name);
+    char *list = text("%s/texts.txt", model), *golden_model = text("%s/families/%s/model", TEST_GOLDEN, name);
     char *files = text("%s/tokenizers/%s", TEST_GOLDEN, tokenizer);
-    char *pixels = text("%s/%s/pixels.npy", TEST_GOLDEN, name);
+    char *pixels = text("%s/families/%s/pixels.npy", TEST_GOLDEN, name);
     copy_folder(golden_model, model);
     copy_folder(files, model);
     write_texts(name, list);
@@ -202,9 +202,12 @@ static void check_texts(const char *name, const char *tokenizer) {
                                "reference",  "--pixels",  pixels,    "--texts", list,
                                "--out",      out,         NULL};
     succeed(arguments);
-    char *ids = text("%s/text_ids.npy", out), *golden_ids = text("%s/%s/text_ids.npy", TEST_GOLDEN, name);
+    char *ids = text("%s/text_ids.npy", out),
+         *golden_ids = text("%s/families/%s/text_ids.npy", TEST_GOLDEN, name);
     assert_same_file(golden_ids, ids);
-    npy_array expected = golden(name, "text_embedding"), got = read_array(out, "text_embedding");
+    char *folder = text("families/%s", name);
+    npy_array expected = golden(folder, "text_embedding"), got = read_array(out, "text_embedding");
+    free(folder);
     assert_true(worst_error(&expected, &got) <= 2e-5);
     char *strings[] = {list, golden_model, files, pixels, ids, golden_ids};
     for (size_t i = 0; i < COUNT(strings); ++i) free(strings[i]);
