@@ -1,6 +1,7 @@
 /* Which of a folder's files the tokenizer is read from. */
 #include "byte-pairs/words.h"
 #include "parsing.h"
+#include <limits.h>
 #include <unistd.h>
 
 /* The first that is there is read. */
@@ -24,11 +25,11 @@ static char *path_of(const char *folder, const char *file) {
     return asprintf(&path, "%s/%s", folder, file) < 0 ? NULL : path;
 }
 
+/* Takes no memory, so that the choice never depends on it. */
 static bool is_there(const char *folder, const char *file) {
-    char *path = path_of(folder, file);
-    bool there = path && access(path, F_OK) == 0;
-    free(path);
-    return there;
+    char path[PATH_MAX];
+    int length = snprintf(path, sizeof path, "%s/%s", folder, file);
+    return length > 0 && (size_t)length < sizeof path && access(path, F_OK) == 0;
 }
 
 static void free_merges(void *vocabulary) {

@@ -3,6 +3,7 @@
 #include "parsing.h"
 
 #include "sentence-pieces/piece_model.h"
+#include <errno.h>
 
 enum { MOST_CONFIG = 1 << 22, NAME_ROOM = 64 };
 
@@ -11,14 +12,17 @@ typedef struct padding {
     char name[NAME_ROOM]; /* "": nobody has said */
 } padding;
 
-static char *read_file(const hl_host *host, const char *folder, const char *file, size_t most,
-                       size_t *count) {
-    char *path = NULL, *bytes = NULL;
-    hl_error ignored; /* whoever reads the file for a text says what is wrong with it */
-    if (asprintf(&path, "%s/%s", folder, file) < 0) return NULL;
-    if (host->read_file(host, path, most, &bytes, count, &ignored) != HL_OK) bytes = NULL;
+/* *bytes NULL: it cannot be read; whoever reads it for a text says why. Only missing memory is an error here,
+ * as padding would be another one without it. */
+static hl_status read_file(const hl_host *host, const char *folder, const char *file, size_t most,
+                           char **bytes, size_t *count, hl_error *error) {
+    char *path = NULL;
+    *bytes = NULL;
+    if (asprintf(&path, "%s/%s", folder, file) < 0) return hl_no_memory(error, "a path");
+    hl_status status = host->read_file(host, path, most, bytes, count, error);
     free(path);
-    return bytes;
+    if (status != HL_OK) *bytes = NULL;
+    return status == HL_NO_MEMORY ? status : HL_OK;
 }
 
 static const cJSON *find(const cJSON *from, const char *key) {
@@ -38,16 +42,20 @@ static void read_name(const cJSON *config, padding *p) {
 
 /* ---- tokenizer.json ---- */
 
-/* The list alone: it stands before the vocabulary, which may be long. The caller deletes it. */
-static cJSON *read_added_tokens(const char *text) {
+/* The list alone: it stands before the vocabulary, which may be long. The caller deletes it; NULL: there is
+ * none. */
+static hl_status read_added_tokens(const char *text, cJSON **out, hl_error *error) {
     static const char key[] = "\"added_tokens\"";
-    const char *at = text;
-    while ((at = strstr(at, key))) {
+    *out = NULL;
+    for (const char *at = text; (at = strstr(at, key));) {
         at += sizeof key - 1;
         const char *value = at + strspn(at, " \t\r\n");
-        if (*value == ':') return cJSON_ParseWithOpts(value + 1, NULL, false);
+        if (*value != ':') continue;
+        errno = 0;
+        *out = cJSON_ParseWithOpts(value + 1, NULL, false);
+        return !*out && errno == ENOMEM ? hl_no_memory(error, "added tokens") : HL_OK;
     }
-    return NULL;
+    return HL_OK;
 }
 
 static int32_t id_of(const cJSON *tokens, const char *name) {
@@ -69,13 +77,16 @@ static int32_t usual_pad(const cJSON *tokens) {
     return 0;
 }
 
-static int32_t find_in_json(const padding *p, const char *text) {
-    cJSON *tokens = read_added_tokens(text);
+static hl_status find_in_json(const padding *p, const char *text, int32_t *out, hl_error *error) {
+    cJSON *tokens;
+    hl_status status = read_added_tokens(text, &tokens, error);
+    if (status) return status;
     int32_t id = *p->name ? id_of(tokens, p->name) : -1;
     if (id < 0) id = usual_pad(tokens);
     if (id_of(tokens, "<|endoftext|>") >= 0) id = 0; /* CLIP's */
     cJSON_Delete(tokens);
-    return id;
+    *out = id;
+    return HL_OK;
 }
 
 /* ---- the others ---- */
@@ -99,25 +110,39 @@ static int32_t find_in_pieces(const padding *p, const char *bytes, size_t count)
     return id < 0 ? 0 : id;
 }
 
-static int32_t find_in(token_source source, const padding *p, const char *bytes, size_t count) {
-    if (source == SOURCE_JSON) return find_in_json(p, bytes);
-    if (source == SOURCE_BERT) return find_in_lines(p, bytes);
-    return find_in_pieces(p, bytes, count);
+static hl_status find_in(token_source source, const padding *p, const char *bytes, size_t count, int32_t *out,
+                         hl_error *error) {
+    if (source == SOURCE_JSON) return find_in_json(p, bytes, out, error);
+    *out = source == SOURCE_BERT ? find_in_lines(p, bytes) : find_in_pieces(p, bytes, count);
+    return HL_OK;
 }
 
-int32_t pipeline_pad(const hl_host *host, const char *folder, const tokenizer_rules *rules) {
-    const char *file;
-    size_t length, count;
-    token_source source = pipeline_source(folder, rules, &file);
-    if (source == SOURCE_NONE || source == SOURCE_MERGES || source == SOURCE_CLIP) return 0; /* CLIP's */
-    padding p = {.name = ""};
-    char *text = read_file(host, folder, "tokenizer_config.json", MOST_CONFIG, &length);
-    cJSON *config = text ? cJSON_Parse(text) : NULL;
-    read_name(config, &p);
-    char *bytes = read_file(host, folder, file, MOST_BYTES, &count);
-    int32_t id = bytes ? find_in(source, &p, bytes, count) : 0;
+static hl_status read_config(const hl_host *host, const char *folder, padding *p, hl_error *error) {
+    char *text;
+    size_t length;
+    cJSON *config = NULL;
+    hl_status status = read_file(host, folder, "tokenizer_config.json", MOST_CONFIG, &text, &length, error);
+    if (status == HL_OK && text)
+        status = config_parse_json("tokenizer_config.json", text, length, &config, error);
+    if (status == HL_OK && config) read_name(config, p);
     cJSON_Delete(config);
     free(text);
+    return status == HL_NO_MEMORY ? status : HL_OK;
+}
+
+hl_status pipeline_pad(const hl_host *host, const char *folder, const tokenizer_rules *rules, int32_t *out,
+                       hl_error *error) {
+    const char *file;
+    char *bytes;
+    size_t count;
+    token_source source = pipeline_source(folder, rules, &file);
+    *out = 0; /* CLIP's */
+    if (source == SOURCE_NONE || source == SOURCE_MERGES || source == SOURCE_CLIP) return HL_OK;
+    padding p = {.name = ""};
+    hl_status status = read_config(host, folder, &p, error);
+    if (status) return status;
+    status = read_file(host, folder, file, MOST_BYTES, &bytes, &count, error);
+    if (status == HL_OK && bytes) status = find_in(source, &p, bytes, count, out, error);
     free(bytes);
-    return id;
+    return status;
 }

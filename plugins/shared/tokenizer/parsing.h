@@ -24,7 +24,8 @@ token_source pipeline_source(const char *folder, const tokenizer_rules *rules, c
 
 /* What the folder's tokenizer pads with; 0 where that cannot be found out, as no text can be encoded then.
  * Reads no vocabulary. */
-int32_t pipeline_pad(const hl_host *host, const char *folder, const tokenizer_rules *rules);
+hl_status pipeline_pad(const hl_host *host, const char *folder, const tokenizer_rules *rules, int32_t *out,
+                       hl_error *error);
 
 typedef struct json_file {
     const char *name; /* for messages */

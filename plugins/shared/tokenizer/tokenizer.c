@@ -21,9 +21,13 @@ hl_status tokenizer_open(const hl_host *host, const char *folder, const tokenize
     t->rules = *rules;
     t->folder = strdup(folder);
     if (t->folder && pthread_mutex_init(&t->lock, NULL) == 0) {
-        t->pad = pipeline_pad(host, folder, rules);
-        *out = t;
-        return HL_OK;
+        hl_status status = pipeline_pad(host, folder, rules, &t->pad, error);
+        if (status) {
+            tokenizer_close(t);
+        } else {
+            *out = t;
+        }
+        return status;
     }
     free(t->folder);
     free(t);
