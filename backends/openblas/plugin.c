@@ -7,12 +7,8 @@
 #include <limits.h>
 #include <math.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
-
-static int score(const hl_host *host) {
-    const blas_functions *found;
-    return blas_open(host->threads(host), &found, NULL) == HL_OK ? 50 : 0;
-}
 
 static void describe_library(hl_backend *backend, unsigned threads) {
     const char *config = backend->blas->config(), *space = strchr(config, ' ');
@@ -26,6 +22,18 @@ static void describe_library(hl_backend *backend, unsigned threads) {
 static void warn_once(const hl_host *host, const char *advice) {
     static atomic_flag warned = ATOMIC_FLAG_INIT;
     if (advice[0] && !atomic_flag_test_and_set(&warned)) host->log(host, HL_LOG_WARNING, "%s", advice);
+}
+
+/* Whoever names a library wants it, even where another backend would be faster. */
+static int score(const hl_host *host) {
+    enum { USUAL = 50, WANTED = 90 };
+    const blas_functions *found;
+    const char *wanted = secure_getenv("HEADLIGHT_OPENBLAS");
+    bool named = wanted && *wanted;
+    hl_error why;
+    if (blas_open(host->threads(host), &found, &why) == HL_OK) return named ? WANTED : USUAL;
+    if (named) warn_once(host, why.message);
+    return 0;
 }
 
 static hl_status open_backend(const hl_host *host, const hl_value *const *values, hl_backend **out,

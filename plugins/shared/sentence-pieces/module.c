@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* FOLDER/modules/sentencepiece.so; NULL: no memory. */
+/* FOLDER/modules/sentencepiece.module; NULL: no memory. */
 static char *find_path(void) {
     static const char here[] = "";
     Dl_info about;
@@ -15,7 +15,7 @@ static char *find_path(void) {
     const char *file = dladdr(here, &about) && about.dli_fname ? about.dli_fname : "";
     const char *slash = strrchr(file, '/');
     int length = slash ? (int)(slash - file) : 1;
-    return asprintf(&path, "%.*s/modules/sentencepiece.so", length, slash ? file : ".") < 0 ? NULL : path;
+    return asprintf(&path, "%.*s/modules/sentencepiece.module", length, slash ? file : ".") < 0 ? NULL : path;
 }
 
 /* The library's own beginnings do not look whether they get memory. */
