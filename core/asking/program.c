@@ -31,7 +31,8 @@ static hl_status open_model(hl_library *library, const hl_ask_settings *settings
     engine_settings wanted = {.source = {.size = sizeof(hl_model_source), .path = settings->model},
                               .model_options = settings->options,
                               .model_option_count = settings->option_count,
-                              .batch = settings->batch ? settings->batch : USUAL_BATCH};
+                              .batch = settings->batch ? settings->batch : USUAL_BATCH,
+                              .texts = settings->batch};
     host *made;
     engine *model;
     if (!settings->model) return hl_fail(error, HL_USAGE, "hl_ask_settings.model: name the model's folder");

@@ -16,6 +16,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+/* A text is a few tokens, and a pass reads all weights. */
+enum { USUAL_TEXTS = 256 };
+
 const hl_component *engine_component(const engine *self, uint32_t index) {
     return hl_component_at(self->info, index);
 }
@@ -196,6 +199,7 @@ hl_status engine_open(host *host_, const registry *plugins, const engine_setting
     self->compute_plugin = settings->compute_plugin;
     self->compute_values = settings->compute_values;
     self->batch = settings->batch ? settings->batch : 1;
+    self->texts = settings->texts ? settings->texts : USUAL_TEXTS;
     self->random_weights = settings->source.random_weights;
     self->seed = settings->source.seed;
     hl_status status = self->counts ? open_model(self, settings, error) : hl_no_memory(error, "the engine");
@@ -341,13 +345,10 @@ hl_status engine_digest(engine *self, const char **out, hl_error *error) {
     return status;
 }
 
-/* Texts of one pass: a text is a few tokens, and a pass reads all weights. */
-enum { TEXTS = 256 };
-
 static hl_status encode_text_batch(engine *self, const char *const *texts, size_t count, float *out,
                                    int32_t *ids, hl_error *error) {
     hl_status status = call_check(error);
-    if (status == HL_OK) status = session_for(self, TEXTS, &self->text_session, error);
+    if (status == HL_OK) status = session_for(self, self->texts, &self->text_session, error);
     for (size_t i = 0; i < count && status == HL_OK; ++i) {
         status = GUARD(self->model_plugin, error,
                        self->api.tokenize(self->model, texts[i], ids + i * self->info->context, error));
@@ -365,11 +366,11 @@ hl_status engine_encode_texts(engine *self, const char *const *texts, size_t cou
                               hl_error *error) {
     size_t context = self->info->context;
     if (context == 0) return engine_no_texts(self, error);
-    int32_t *scratch = calloc(TEXTS * context, sizeof *scratch);
+    int32_t *scratch = calloc(self->texts * context, sizeof *scratch);
     if (!scratch) return hl_no_memory(error, "token ids");
     hl_status status = HL_OK;
-    for (size_t first = 0; first < count && status == HL_OK; first += TEXTS) {
-        size_t now = count - first < TEXTS ? count - first : TEXTS;
+    for (size_t first = 0; first < count && status == HL_OK; first += self->texts) {
+        size_t now = count - first < self->texts ? count - first : self->texts;
         int32_t *batch_ids = ids ? ids + first * context : scratch;
         pthread_mutex_lock(&self->passing);
         status = encode_text_batch(self, texts + first, now, out + first * self->info->embed_dim, batch_ids,

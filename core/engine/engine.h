@@ -48,6 +48,7 @@ typedef struct engine {
     hl_session *session;           /* for images; opened when first asked for */
     size_t batch;                  /* of the session */
     hl_session *text_session;      /* opened when first asked for */
+    size_t texts;                  /* of that session */
     uint32_t *heads, head_count;   /* indices of the components of kind HL_HEAD, in the table's order */
     uint32_t *others, other_count; /* and of all others: the input first, then in the table's order */
     pthread_mutex_t making;        /* guards what follows */
@@ -66,6 +67,7 @@ typedef struct engine_settings {
     const hl_plugin *compute_plugin;       /* NULL: the one with the best score */
     const hl_value *const *compute_values; /* NULL: the plugin's defaults */
     size_t batch;                          /* images in one pass */
+    size_t texts;                          /* in one pass; 0: the usual number */
 } engine_settings;
 
 /* HL_UNAVAILABLE where the folder does not exist; HL_USAGE where it is none; HL_FAILED when the system cannot
