@@ -10,17 +10,17 @@ tensor_spec pool_tensor(const pool_shape *shape, pool_slot slot) {
     float in = 1 / sqrtf((float)width), mlp_in = 1 / sqrtf((float)dim);
     float mlp_out = hidden ? 1 / sqrtf((float)hidden) : 0;
     const tensor_spec specs[POOL_SLOTS] = {
-        [POOL_QUERY] = {"", 1, {width}, 0, 1},
-        [POOL_QKV_WEIGHT] = {"", 2, {3 * width, width}, 0, 1.2F * in},
-        [POOL_QKV_BIAS] = {"", 1, {3 * width}, 0, 0.1F},
-        [POOL_OUT_WEIGHT] = {"", 2, {dim, width}, 0, in},
-        [POOL_OUT_BIAS] = {"", 1, {dim}, 0, 0.05F},
-        [POOL_NORM_GAIN] = {"", 1, {dim}, 1, 0.25F},
-        [POOL_NORM_SHIFT] = {"", 1, {dim}, 0, 0.1F},
-        [POOL_MLP_IN_WEIGHT] = {"", 2, {hidden, dim}, 0, mlp_in},
-        [POOL_MLP_IN_BIAS] = {"", 1, {hidden}, 0, 0.1F},
-        [POOL_MLP_OUT_WEIGHT] = {"", 2, {dim, hidden}, 0, mlp_out},
-        [POOL_MLP_OUT_BIAS] = {"", 1, {dim}, 0, 0.05F},
+        [POOL_QUERY] = {"", 1, {width}, 0, 1, false},
+        [POOL_QKV_WEIGHT] = {"", 2, {3 * width, width}, 0, 1.2F * in, false},
+        [POOL_QKV_BIAS] = {"", 1, {3 * width}, 0, 0.1F, false},
+        [POOL_OUT_WEIGHT] = {"", 2, {dim, width}, 0, in, false},
+        [POOL_OUT_BIAS] = {"", 1, {dim}, 0, 0.05F, false},
+        [POOL_NORM_GAIN] = {"", 1, {dim}, 1, 0.25F, false},
+        [POOL_NORM_SHIFT] = {"", 1, {dim}, 0, 0.1F, false},
+        [POOL_MLP_IN_WEIGHT] = {"", 2, {hidden, dim}, 0, mlp_in, false},
+        [POOL_MLP_IN_BIAS] = {"", 1, {hidden}, 0, 0.1F, false},
+        [POOL_MLP_OUT_WEIGHT] = {"", 2, {dim, hidden}, 0, mlp_out, false},
+        [POOL_MLP_OUT_BIAS] = {"", 1, {dim}, 0, 0.05F, false},
     };
     if (slot >= POOL_NORM_GAIN && hidden == 0) return (tensor_spec){.rank = 0};
     return tensor_named(specs[slot], shape->names[slot]);

@@ -31,16 +31,16 @@ hl_status image_shape_set_size(image_shape *shape, const char *text, hl_error *e
 tensor_spec image_tensor(const image_shape *shape, image_slot slot) {
     size_t width = shape->layers.width, patch = shape->patch;
     const tensor_spec specs[IMAGE_SLOTS] = {
-        [CLASS_EMBEDDING] = {"", 1, {width}, 0, 0.5F},
+        [CLASS_EMBEDDING] = {"", 1, {width}, 0, 0.5F, false},
         [IMAGE_POSITION] = {"", 2, {image_tokens(shape), width}, 0, 0.3F, true},
-        [PATCH_WEIGHT] = {"", 4, {width, 3, patch, patch}, 0, 1 / sqrtf((float)(3 * patch * patch))},
-        [PATCH_BIAS] = {"", 1, {width}, 0, 0.1F},
-        [LN_PRE_GAIN] = {"", 1, {width}, 1, 0.25F},
-        [LN_PRE_SHIFT] = {"", 1, {width}, 0, 0.1F},
-        [LN_POST_GAIN] = {"", 1, {width}, 1, 0.25F},
-        [LN_POST_SHIFT] = {"", 1, {width}, 0, 0.1F},
-        [IMAGE_PROJECTION] = {"", 2, {width, shape->embed_dim}, 0, 1 / sqrtf((float)width)},
-        [PROJECTION_BIAS] = {"", 1, {shape->embed_dim}, 0, 0.1F},
+        [PATCH_WEIGHT] = {"", 4, {width, 3, patch, patch}, 0, 1 / sqrtf((float)(3 * patch * patch)), false},
+        [PATCH_BIAS] = {"", 1, {width}, 0, 0.1F, false},
+        [LN_PRE_GAIN] = {"", 1, {width}, 1, 0.25F, false},
+        [LN_PRE_SHIFT] = {"", 1, {width}, 0, 0.1F, false},
+        [LN_POST_GAIN] = {"", 1, {width}, 1, 0.25F, false},
+        [LN_POST_SHIFT] = {"", 1, {width}, 0, 0.1F, false},
+        [IMAGE_PROJECTION] = {"", 2, {width, shape->embed_dim}, 0, 1 / sqrtf((float)width), false},
+        [PROJECTION_BIAS] = {"", 1, {shape->embed_dim}, 0, 0.1F, false},
     };
     return tensor_named(specs[slot], shape->names[slot]);
 }

@@ -8,12 +8,12 @@
 tensor_spec text_tensor(const text_shape *shape, text_slot slot) {
     size_t width = shape->layers.width;
     const tensor_spec specs[TEXT_SLOTS] = {
-        [TOKEN_EMBEDDING] = {"", 2, {shape->vocab_size, width}, 0, 0.5F},
-        [TEXT_POSITION] = {"", 2, {shape->context, width}, 0, 0.3F},
-        [LN_FINAL_GAIN] = {"", 1, {width}, 1, 0.25F},
-        [LN_FINAL_SHIFT] = {"", 1, {width}, 0, 0.1F},
-        [TEXT_PROJECTION] = {"", 2, {width, shape->embed_dim}, 0, 1 / sqrtf((float)width)},
-        [TEXT_PROJECTION_BIAS] = {"", 1, {shape->embed_dim}, 0, 0.05F},
+        [TOKEN_EMBEDDING] = {"", 2, {shape->vocab_size, width}, 0, 0.5F, false},
+        [TEXT_POSITION] = {"", 2, {shape->context, width}, 0, 0.3F, false},
+        [LN_FINAL_GAIN] = {"", 1, {width}, 1, 0.25F, false},
+        [LN_FINAL_SHIFT] = {"", 1, {width}, 0, 0.1F, false},
+        [TEXT_PROJECTION] = {"", 2, {width, shape->embed_dim}, 0, 1 / sqrtf((float)width), false},
+        [TEXT_PROJECTION_BIAS] = {"", 1, {shape->embed_dim}, 0, 0.05F, false},
     };
     return tensor_named(specs[slot], shape->names[slot]);
 }
