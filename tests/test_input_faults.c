@@ -51,7 +51,7 @@ static const fault FAULTS[] = {
     {"pixels.npy", "stat:1:EMPTY", {ARRAYS, "--pixels", "pixels.npy"}, FAILS},
     /* the last to read it is the plugin that opens it, after all that were asked whether it is theirs */
     {CONFIG, "read:11:EIO", {ARRAYS, "--image", "a.jpg"}, FAILS},
-    {CONFIG, "open:2:EMFILE", {ARRAYS, "--image", "a.jpg"}, FAILS},
+    {CONFIG, "open:6:EMFILE", {ARRAYS, "--image", "a.jpg"}, FAILS},
     {NULL, "read:1:EIO", {ARRAYS, "--image", "a.jpg", "--text", "x"}, FAILS},
     {NULL, "stat:1:SHRINK", {ARRAYS, "--image", "a.jpg", "--text", "x"}, FAILS},
     {"atlas/atlas.json", "read:1:EIO", {"verify", "atlas"}, FAILS},

@@ -161,7 +161,7 @@ static int compare_places(const void *left, const void *right) {
 /* The tensors fill the data without gap or overlap. */
 static hl_status check_layout(const reading *r) {
     size_t count = r->table->count - r->first;
-    tensor *tensors = r->table->tensors + r->first;
+    tensor *tensors = count ? r->table->tensors + r->first : NULL;
     if (count) qsort(tensors, count, sizeof *tensors, compare_places);
     uint64_t end = r->data_begin;
     for (size_t i = 0; i < count; ++i) {
