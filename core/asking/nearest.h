@@ -49,8 +49,8 @@ hl_status nearest_look(nearest *self, const hl_selection *const *selections, siz
 /* The columns of an atlas, ATLAS_..., that a search over this selection reads besides codes. */
 uint32_t nearest_columns(const hl_model_info *model, const hl_selection *selection);
 
-/* And those that a plugin says it needs: HL_NEEDS_EMBEDDINGS, HL_NEEDS_MLPS. */
-uint32_t nearest_columns_of_needs(uint32_t needs);
+/* And those that a plugin says it needs: HL_NEEDS_EMBEDDINGS, and HL_NEEDS_MLPS where the model has any. */
+uint32_t nearest_columns_of_needs(const hl_model_info *model, uint32_t needs);
 
 /* See hl_ask.nearest. Asks `ask` for the contributions of a query image. */
 hl_status nearest_find(nearest *self, const hl_ask *ask, const hl_query *query, hl_neighbor *neighbors,

@@ -133,9 +133,17 @@ uint32_t nearest_columns(const hl_model_info *model, const hl_selection *selecti
     return columns;
 }
 
-uint32_t nearest_columns_of_needs(uint32_t needs) {
+static bool has_heads_only(const hl_model_info *model) {
+    for (uint32_t i = 0; i < model->component_count; ++i) {
+        if (hl_component_at(model, i)->kind != HL_HEAD) return false;
+    }
+    return true;
+}
+
+uint32_t nearest_columns_of_needs(const hl_model_info *model, uint32_t needs) {
+    bool others = needs & HL_NEEDS_MLPS && !has_heads_only(model);
     return (needs & HL_NEEDS_EMBEDDINGS ? (uint32_t)ATLAS_EMBEDDING : 0) |
-           (needs & HL_NEEDS_MLPS ? (uint32_t)ATLAS_MLPS : 0);
+           (others ? (uint32_t)ATLAS_MLPS : 0);
 }
 
 static hl_status check_column(const nearest *self, const atlas_layout *layout, uint32_t column,

@@ -118,7 +118,7 @@ static hl_status fill_results(plugin_run *run, hl_error *error) {
 /* An atlas that is brought up to date for the plugin gets the columns that it needs. */
 static hl_status prepare_gallery(const plugin_run *run, hl_error *error) {
     const asker *self = run->self;
-    uint32_t columns = nearest_columns_of_needs(registry_needs(run->plugin));
+    uint32_t columns = nearest_columns_of_needs(self->interface.model, registry_needs(run->plugin));
     nearest *searched = (nearest *)(uintptr_t)self->interface.gallery;
     return columns && searched ? nearest_prepare(searched, columns, error) : HL_OK;
 }

@@ -124,7 +124,7 @@ static uint32_t columns_of(const hl_model_info *info, const experiment_step *ste
     uint32_t columns = 0;
     const hl_selection *selection;
     for (size_t i = 0; i < count; ++i) {
-        columns |= nearest_columns_of_needs(registry_needs(steps[i].plugin));
+        columns |= nearest_columns_of_needs(info, registry_needs(steps[i].plugin));
         for (size_t k = 0; (selection = options_selection(steps[i].values, k)); ++k) {
             columns |= nearest_columns(info, selection);
         }
