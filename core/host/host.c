@@ -8,12 +8,21 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static const host *behind(const hl_host *interface) {
     return (const host *)interface;
 }
 
-enum { ALIGNMENT = 64 };
+enum { ALIGNMENT = 64, HUGE_PAGE = 2 << 20 };
+
+/* Large blocks in large pages, where the system leaves that to programs: a walk through weights is then no
+ * walk through tables of pages. A wish; what cannot be is not. */
+static void ask_for_huge_pages(char *block, size_t bytes) {
+    size_t skip = HUGE_PAGE - (uintptr_t)block % HUGE_PAGE;
+    if (bytes < 2 * HUGE_PAGE) return;
+    (void)madvise(block + skip, (bytes - skip) / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
+}
 
 /* calloc's block, with its address kept just before the aligned part: large blocks come zeroed from the
  * system, page by page as they are used, so a weight is not written twice. */
@@ -25,6 +34,7 @@ static void *allocate(const hl_host *interface, size_t count, size_t element) {
     char *block = calloc(1, bytes + 2 * ALIGNMENT);
     guard_allocation(false);
     if (!block) return NULL;
+    ask_for_huge_pages(block, bytes);
     char *memory = block + 2 * ALIGNMENT - (uintptr_t)block % ALIGNMENT;
     memcpy(memory - sizeof block, &block, sizeof block);
     return memory;
