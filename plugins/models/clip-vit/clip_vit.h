@@ -3,26 +3,17 @@
 #define CLIP_VIT_H
 
 #include "tensors.h"
+#include "two-towers/two_towers.h"
 
 struct hl_model {
-    const hl_host *host;
+    two_towers base; /* first */
     clip_config config;
-    checkpoint weights;
-    tokenizer *tokenizer;
     image_tower image;
-    text_tower text;
-    hl_compute compute; /* after `load` */
-
-    hl_model_info info;
-    char *name, *summary;
-    hl_fact facts[6];
-    char parameters[24], positions[64];
 };
 
 struct hl_session {
-    const hl_model *model;
+    two_towers_session base; /* first */
     image_session image;
-    text_session text;
 };
 
 /* describe.c: fills in what the model says about itself. */

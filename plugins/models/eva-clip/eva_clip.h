@@ -3,26 +3,18 @@
 #define EVA_CLIP_H
 
 #include "tensors.h"
+#include "two-towers/two_towers.h"
 
 struct hl_model {
-    const hl_host *host;
+    two_towers base; /* first */
     eva_config config;
-    checkpoint weights;
-    tokenizer *tokenizer;
     image_tower image;
-    text_tower text;
-    hl_compute compute; /* after `load` */
-
-    hl_model_info info;
-    char *name, *summary, *config_file;
-    hl_fact facts[3];
-    char parameters[24], positions[64];
+    char *config_file;
 };
 
 struct hl_session {
-    const hl_model *model;
+    two_towers_session base; /* first */
     image_session image;
-    text_session text;
 };
 
 /* describe.c: fills in what the model says about itself. */

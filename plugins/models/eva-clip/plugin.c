@@ -1,6 +1,4 @@
 /* The descriptor of eva-clip and its table of functions: the shared parts, wired. */
-#include "checkpoint/model_folder.h"
-#include "checkpoint/try.h"
 #include "eva_clip.h"
 
 #include "headlight/plugin.h"
@@ -26,17 +24,13 @@ static int recognises(const hl_host *host, const char *path) {
 static void close_model(hl_model *model) {
     if (!model) return;
     image_tower_free(&model->image);
-    text_tower_free(&model->text);
-    checkpoint_close(&model->weights);
-    tokenizer_close(model->tokenizer);
-    free(model->name);
-    free(model->summary);
+    two_towers_close(&model->base);
     free(model->config_file);
     free(model);
 }
 
 static hl_status find_config(hl_model *model, const hl_model_source *source, hl_error *error) {
-    TRY(config_find_file(model->host, source->path, &model->config_file, error));
+    TRY(config_find_file(model->base.host, source->path, &model->config_file, error));
     if (!model->config_file) {
         return hl_fail(
             error, HL_USAGE,
@@ -47,7 +41,7 @@ static hl_status find_config(hl_model *model, const hl_model_source *source, hl_
     const model_files files = {PLUGIN_NAME, model->config_file, OPEN_CLIP_WEIGHTS,
                                "as OpenCLIP and EVA-CLIP publish them"};
     TRY(model_folder_check(&files, source->path, !source->random_weights, error));
-    return config_read(model->host, source->path, model->config_file, &model->config, error);
+    return config_read(model->base.host, source->path, model->config_file, &model->config, error);
 }
 
 static hl_status open_parts(hl_model *model, const hl_model_source *source, const hl_value *const *values,
@@ -56,16 +50,16 @@ static hl_status open_parts(hl_model *model, const hl_model_source *source, cons
     eva_config *config = &model->config;
     TRY(find_config(model, source, error));
     tensors_name(config);
-    TRY(tensors_open(model->host, source, named, model->config_file, config, &model->weights, error));
+    TRY(tensors_open(model->base.host, source, named, model->config_file, config, &model->base.weights,
+                     error));
     model->image.shape = &config->image;
-    model->text.shape = &config->text;
-    model->image.weights = model->text.weights = &model->weights;
-    model->image.host = model->text.host = model->host;
-    model->image.plugin = model->text.plugin = PLUGIN_NAME;
+    model->image.weights = &model->base.weights;
+    model->image.host = model->base.host;
+    model->image.plugin = PLUGIN_NAME;
     if (config->has_texts)
-        TRY(tokenizer_open(model->host, source->path, &config->tokenizer, &model->tokenizer, error));
+        TRY(two_towers_open_texts(&model->base, source, &config->text, &config->tokenizer, error));
     TRY(describe_model(model, source->path, error));
-    model->image.model = model->text.model = model->name;
+    model->image.model = model->base.name;
     return HL_OK;
 }
 
@@ -73,7 +67,8 @@ static hl_status open_model(const hl_host *host, const hl_model_source *source, 
                             hl_model **model, hl_error *error) {
     hl_model *out = calloc(1, sizeof *out);
     if (!out) return hl_no_memory(error, "a model");
-    out->host = host;
+    out->base.host = host;
+    out->base.plugin = PLUGIN_NAME;
     hl_status status = open_parts(out, source, values, error);
     if (status == HL_OK) {
         *model = out;
@@ -83,15 +78,11 @@ static hl_status open_model(const hl_host *host, const hl_model_source *source, 
     return status;
 }
 
-static const hl_model_info *info(const hl_model *model) {
-    return &model->info;
-}
-
 static hl_status load_model(hl_model *model, const hl_compute *compute, hl_error *error) {
-    model->compute = *compute;
-    loader from = {.weights = &model->weights, .compute = &model->compute, .error = error};
+    model->base.compute = *compute;
+    loader from = {.weights = &model->base.weights, .compute = &model->base.compute, .error = error};
     hl_status status = image_tower_load(&model->image, &from);
-    if (status == HL_OK && model->config.has_texts) status = text_tower_load(&model->text, &from);
+    if (status == HL_OK && model->config.has_texts) status = text_tower_load(&model->base.text, &from);
     free(from.numbers);
     return status;
 }
@@ -107,15 +98,14 @@ static hl_status make_value_gram(const hl_model *model, uint32_t component, doub
 static void close_session(hl_session *session) {
     if (!session) return;
     image_session_close(&session->image);
-    if (session->model->config.has_texts) text_session_close(&session->text);
+    two_towers_session_end(&session->base);
     free(session);
 }
 
 static hl_status open_session(const hl_model *model, size_t batch, hl_session **session, hl_error *error) {
     hl_session *out = calloc(1, sizeof *out);
     if (!out) return hl_no_memory(error, "a session");
-    out->model = model;
-    out->text = (text_session){.tower = &model->text, .batch = batch};
+    two_towers_session_begin(&out->base, model, batch);
     hl_status status = image_session_open(&model->image, batch, &out->image, error);
     if (status == HL_OK) {
         *session = out;
@@ -123,19 +113,6 @@ static hl_status open_session(const hl_model *model, size_t batch, hl_session **
         close_session(out);
     }
     return status;
-}
-
-static hl_status tokenize(const hl_model *model, const char *text, int32_t *ids, hl_error *error) {
-    return tokenizer_run(model->tokenizer, text, ids, error);
-}
-
-static hl_status count_tokens(const hl_model *model, const char *text, size_t *count, hl_error *error) {
-    return tokenizer_count(model->tokenizer, text, count, error);
-}
-
-static hl_status encode_texts(hl_session *session, const int32_t *ids, size_t count, float *out,
-                              hl_error *error) {
-    return text_session_encode(&session->text, ids, count, out, error);
 }
 
 static hl_status encode_images(hl_session *session, const float *pixels, size_t count,
@@ -148,13 +125,13 @@ static const hl_model_api api = {
     .recognises = recognises,
     .open = open_model,
     .close = close_model,
-    .info = info,
+    .info = two_towers_info,
     .load = load_model,
     .basis = make_basis,
     .open_session = open_session,
     .close_session = close_session,
-    .tokenize = tokenize,
-    .encode_texts = encode_texts,
+    .tokenize = two_towers_tokenize,
+    .encode_texts = two_towers_encode_texts,
     .encode_images = encode_images,
     .retain = trace_retain,
     .release = trace_release,
@@ -163,7 +140,7 @@ static const hl_model_api api = {
     .code = trace_code,
     .token_codes = trace_token_codes,
     .digest = digest_model,
-    .count_tokens = count_tokens,
+    .count_tokens = two_towers_count_tokens,
     .value_gram = make_value_gram,
 };
 

@@ -9,7 +9,7 @@
 #include "tokenizer/tokenizer.h"
 #include "transformer/text_tower.h"
 
-enum { TWO_TOWERS_FACTS = 8, TWO_TOWERS_FACT_ROOM = 64 };
+enum { TWO_TOWERS_FACTS = 8, TWO_TOWERS_FACT_ROOM = 256 };
 
 /* First in a plugin's hl_model, which is zeroed when it is made. */
 typedef struct two_towers {
