@@ -1,7 +1,6 @@
 /* The descriptor of siglip and its table of functions: the shared parts, wired. */
 #include "siglip.h"
 
-#include "checkpoint/model_folder.h"
 #include "headlight/plugin.h"
 #include <stdlib.h>
 
@@ -48,11 +47,7 @@ static void hint(const hl_host *host, const char *path, char *out, size_t room) 
 static void close_model(hl_model *model) {
     if (!model) return;
     pooled_tower_free(&model->image);
-    text_tower_free(&model->text);
-    checkpoint_close(&model->weights);
-    tokenizer_close(model->tokenizer);
-    free(model->name);
-    free(model->summary);
+    two_towers_close(&model->base);
     free(model);
 }
 
@@ -66,19 +61,18 @@ static hl_status open_parts(hl_model *model, const hl_model_source *source, cons
     config_find_layout(source->path, &layout);
     const model_files files = files_of(layout);
     TRY(model_folder_check(&files, source->path, !source->random_weights, error));
-    TRY(config_read(model->host, source->path, layout, config, error));
-    TRY(tensors_open(model->host, source, named, config, &model->weights, error));
+    TRY(config_read(model->base.host, source->path, layout, config, error));
+    TRY(tensors_open(model->base.host, source, named, config, &model->base.weights, error));
     trunk->shape = &config->image;
     model->image.top.pool.shape = &config->pool;
-    model->text.shape = &config->text;
-    trunk->weights = model->text.weights = &model->weights;
-    trunk->host = model->text.host = model->host;
-    trunk->plugin = model->text.plugin = PLUGIN_NAME;
+    trunk->weights = &model->base.weights;
+    trunk->host = model->base.host;
+    trunk->plugin = PLUGIN_NAME;
     if (config->has_texts)
-        TRY(tokenizer_open(model->host, source->path, &config->tokenizer, &model->tokenizer, error));
+        TRY(two_towers_open_texts(&model->base, source, &config->text, &config->tokenizer, error));
     TRY(pooled_tower_describe(&model->image, by_layers, error));
     TRY(describe_model(model, source->path, error));
-    trunk->model = model->image.top.model = model->text.model = model->name;
+    trunk->model = model->image.top.model = model->base.name;
     return HL_OK;
 }
 
@@ -86,7 +80,8 @@ static hl_status open_model(const hl_host *host, const hl_model_source *source, 
                             hl_model **model, hl_error *error) {
     hl_model *out = calloc(1, sizeof *out);
     if (!out) return hl_no_memory(error, "a model");
-    out->host = host;
+    out->base.host = host;
+    out->base.plugin = PLUGIN_NAME;
     hl_status status = open_parts(out, source, values, error);
     if (status == HL_OK) {
         *model = out;
@@ -96,15 +91,11 @@ static hl_status open_model(const hl_host *host, const hl_model_source *source, 
     return status;
 }
 
-static const hl_model_info *info(const hl_model *model) {
-    return &model->info;
-}
-
 static hl_status load_model(hl_model *model, const hl_compute *compute, hl_error *error) {
-    model->compute = *compute;
-    loader from = {.weights = &model->weights, .compute = &model->compute, .error = error};
+    model->base.compute = *compute;
+    loader from = {.weights = &model->base.weights, .compute = &model->base.compute, .error = error};
     hl_status status = pooled_tower_load(&model->image, &from);
-    if (status == HL_OK && model->config.has_texts) status = text_tower_load(&model->text, &from);
+    if (status == HL_OK && model->config.has_texts) status = text_tower_load(&model->base.text, &from);
     free(from.numbers);
     return status;
 }
@@ -120,15 +111,14 @@ static hl_status make_value_gram(const hl_model *model, uint32_t component, doub
 static void close_session(hl_session *session) {
     if (!session) return;
     pooled_tower_session_close(&session->image);
-    if (session->model->config.has_texts) text_session_close(&session->text);
+    two_towers_session_end(&session->base);
     free(session);
 }
 
 static hl_status open_session(const hl_model *model, size_t batch, hl_session **session, hl_error *error) {
     hl_session *out = calloc(1, sizeof *out);
     if (!out) return hl_no_memory(error, "a session");
-    out->model = model;
-    out->text = (text_session){.tower = &model->text, .batch = batch};
+    two_towers_session_begin(&out->base, model, batch);
     hl_status status = pooled_tower_session_open(&model->image, batch, &out->image, error);
     if (status == HL_OK) {
         *session = out;
@@ -136,19 +126,6 @@ static hl_status open_session(const hl_model *model, size_t batch, hl_session **
         close_session(out);
     }
     return status;
-}
-
-static hl_status tokenize(const hl_model *model, const char *text, int32_t *ids, hl_error *error) {
-    return tokenizer_run(model->tokenizer, text, ids, error);
-}
-
-static hl_status count_tokens(const hl_model *model, const char *text, size_t *count, hl_error *error) {
-    return tokenizer_count(model->tokenizer, text, count, error);
-}
-
-static hl_status encode_texts(hl_session *session, const int32_t *ids, size_t count, float *out,
-                              hl_error *error) {
-    return text_session_encode(&session->text, ids, count, out, error);
 }
 
 static hl_status encode_images(hl_session *session, const float *pixels, size_t count,
@@ -161,13 +138,13 @@ static const hl_model_api api = {
     .recognises = recognises,
     .open = open_model,
     .close = close_model,
-    .info = info,
+    .info = two_towers_info,
     .load = load_model,
     .basis = make_basis,
     .open_session = open_session,
     .close_session = close_session,
-    .tokenize = tokenize,
-    .encode_texts = encode_texts,
+    .tokenize = two_towers_tokenize,
+    .encode_texts = two_towers_encode_texts,
     .encode_images = encode_images,
     .retain = pooled_trace_retain,
     .release = pooled_trace_release,
@@ -177,7 +154,7 @@ static const hl_model_api api = {
     .token_codes = pooled_trace_token_codes,
     .digest = digest_model,
     .hint = hint,
-    .count_tokens = count_tokens,
+    .count_tokens = two_towers_count_tokens,
     .value_gram = make_value_gram,
 };
 

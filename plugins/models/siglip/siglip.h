@@ -3,30 +3,21 @@
 #define SIGLIP_H
 
 #include "config.h"
+#include "two-towers/two_towers.h"
 
 static inline const char *siglip_weights_file(siglip_layout layout) {
     return layout == LAYOUT_OPEN_CLIP ? "open_clip_model.safetensors" : "model.safetensors";
 }
 
 struct hl_model {
-    const hl_host *host;
+    two_towers base; /* first */
     siglip_config config;
-    checkpoint weights;
-    tokenizer *tokenizer;
     pooled_tower image;
-    text_tower text;
-    hl_compute compute; /* after `load` */
-
-    hl_model_info info;
-    char *name, *summary;
-    hl_fact facts[4];
-    char parameters[24];
 };
 
 struct hl_session {
-    const hl_model *model;
+    two_towers_session base; /* first */
     pooled_tower_session image;
-    text_session text;
 };
 
 /* tensors.c. `named`: the file of weights; NULL: the one that is there. */
