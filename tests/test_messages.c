@@ -50,6 +50,14 @@ static void bytes_that_are_no_text_are_cut_too(void **state) {
     free(path);
 }
 
+/* What a file calls something may hold line breaks; a message is one line. */
+static void a_message_is_one_line(void **state) {
+    (void)state;
+    hl_error error;
+    hl_fail(&error, HL_USAGE, "%s: \"%s\" is unknown", "a.json", "\nWord\r\nPiece\n");
+    assert_string_equal(error.message, "a.json: \" Word  Piece \" is unknown");
+}
+
 /* Through the command: files, experiments and their places, deep below. */
 static void a_long_path_keeps_its_reason(void **state) {
     (void)state;
@@ -97,6 +105,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_middle_is_left_out),
         cmocka_unit_test(bytes_that_are_no_text_are_cut_too),
+        cmocka_unit_test(a_message_is_one_line),
         cmocka_unit_test(a_long_path_keeps_its_reason),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

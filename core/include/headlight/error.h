@@ -26,8 +26,7 @@ typedef enum hl_status {
 } hl_status;
 
 typedef struct hl_error {
-    char message[1024]; /* ends with NUL; cut in its middle, never overrun, when longer; no newline at the end
-                         */
+    char message[1024]; /* ends with NUL; one line; cut in its middle, never overrun, when longer */
 } hl_error;
 
 /* Whether a text may be cut before this byte: it is not in the midst of a character of UTF-8. */
@@ -76,6 +75,11 @@ __attribute__((format(printf, 3, 4))) static inline void hl_format(char *room, s
     va_end(arguments);
 }
 
+/* Blanks for the line breaks of a text: what a message quotes comes from anybody's file. */
+static inline void hl_make_one_line(char *text) {
+    for (char *at = text; *(at += strcspn(at, "\r\n"));) *at = ' ';
+}
+
 /* Writes the message (printf's format) and returns `status`, so that a failing step is one line:
  *     return hl_fail(error, HL_FAILED, "%s: holds %zu bytes, expected %zu", path, got, expected);
  * `error` may be NULL. [any thread; an hl_error belongs to one thread at a time] */
@@ -86,6 +90,7 @@ __attribute__((format(printf, 3, 4))) static inline hl_status hl_fail(hl_error *
         va_start(arguments, format);
         hl_format_list(error->message, sizeof error->message, format, arguments);
         va_end(arguments);
+        hl_make_one_line(error->message);
     }
     return status;
 }
