@@ -21,12 +21,13 @@ static bool settle(combination *self, size_t option) {
     return choices[self->chosen[option]] != NULL;
 }
 
-static void begin(combination *self, const hl_plugin *plugin) {
+/* `only`: the option that is not left as it is; NULL: all. */
+static void begin(combination *self, const hl_plugin *plugin, const char *only) {
     *self = (combination){.count = 0};
     for (uint32_t i = 0; i < plugin->option_count && self->count < CHOICES; ++i) {
         const char *rows = (const char *)plugin->options;
         const hl_option *option = (const hl_option *)(const void *)(rows + (size_t)i * plugin->option_size);
-        if (option->type != HL_CHOICE) continue;
+        if (option->type != HL_CHOICE || (only && strcmp(option->name, only) != 0)) continue;
         self->options[self->count] = option;
         self->count += settle(self, self->count);
     }
@@ -57,17 +58,24 @@ static hl_status run_combination(const combination *self, const hl_plugin *plugi
     return run(user, &one, error);
 }
 
+hl_status bench_cases_of(const hl_plugin *plugin, const char *only,
+                         hl_status (*run)(void *, const bench_case *, hl_error *), void *user,
+                         hl_error *error) {
+    combination options;
+    begin(&options, plugin, only);
+    hl_status status;
+    do {
+        status = run_combination(&options, plugin, run, user, error);
+    } while (status == HL_OK && advance(&options));
+    return status;
+}
+
 hl_status bench_cases_each(hl_library *library, hl_status (*run)(void *, const bench_case *, hl_error *),
                            void *user, hl_error *error) {
     const hl_plugin *plugin;
     hl_status status = HL_OK;
     for (size_t i = 0; (plugin = hl_plugin_at(library, i)) && status == HL_OK; ++i) {
-        if (plugin->kind != HL_COMPUTE) continue;
-        combination options;
-        begin(&options, plugin);
-        do {
-            status = run_combination(&options, plugin, run, user, error);
-        } while (status == HL_OK && advance(&options));
+        if (plugin->kind == HL_COMPUTE) status = bench_cases_of(plugin, NULL, run, user, error);
     }
     return status;
 }

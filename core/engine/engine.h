@@ -68,6 +68,7 @@ typedef struct engine_settings {
     const hl_value *const *compute_values; /* NULL: the plugin's defaults */
     size_t batch;                          /* images in one pass */
     size_t texts;                          /* in one pass; 0: the usual number */
+    bool or_random; /* random weights where the folder holds none, for `engine_start` */
 } engine_settings;
 
 /* HL_UNAVAILABLE where the folder does not exist; HL_USAGE where it is none; HL_FAILED when the system cannot

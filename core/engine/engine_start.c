@@ -48,6 +48,10 @@ static hl_status open_named(host *made, const registry *plugins, const engine_se
     hl_status status = find_at_home(settings->source.path, &folder, error);
     if (status == HL_OK && folder) found.source.path = folder;
     if (status == HL_OK) status = engine_open(made, plugins, &found, out, error);
+    if (status == HL_UNAVAILABLE && settings->or_random) {
+        found.source.random_weights = true;
+        status = engine_open(made, plugins, &found, out, error);
+    }
     free(folder);
     return status;
 }

@@ -4,19 +4,23 @@
 #include <stdlib.h>
 
 static struct {
-    const char *model, *backend;
+    const char *model, *backend, *images;
     text_list compute;
     number_list batches, threads;
-    unsigned runs, images;
-    bool json, search, every, operations, decomposition, weights;
-} wish = {.runs = 5, .images = 50000};
+    unsigned runs;
+    bool json, search, fidelity, every, operations, decomposition, weights;
+} wish = {.runs = 5};
 
 static const argument table[] = {
     {"--model", "DIR", ARGUMENT_TEXT, .target = &wish.model,
      .help = "a model's folder; only its configuration is read"},
     {"--search", NULL, ARGUMENT_FLAG, .target = &wish.search, .help = "measure the search instead"},
-    {"--images", "N", ARGUMENT_NUMBER, .min = 1, .max = 100000000, .target = &wish.images,
-     .help = "images to search; default 50000"},
+    {"--fidelity", NULL, ARGUMENT_FLAG, .target = &wish.fidelity,
+     .help = "measure instead how near embeddings, codes and neighbours come to the most exact backend, in "
+             "every precision or the one of --compute; without --model: of the embedded model"},
+    {"--images", "N|FOLDER", ARGUMENT_TEXT, .target = &wish.images,
+     .help = "with --search: images to search; default 50000. With --fidelity: a gallery, or so many made "
+             "images; default 64, of the embedded model its gallery"},
     {"--backend", "NAME", ARGUMENT_TEXT, .target = &wish.backend, .help = "the compute plugin; default auto"},
     {"--compute", "KEY=VALUE", ARGUMENT_TEXTS, .target = &wish.compute,
      .help = "an option of the compute plugin, see `headlight plugins compute/NAME`"},
@@ -41,7 +45,18 @@ static const argument table[] = {
 
 static const unsigned all_cores = 0;
 
+/* --images where it is a number; *count is 0 where it is none. */
+static void count_images(size_t *count) {
+    char *end = NULL;
+    unsigned long long number = wish.images ? strtoull(wish.images, &end, 10) : 0;
+    bool whole = end && end != wish.images && *end == '\0' && wish.images[0] != '-';
+    *count = whole && number <= 100000000 ? (size_t)number : 0;
+}
+
 static hl_status bench_search(hl_library *library, const hl_call *call, hl_error *error) {
+    size_t images = 50000;
+    if (wish.images) count_images(&images);
+    if (images == 0) return hl_fail(error, HL_USAGE, "--images takes a number from 1 to 100000000 here");
     if (wish.model || wish.backend || wish.compute.count > 0 || wish.batches.count > 0) {
         return hl_fail(error, HL_USAGE, "--search goes without --model, --backend, --compute and --batch");
     }
@@ -50,7 +65,7 @@ static hl_status bench_search(hl_library *library, const hl_call *call, hl_error
     hl_status status = HL_OK;
     for (size_t i = 0; i < count && status == HL_OK; ++i) {
         hl_search_bench_request request = {.size = sizeof request,
-                                           .images = wish.images,
+                                           .images = images,
                                            .threads = threads[i],
                                            .runs = wish.runs,
                                            .json = wish.json};
@@ -86,19 +101,48 @@ static hl_status bench_tower(hl_library *library, const hl_call *call, hl_error 
     return status;
 }
 
+static hl_status bench_fidelity(hl_library *library, const hl_call *call, hl_error *error) {
+    size_t made;
+    count_images(&made);
+    if (wish.threads.count > 1 || wish.batches.count > 1) {
+        return hl_fail(error, HL_USAGE, "--fidelity takes one --batch and one --threads: results are alike");
+    }
+    if (wish.operations || wish.decomposition || wish.weights) {
+        return hl_fail(error, HL_USAGE,
+                       "--fidelity goes without --operations, --decomposition and --weights: it takes no "
+                       "time, and the folder's own weights where there are any");
+    }
+    hl_fidelity_request request = {.size = sizeof request,
+                                   .model = wish.model,
+                                   .images = made > 0 ? NULL : wish.images,
+                                   .made_images = made,
+                                   .backend = wish.backend,
+                                   .compute = wish.compute.items,
+                                   .compute_count = wish.compute.count,
+                                   .every = wish.every,
+                                   .threads = wish.threads.count > 0 ? wish.threads.items[0] : 0,
+                                   .batch = wish.batches.count > 0 ? wish.batches.items[0] : 0,
+                                   .json = wish.json};
+    return hl_bench_fidelity(library, call, &request, stdout, error);
+}
+
 static hl_status measure(hl_library *library, const hl_call *call, hl_error *error) {
+    if (wish.search && wish.fidelity) return hl_fail(error, HL_USAGE, "--search or --fidelity, not both");
     if (wish.search) return bench_search(library, call, error);
-    if (!wish.model) return hl_fail(error, HL_USAGE, "--model DIR is missing (or --search)");
+    if (wish.fidelity) return bench_fidelity(library, call, error);
+    if (!wish.model) return hl_fail(error, HL_USAGE, "--model DIR is missing (or --search, or --fidelity)");
+    if (wish.images) return hl_fail(error, HL_USAGE, "--images goes with --search or --fidelity");
     return bench_tower(library, call, error);
 }
 
 const subcommand bench_command = {
     "bench",
-    "measure the image tower with codes, or the search",
+    "measure the image tower with codes, the search, or how exact results are",
     "Measures how many images a second the image tower with codes makes of random input, on random weights,\n"
     "for every batch size and number of threads. With --search: how long one head of an atlas of random\n"
     "codes takes to answer, beside reading its bytes once; the atlas (6 KB an image) is made where TMPDIR\n"
-    "says.",
+    "says. With --fidelity: what precisions cost in exactness, on the folder's own weights or, where it has\n"
+    "none, on random ones.",
     table,
     measure,
     .makes_files = false};

@@ -320,6 +320,29 @@ typedef struct hl_bench_request {
 HL_EXPORT hl_status hl_bench(hl_library *library, const hl_call *call, const hl_bench_request *request,
                              FILE *out, hl_error *error);
 
+/* `headlight bench --fidelity`: how near what a backend makes of a model comes to the most exact that is
+ * there, in each of its precisions: cosines of the embeddings of images and texts, errors of codes layer by
+ * layer, and the share of each head's eight nearest images that stay the nearest. Held against `reference`,
+ * or, where that would take too long, against the same backend in f32. */
+typedef struct hl_fidelity_request {
+    uint32_t size;
+    const char *model;          /* with its own weights, or random ones where it has none; NULL: the embedded
+                                   model, with its gallery where `images` is NULL */
+    const char *images;         /* a folder, a list or a gallery.json; NULL: */
+    size_t made_images;         /* so many images made from a seed */
+    const char *backend;        /* NULL or "auto": the best */
+    const char *const *compute; /* options of the backend, "KEY=VALUE" each, for one case; none: every
+                                   precision that it has */
+    size_t compute_count;
+    bool every;       /* every backend, with every choice that its options give; then name none */
+    unsigned threads; /* 0: all cores */
+    size_t batch;     /* images in a pass; 0: the default */
+    bool json;        /* one JSON object a case instead of a table */
+} hl_fidelity_request;
+
+HL_EXPORT hl_status hl_bench_fidelity(hl_library *library, const hl_call *call,
+                                      const hl_fidelity_request *request, FILE *out, hl_error *error);
+
 /* `headlight bench --search`: how long the search takes for one head of an atlas of random codes, and how
  * long reading the same bytes once does. The atlas, of 12 heads in 4 layers (6 KB an image), is made where
  * TMPDIR says. */
