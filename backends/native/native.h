@@ -90,6 +90,8 @@ void give_back(lender *self, void *memory);
 
 hl_status prepare_weight(hl_backend *backend, const hl_weight_source *source, hl_weight **weight,
                          hl_error *error);
+hl_status prepare_weight_rows(hl_backend *backend, const hl_weight_source *source, const hl_rows *rows,
+                              hl_weight **weight, hl_error *error);
 void free_weight(hl_backend *backend, hl_weight *weight);
 hl_status run_linear(hl_backend *backend, const hl_linear *operation, hl_error *error);
 hl_status run_patch_embedding(hl_backend *backend, const hl_patch_embedding *operation, hl_error *error);

@@ -131,6 +131,7 @@ static const hl_compute_api api = {
     .upload = upload,
     .download = download,
     .prepare = prepare_weight,
+    .prepare_rows = prepare_weight_rows,
     .free_weight = free_weight,
     .linear = run_linear,
     .patch_embedding = run_patch_embedding,

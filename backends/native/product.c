@@ -61,18 +61,47 @@ static unsigned char *weight_chunk(const hl_weight *weight, size_t panel, size_t
 enum { FEW = 48 };
 
 typedef struct pack_job {
+    hl_backend *backend;
     const hl_weight_source *from;
+    const hl_rows *rows; /* NULL: from->data has them */
     hl_weight *to;
+    atomic_int status;
+    hl_error *error; /* of the first thread that fails */
 } pack_job;
 
-static void pack_weight_panel(void *argument, size_t panel) {
-    const pack_job *job = argument;
-    const product_kernel *kernel = job->to->kernel;
-    size_t in = job->from->in, first = panel * kernel->columns;
-    size_t count = smaller(kernel->columns, job->from->out - first);
+static void pack_weight_rows(const pack_job *job, const float *rows, size_t count, size_t panel) {
     for (size_t chunk = 0; chunk < job->to->chunks; ++chunk) {
-        kernel->pack_weight(job->from->data + first * in + chunk * job->to->depth, in, count,
-                            chunk_depth(job->to, chunk), weight_chunk(job->to, panel, chunk));
+        job->to->kernel->pack_weight(rows + chunk * job->to->depth, job->from->in, count,
+                                     chunk_depth(job->to, chunk), weight_chunk(job->to, panel, chunk));
+    }
+}
+
+/* The rows of a panel are read by the thread that packs them, so that they come from its cache. */
+static hl_status read_weight_panel(const pack_job *job, size_t first, size_t count, size_t panel,
+                                   hl_error *error) {
+    lender *memory = &job->backend->memory;
+    float *room = lend(memory, count * job->from->in * sizeof *room);
+    hl_status status = room ? HL_OK : hl_no_memory(error, "a weight");
+    if (status == HL_OK) status = job->rows->read(job->rows, first, count, room, error);
+    if (status == HL_OK) pack_weight_rows(job, room, count, panel);
+    give_back(memory, room);
+    return status;
+}
+
+static void pack_weight_panel(void *argument, size_t panel) {
+    pack_job *job = argument;
+    size_t columns = job->to->kernel->columns, first = panel * columns;
+    size_t count = smaller(columns, job->from->out - first);
+    if (!job->rows) {
+        pack_weight_rows(job, job->from->data + first * job->from->in, count, panel);
+        return;
+    }
+    if (atomic_load(&job->status) != HL_OK) return;
+    hl_error error;
+    int fine = HL_OK;
+    hl_status status = read_weight_panel(job, first, count, panel, &error);
+    if (status != HL_OK && atomic_compare_exchange_strong(&job->status, &fine, (int)status)) {
+        *job->error = error;
     }
 }
 
@@ -83,8 +112,8 @@ void free_weight(hl_backend *backend, hl_weight *weight) {
     backend->host->release(backend->host, weight);
 }
 
-hl_status prepare_weight(hl_backend *backend, const hl_weight_source *source, hl_weight **out,
-                         hl_error *error) {
+hl_status prepare_weight_rows(hl_backend *backend, const hl_weight_source *source, const hl_rows *rows,
+                              hl_weight **out, hl_error *error) {
     const hl_host *host = backend->host;
     const product_kernel *kernel =
         source->in < FEW ? backend->kernels.fine_product : backend->kernels.product;
@@ -100,10 +129,20 @@ hl_status prepare_weight(hl_backend *backend, const hl_weight_source *source, hl
         *out = NULL;
         return hl_no_memory(error, "a weight");
     }
-    pack_job job = {source, weight};
+    hl_error first;
+    pack_job job = {backend, source, rows, weight, HL_OK, &first};
     host->parallel(host, panels, pack_weight_panel, &job);
     if (source->bias) memcpy(weight->bias, source->bias, source->out * sizeof *source->bias);
-    return HL_OK;
+    hl_status status = (hl_status)atomic_load(&job.status);
+    if (status == HL_OK) return HL_OK;
+    free_weight(backend, weight);
+    *out = NULL;
+    return hl_fail(error, status, "%s", first.message);
+}
+
+hl_status prepare_weight(hl_backend *backend, const hl_weight_source *source, hl_weight **out,
+                         hl_error *error) {
+    return prepare_weight_rows(backend, source, NULL, out, error);
 }
 
 /* ---- how the work is cut ---- */

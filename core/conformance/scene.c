@@ -62,6 +62,32 @@ static hl_status make_operand(const hl_compute *compute, const test_scene *scene
     return status;
 }
 
+/* The scene's weight, as a model hands it over that reads it from a file. */
+typedef struct weight_rows {
+    hl_rows rows;
+    const hl_weight_source *of;
+} weight_rows;
+
+static hl_status read_rows(const hl_rows *rows, size_t first, size_t count, float *to, hl_error *error) {
+    const hl_weight_source *of = ((const weight_rows *)(const void *)rows)->of;
+    if (first > of->out || count > of->out - first) {
+        return hl_fail(error, HL_FAILED, "prepare_rows reads rows %zu to %zu of %zu", first, first + count,
+                       of->out);
+    }
+    memcpy(to, of->data + first * of->in, count * of->in * sizeof *to);
+    return HL_OK;
+}
+
+/* Whole, or row by row: what becomes of it is the same. */
+static hl_status prepare(const hl_compute *compute, const hl_weight_source *of, bool whole, hl_weight **out,
+                         hl_error *error) {
+    if (whole) return compute->api->prepare(compute->backend, of, out, error);
+    const weight_rows rows = {{read_rows}, of};
+    hl_weight_source source = *of;
+    source.data = NULL;
+    return compute->api->prepare_rows(compute->backend, &source, &rows.rows, out, error);
+}
+
 hl_status attempt(const hl_compute *compute, const test_scene *scene, placement wanted,
                   float *memory[OPERANDS], hl_error *error) {
     const hl_compute_api *api = compute->api;
@@ -73,7 +99,7 @@ hl_status attempt(const hl_compute *compute, const test_scene *scene, placement 
         status = make_operand(compute, scene, i, wanted, &m[i], error);
     }
     if (status == HL_OK && scene->weight.out) {
-        status = api->prepare(compute->backend, &scene->weight, &weight, error);
+        status = prepare(compute, &scene->weight, wanted.gap == 0, &weight, error);
     }
     if (status == HL_OK) status = scene->run(compute, scene, m, weight, error);
     for (size_t i = 0; i < OPERANDS; ++i) {

@@ -172,27 +172,87 @@ static hl_status download(hl_backend *backend, hl_matrix from, float *data, hl_e
     return GUARD(self->name, error, self->plugin.download(self->inner, from, data, error));
 }
 
-static hl_status prepare_inner(decorated *self, const hl_weight_source *source, decorated_weight *weight,
+/* The rows of a matrix that are read for a backend that takes only all of them. */
+typedef struct row_copy {
+    const hl_rows *from;
+    const hl_weight_source *source;
+    float *to;
+    atomic_int status;
+    hl_error *error; /* of the first thread that fails */
+} row_copy;
+
+enum { ROWS_READ = 64 };
+
+static void read_some_rows(void *argument, size_t index) {
+    row_copy *job = argument;
+    size_t first = index * ROWS_READ, left = job->source->out - first;
+    if (atomic_load(&job->status) != HL_OK) return;
+    hl_error error;
+    int fine = HL_OK;
+    hl_status status = job->from->read(job->from, first, left < ROWS_READ ? left : ROWS_READ,
+                                       job->to + first * job->source->in, &error);
+    if (status != HL_OK && atomic_compare_exchange_strong(&job->status, &fine, (int)status)) {
+        *job->error = error;
+    }
+}
+
+static hl_status read_rows(decorated *self, const hl_weight_source *source, const hl_rows *rows, float **out,
+                           hl_error *error) {
+    size_t bytes;
+    bool fits = !__builtin_mul_overflow(source->out, source->in, &bytes) &&
+                !__builtin_mul_overflow(bytes, sizeof **out, &bytes);
+    *out = fits ? malloc(bytes) : NULL;
+    if (!*out) return hl_no_memory(error, "a weight");
+    hl_error first;
+    row_copy job = {rows, source, *out, HL_OK, &first};
+    self->host->parallel(self->host, (source->out + ROWS_READ - 1) / ROWS_READ, read_some_rows, &job);
+    hl_status status = (hl_status)atomic_load(&job.status);
+    return status == HL_OK ? HL_OK : hl_fail(error, status, "%s", first.message);
+}
+
+static hl_status prepare_whole(decorated *self, const hl_weight_source *source, decorated_weight *weight,
                                hl_error *error) {
     if (weight->on_stand_in) return self->reference.prepare(self->stand_in, source, &weight->inner, error);
     return GUARD(self->name, error, self->plugin.prepare(self->inner, source, &weight->inner, error));
 }
 
-static hl_status prepare(hl_backend *backend, const hl_weight_source *source, hl_weight **out,
-                         hl_error *error) {
+/* `rows` NULL: source->data has them. */
+static hl_status prepare_inner(decorated *self, const hl_weight_source *source, const hl_rows *rows,
+                               decorated_weight *weight, hl_error *error) {
+    if (!rows) return prepare_whole(self, source, weight, error);
+    if (self->plugin.prepare_rows && !weight->on_stand_in) {
+        return GUARD(self->name, error,
+                     self->plugin.prepare_rows(self->inner, source, rows, &weight->inner, error));
+    }
+    float *numbers = NULL;
+    hl_weight_source whole = *source;
+    hl_status status = read_rows(self, source, rows, &numbers, error);
+    whole.data = numbers;
+    if (status == HL_OK) status = prepare_whole(self, &whole, weight, error);
+    free(numbers);
+    return status;
+}
+
+static hl_status prepare_rows(hl_backend *backend, const hl_weight_source *source, const hl_rows *rows,
+                              hl_weight **out, hl_error *error) {
     decorated *self = behind(backend);
     *out = NULL;
     decorated_weight *weight = self->host->allocate(self->host, 1, sizeof *weight);
     if (!weight) return hl_no_memory(error, "a weight");
     weight->only = operation_of_role(source->role);
     weight->on_stand_in = weight->only && !operation_is_there(weight->only, &self->plugin);
-    hl_status status = prepare_inner(self, source, weight, error);
+    hl_status status = prepare_inner(self, source, rows, weight, error);
     if (status == HL_OK) {
         *out = (hl_weight *)(void *)weight;
     } else {
         self->host->release(self->host, weight);
     }
     return status;
+}
+
+static hl_status prepare(hl_backend *backend, const hl_weight_source *source, hl_weight **out,
+                         hl_error *error) {
+    return prepare_rows(backend, source, NULL, out, error);
 }
 
 static void free_weight(hl_backend *backend, hl_weight *given) {
@@ -248,6 +308,7 @@ static const hl_compute_api complete = {
     .upload = upload,
     .download = download,
     .prepare = prepare,
+    .prepare_rows = prepare_rows,
     .free_weight = free_weight,
     .linear = linear,
     .patch_embedding = patch_embedding,

@@ -18,24 +18,24 @@ enum { ALIGNMENT = 64, HUGE_PAGE = 2 << 20 };
 
 /* Large blocks in large pages, where the system leaves that to programs: a walk through weights is then no
  * walk through tables of pages. A wish; what cannot be is not. */
-static void ask_for_huge_pages(char *block, size_t bytes) {
-    size_t skip = HUGE_PAGE - (uintptr_t)block % HUGE_PAGE;
-    if (bytes < 2 * HUGE_PAGE) return;
-    (void)madvise(block + skip, (bytes - skip) / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
+static void ask_for_huge_pages(char *memory, size_t bytes) {
+    (void)madvise(memory, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
 }
 
 /* calloc's block, with its address kept just before the aligned part: large blocks come zeroed from the
- * system, page by page as they are used, so a weight is not written twice. */
+ * system, page by page as they are used, so a weight is not written twice. What is skipped of such a block to
+ * begin with a large page is address space, and no memory. */
 static void *allocate(const hl_host *interface, size_t count, size_t element) {
     (void)interface;
     size_t bytes;
-    if (__builtin_mul_overflow(count, element, &bytes) || bytes > SIZE_MAX - 2 * ALIGNMENT) return NULL;
+    if (__builtin_mul_overflow(count, element, &bytes) || bytes > SIZE_MAX - 2 * HUGE_PAGE) return NULL;
+    size_t aligned = bytes < 2 * HUGE_PAGE ? ALIGNMENT : HUGE_PAGE;
     guard_allocation(true);
-    char *block = calloc(1, bytes + 2 * ALIGNMENT);
+    char *block = calloc(1, bytes + ALIGNMENT + aligned);
     guard_allocation(false);
     if (!block) return NULL;
-    ask_for_huge_pages(block, bytes);
-    char *memory = block + 2 * ALIGNMENT - (uintptr_t)block % ALIGNMENT;
+    char *first = block + sizeof block, *memory = first + (aligned - (uintptr_t)first % aligned) % aligned;
+    if (aligned == HUGE_PAGE) ask_for_huge_pages(memory, bytes);
     memcpy(memory - sizeof block, &block, sizeof block);
     return memory;
 }

@@ -204,7 +204,7 @@ hl_status table_read(const hl_weights *self, const hl_stored_tensor *stored, uin
                             "F64",
                             error);
     }
-    if (source->strided) return read_strided(file, source, first, (size_t)count, out, error);
+    if (source->stored.scattered) return read_strided(file, source, first, (size_t)count, out, error);
     return read_run(file, source, source->begin + first * source->item, (size_t)count, out, error);
 }
 

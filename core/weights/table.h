@@ -22,8 +22,8 @@ typedef struct tensor {
     size_t file;                /* which of the table's */
     uint64_t begin, end;        /* of its numbers, in the file */
     size_t item;                /* bytes of a number; 0: this program does not know its dtype */
-    bool strided;               /* not row after row, but: */
-    uint64_t strides[MAX_RANK]; /* numbers from one to the next, for each side; no two lie at one place */
+    uint64_t strides[MAX_RANK]; /* where scattered: numbers from one to the next, for each side; no two share
+                                   a place */
 } tensor;
 
 struct hl_weights {

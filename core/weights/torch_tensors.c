@@ -176,8 +176,8 @@ static const char *read_shape(const recipe *from, tensor *out) {
     return NULL;
 }
 
-/* How far the last number lies behind the first; sets `strided`. Numbers that share a place would be a small
- * file's way to fill a large memory, and no model needs them. */
+/* How far the last number lies behind the first; sets `scattered`. Numbers that share a place would be a
+ * small file's way to fill a large memory, and no model needs them. */
 static const char *read_strides(tensor *out, uint64_t *last) {
     const hl_stored_tensor *stored = &out->stored;
     uint64_t dense = 1;
@@ -185,7 +185,7 @@ static const char *read_strides(tensor *out, uint64_t *last) {
     for (uint32_t i = stored->rank; i-- > 0; dense *= stored->shape[i]) {
         uint64_t reach;
         if (stored->shape[i] < 2) continue;
-        if (out->strides[i] != dense) out->strided = true;
+        if (out->strides[i] != dense) out->stored.scattered = true;
         if (__builtin_mul_overflow(stored->shape[i] - 1, out->strides[i], &reach) ||
             __builtin_add_overflow(*last, reach, last))
             return "its strides are too large" DAMAGED;

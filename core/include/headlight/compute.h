@@ -67,6 +67,13 @@ typedef struct hl_weight_source {
     const float *bias; /* out numbers, or NULL for none */
 } hl_weight_source;
 
+/* A matrix whose rows are handed over when they are asked for. Frozen: it will not grow. */
+typedef struct hl_rows hl_rows;
+struct hl_rows {
+    /* Rows [first, first + count) to `to`, one behind the other. [any thread, several at once] */
+    hl_status (*read)(const hl_rows *rows, size_t first, size_t count, float *to, hl_error *error);
+};
+
 /* out = act(x W^T + bias) + residual. x: rows x in; out and residual: rows x out. `residual.tensor` may be
  * NULL and may be the very same matrix as `out`; otherwise `out` overlaps no operand. */
 typedef struct hl_linear {
@@ -253,6 +260,14 @@ typedef struct hl_compute_api {
     hl_status (*convolution)(hl_backend *backend, const hl_convolution *operation, hl_error *error);
     /* (optional) */
     hl_status (*average_pool)(hl_backend *backend, const hl_average_pool *operation, hl_error *error);
+
+    /* Since ABI 2.3: `prepare` of a matrix of which no more need lie in memory than is being prepared.
+     * source->data is NULL; each row is read from `rows` until the call returns, best by several threads and
+     * some hundred KB at a time. A failure of `rows` is this call's.
+     *
+     * (optional) NULL: the host reads all of it and calls `prepare`. */
+    hl_status (*prepare_rows)(hl_backend *backend, const hl_weight_source *source, const hl_rows *rows,
+                              hl_weight **weight, hl_error *error);
 } hl_compute_api;
 
 /* An opened backend as the host hands it to a model: every function of the table is there. Frozen: it will

@@ -15,6 +15,7 @@
 #define HEADLIGHT_WEIGHTS_H
 
 #include "error.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,6 +35,8 @@ typedef struct hl_stored_tensor {
     uint64_t shape[8]; /* outermost first */
     uint64_t elements; /* their product */
     const char *type;  /* the dtype as the file names it, for messages: "F8_E4M3" */
+    bool scattered; /* since ABI 2.3: its numbers lie in another order, and reading some may cost as much as
+                       reading all */
 } hl_stored_tensor;
 
 typedef struct hl_weights hl_weights; /* an opened file; owned by whoever opened it */

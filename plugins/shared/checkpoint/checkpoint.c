@@ -460,6 +460,15 @@ hl_status checkpoint_read(const checkpoint *weights, const tensor_spec *spec, si
     return read_parts(weights, &place, first, count, out, error);
 }
 
+bool checkpoint_in_order(const checkpoint *weights, const tensor_spec *spec) {
+    if (!weights->file) return true;
+    located place;
+    locate(weights, spec, &place);
+    bool scattered = place.form == TENSOR_TRANSPOSED;
+    for (size_t i = 0; i < place.count; ++i) scattered |= place.parts[i] && place.parts[i]->scattered;
+    return !scattered;
+}
+
 hl_status checkpoint_take(const checkpoint *weights, const tensor_spec *spec, float **out, hl_error *error) {
     size_t count = tensor_elements(spec);
     float *numbers = malloc(count * sizeof *numbers);

@@ -93,6 +93,9 @@ const hl_stored_tensor *checkpoint_find(const checkpoint *weights, const char *n
 hl_status checkpoint_read(const checkpoint *weights, const tensor_spec *spec, size_t first, size_t count,
                           float *out, hl_error *error);
 
+/* Whether a part of the tensor is read at the cost of that part, and not of the whole. [any thread] */
+bool checkpoint_in_order(const checkpoint *weights, const tensor_spec *spec);
+
 /* The whole tensor in new memory that the caller frees; its file pages are given back. */
 hl_status checkpoint_take(const checkpoint *weights, const tensor_spec *spec, float **out, hl_error *error);
 

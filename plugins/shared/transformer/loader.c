@@ -1,6 +1,7 @@
 /* From a checkpoint to a backend. Knows no tower. */
 #include "loader.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 /* Room for `count` numbers. Kept from tensor to tensor, because fresh memory costs more than reading does. */
@@ -41,33 +42,78 @@ void free_norm(const hl_compute *compute, norm *n) {
     compute->api->free_tensor(compute->backend, n->shift);
 }
 
-/* Each output times a number of its own, which makes a layer scale a part of the weights. */
-static void scale_outputs(const float *scale, size_t out, size_t in, float *matrix, float *bias) {
-    for (size_t i = 0; i < out; ++i) {
-        for (size_t j = 0; j < in; ++j) matrix[i * in + j] *= scale[i];
-        if (bias) bias[i] *= scale[i];
+/* Rows of a matrix, each times a number of its own, which makes a layer scale a part of the weights. */
+static void scale_rows(const float *scales, size_t count, size_t in, float *rows) {
+    for (size_t i = 0; i < count; ++i) {
+        for (size_t j = 0; j < in; ++j) rows[i * in + j] *= scales[i];
     }
+}
+
+/* A matrix in the file, or a part of it, as a backend asks for its rows. What goes wrong is kept, so that the
+ * user reads of the file and not of the backend that asked. */
+typedef struct stored_rows {
+    hl_rows rows;
+    const checkpoint *weights;
+    const tensor_spec *matrix;
+    size_t first, in;
+    const float *scales; /* NULL: none */
+    atomic_int *status;
+    hl_error *error; /* of the first thread that fails */
+} stored_rows;
+
+static hl_status read_rows(const hl_rows *rows, size_t first, size_t count, float *to, hl_error *error) {
+    const stored_rows *from = (const stored_rows *)(const void *)rows;
+    int fine = HL_OK;
+    hl_status status = checkpoint_read(from->weights, from->matrix, (from->first + first) * from->in,
+                                       count * from->in, to, error);
+    if (status == HL_OK && from->scales) scale_rows(from->scales + first, count, from->in, to);
+    if (status != HL_OK && error && atomic_compare_exchange_strong(from->status, &fine, (int)status)) {
+        *from->error = *error;
+    }
+    return status;
+}
+
+/* By the backend's own threads, part by part. */
+static hl_status prepare_parts(loader *from, const hl_weight_source *source, const tensor_spec *matrix,
+                               size_t first, const float *scales, hl_weight **out) {
+    atomic_int status = HL_OK;
+    hl_error error;
+    const stored_rows rows = {{read_rows}, from->weights, matrix, first, source->in, scales, &status, &error};
+    const hl_compute *c = from->compute;
+    hl_status got = c->api->prepare_rows(c->backend, source, &rows.rows, out, from->error);
+    checkpoint_done(from->weights, matrix);
+    if (got != HL_OK && from->error && atomic_load(&status) != HL_OK) *from->error = error;
+    return got;
+}
+
+static hl_status prepare_whole(loader *from, hl_weight_source *source, const tensor_spec *matrix,
+                               size_t first, const float *scales, float *room, hl_weight **out) {
+    TRY(read_part(from, matrix, first * source->in, source->out * source->in, room));
+    if (scales) scale_rows(scales, source->out, source->in, room);
+    source->data = room;
+    return from->compute->api->prepare(from->compute->backend, source, out, from->error);
 }
 
 hl_status load_scaled(loader *from, const hl_weight_source *what, tensor_spec matrix, tensor_spec bias,
                       tensor_spec scale, size_t first, hl_weight **out) {
+    bool in_order = checkpoint_in_order(from->weights, &matrix);
     hl_weight_source source = *what;
     source.size = sizeof source;
     source.in = tensor_elements(&matrix) / matrix.shape[0];
-    size_t elements = source.out * source.in;
-    TRY(make_room(from, elements + 2 * source.out));
-    float *shift = from->numbers + elements, *scales = shift + source.out;
-    source.data = from->numbers;
-    TRY(read_part(from, &matrix, first * source.in, elements, from->numbers));
+    TRY(make_room(from, 2 * source.out + (in_order ? 0 : source.out * source.in)));
+    float *shift = from->numbers, *scales = shift + source.out, *whole = scales + source.out;
     if (bias.rank) {
         TRY(read_part(from, &bias, first, source.out, shift));
         source.bias = shift;
     }
     if (scale.rank) {
         TRY(read_part(from, &scale, first, source.out, scales));
-        scale_outputs(scales, source.out, source.in, from->numbers, bias.rank ? shift : NULL);
+        if (bias.rank) scale_rows(scales, source.out, 1, shift);
+    } else {
+        scales = NULL;
     }
-    return from->compute->api->prepare(from->compute->backend, &source, out, from->error);
+    return in_order ? prepare_parts(from, &source, &matrix, first, scales, out)
+                    : prepare_whole(from, &source, &matrix, first, scales, whole, out);
 }
 
 hl_status load_linear(loader *from, const hl_weight_source *what, tensor_spec matrix, tensor_spec bias,

@@ -1,5 +1,6 @@
 /* Takes tensors out of a checkpoint and puts them on a backend, one at a time, so that memory never holds the
- * file and the prepared copies at once. */
+ * file and the prepared copies at once. A matrix is read by the threads that prepare it, some rows at a time,
+ * wherever the file has it row by row. */
 #ifndef LOADER_H
 #define LOADER_H
 
