@@ -317,12 +317,15 @@ static hl_status open_images(fidelity_bench *self, hl_error *error) {
     return HL_OK;
 }
 
-/* The plugin that is measured, and what it is held against. */
+/* The plugin that is measured, and what it is held against. A case that is named has to run here, before
+ * anything takes long. */
 static hl_status look(fidelity_bench *self, const hl_plugin **plugin, hl_error *error) {
-    const bench_case named = {self->request->backend, NULL, 0};
+    const hl_fidelity_request *request = self->request;
+    const bench_case named = {request->backend, request->compute, request->compute_count};
     host *made = NULL;
     engine *model = NULL;
     hl_status status = start(self, &named, &made, &model, error);
+    if (status == HL_OK && request->compute_count > 0) status = engine_try_backend(model, error);
     if (status == HL_OK) {
         *plugin = model->compute_plugin;
         self->yardstick = choose_yardstick(self, model);
