@@ -21,8 +21,7 @@ typedef struct fidelity_bench {
     gallery *files;
     fidelity_input input;
     bench_case yardstick;
-    host *host; /* the yardstick's model, of which bases and the table of components are needed to the end */
-    engine *exact;
+    char plugin[64], backend[160], kernel[64], precision[64]; /* of the yardstick, once it has run */
     fidelity_grams grams;
     fidelity_sample sample;
 } fidelity_bench;
@@ -100,12 +99,19 @@ static bool is_yardstick(const fidelity_bench *self, const bench_case *which) {
 
 /* ---- JSON ---- */
 
+static bool add_words(const char *plugin, const char *backend, const char *kernel, const char *precision,
+                      cJSON *object) {
+    return cJSON_AddStringToObject(object, "plugin", plugin) &&
+           cJSON_AddStringToObject(object, "backend", backend) &&
+           cJSON_AddStringToObject(object, "kernel", kernel) &&
+           cJSON_AddStringToObject(object, "precision", precision);
+}
+
 static bool add_backend(const engine *model, cJSON *object) {
     const hl_compute *compute = &model->compute;
-    return cJSON_AddStringToObject(object, "plugin", model->compute_plugin->name) &&
-           cJSON_AddStringToObject(object, "backend", compute->api->describe(compute->backend)) &&
-           cJSON_AddStringToObject(object, "kernel", compute->api->kernel(compute->backend)) &&
-           cJSON_AddStringToObject(object, "precision", compute->api->precision(compute->backend));
+    const hl_compute_api *api = compute->api;
+    return add_words(model->compute_plugin->name, api->describe(compute->backend),
+                     api->kernel(compute->backend), api->precision(compute->backend), object);
 }
 
 static bool add_range(cJSON *object, const char *name, const char *worst, const fidelity_range *range) {
@@ -146,7 +152,8 @@ static hl_status print_json(const fidelity_bench *self, const engine *model, con
     cJSON *yardstick = object ? cJSON_AddObjectToObject(object, "against") : NULL;
     bool whole = yardstick && cJSON_AddStringToObject(object, "model", model->info->name) &&
                  cJSON_AddBoolToObject(object, "random_weights", model->random_weights) &&
-                 add_backend(model, object) && add_backend(self->exact, yardstick) &&
+                 add_backend(model, object) &&
+                 add_words(self->plugin, self->backend, self->kernel, self->precision, yardstick) &&
                  cJSON_AddNumberToObject(object, "images", (double)self->sample.images) &&
                  cJSON_AddNumberToObject(object, "unreadable", (double)self->sample.unreadable) &&
                  cJSON_AddNumberToObject(object, "texts", (double)self->sample.texts) &&
@@ -166,9 +173,7 @@ static hl_status print_json(const fidelity_bench *self, const engine *model, con
 
 /* ---- the table ---- */
 
-static void print_heading(const fidelity_bench *self) {
-    const engine *model = self->exact;
-    const hl_compute *compute = &model->compute;
+static void print_heading(const fidelity_bench *self, const engine *model) {
     fprintf(self->out, "%s: %s, %s weights\n", model->info->name, model->info->summary,
             model->random_weights ? "random" : "its own");
     fprintf(self->out, "%zu %s, ", self->sample.images, self->files ? "images" : "made images");
@@ -178,8 +183,7 @@ static void print_heading(const fidelity_bench *self) {
     } else {
         fprintf(self->out, "no texts: %s\n", self->sample.without_texts.message);
     }
-    fprintf(self->out, "held against %s: %s\n", model->compute_plugin->name,
-            compute->api->describe(compute->backend));
+    fprintf(self->out, "held against %s: %s\n", self->plugin, self->backend);
 }
 
 static void print_cosines(const fidelity_bench *self, const char *what, const fidelity_range *range) {
@@ -334,13 +338,28 @@ static hl_status look(fidelity_bench *self, const hl_plugin **plugin, hl_error *
     return status;
 }
 
+static void name_yardstick(fidelity_bench *self, const engine *model) {
+    const hl_compute *compute = &model->compute;
+    const hl_compute_api *api = compute->api;
+    snprintf(self->plugin, sizeof self->plugin, "%s", model->compute_plugin->name);
+    snprintf(self->backend, sizeof self->backend, "%s", api->describe(compute->backend));
+    snprintf(self->kernel, sizeof self->kernel, "%s", api->kernel(compute->backend));
+    snprintf(self->precision, sizeof self->precision, "%s", api->precision(compute->backend));
+}
+
 static hl_status take_yardstick(fidelity_bench *self, hl_error *error) {
-    hl_status status = start(self, &self->yardstick, &self->host, &self->exact, error);
-    if (status == HL_OK) status = fidelity_take(self->exact, &self->input, &self->sample, error);
-    if (status == HL_OK) status = fidelity_grams_make(self->exact, &self->grams, error);
+    host *made = NULL;
+    engine *model = NULL;
+    hl_status status = start(self, &self->yardstick, &made, &model, error);
+    if (status == HL_OK) status = fidelity_take(model, &self->input, &self->sample, error);
+    if (status == HL_OK) status = fidelity_grams_make(model, &self->grams, error);
     if (status == HL_OK && self->sample.images == 0) {
-        status = hl_fail(error, HL_USAGE, "%s has no image that can be read", self->request->images);
+        const char *images = self->request->images ? self->request->images : self->images;
+        status = hl_fail(error, HL_USAGE, "%s has no image that can be read", images);
     }
+    if (status == HL_OK) name_yardstick(self, model);
+    if (status == HL_OK && !self->request->json) print_heading(self, model);
+    finish(made, model);
     return status;
 }
 
@@ -353,14 +372,12 @@ static hl_status run_bench(fidelity_bench *self, hl_error *error) {
     hl_status status = open_images(self, error);
     if (status == HL_OK) status = look(self, &plugin, error);
     if (status == HL_OK) status = take_yardstick(self, error);
-    if (status == HL_OK && !request->json) print_heading(self);
     return status == HL_OK ? measure_all(self, plugin, error) : status;
 }
 
 static void close_bench(fidelity_bench *self) {
     fidelity_grams_free(&self->grams);
     fidelity_free(&self->sample);
-    finish(self->host, self->exact);
     gallery_close(self->files);
     free(self->model);
     free(self->images);
