@@ -29,7 +29,7 @@ static void *allocate(const hl_host *interface, size_t count, size_t element) {
     (void)interface;
     size_t bytes;
     if (__builtin_mul_overflow(count, element, &bytes) || bytes > SIZE_MAX - 2 * HUGE_PAGE) return NULL;
-    size_t aligned = bytes < 2 * HUGE_PAGE ? ALIGNMENT : HUGE_PAGE;
+    size_t aligned = bytes < HUGE_PAGE ? ALIGNMENT : HUGE_PAGE;
     guard_allocation(true);
     char *block = calloc(1, bytes + ALIGNMENT + aligned);
     guard_allocation(false);

@@ -7,8 +7,16 @@
  * Only G, gamma P, beta P and b are kept; a layer's W_O is read from the file when it is asked for. */
 #include "bases.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Who asks for one head asks for its neighbours next: the layer that was asked for last is kept. */
+struct recent_bases {
+    pthread_mutex_t lock;
+    size_t layer;
+    float *heads; /* one basis after the other; NULL: none yet */
+};
 
 static const double *gamma_row(const image_tower *self) {
     return self->projected + self->shape->layers.width * self->shape->embed_dim;
@@ -38,6 +46,22 @@ static void project(const float *gain, const float *shift, const float *projecti
     }
 }
 
+static hl_status open_recent(image_tower *self, hl_error *error) {
+    self->recent = calloc(1, sizeof *self->recent);
+    if (!self->recent) return hl_no_memory(error, "the bases");
+    pthread_mutex_init(&self->recent->lock, NULL);
+    return HL_OK;
+}
+
+void bases_free(image_tower *self) {
+    free(self->projected);
+    free(self->projection_bias);
+    if (!self->recent) return;
+    pthread_mutex_destroy(&self->recent->lock);
+    free(self->recent->heads);
+    free(self->recent);
+}
+
 hl_status bases_prepare(image_tower *self, hl_error *error) {
     const image_shape *shape = self->shape;
     const tensor_spec specs[3] = {image_tensor(shape, LN_POST_GAIN), image_tensor(shape, LN_POST_SHIFT),
@@ -45,7 +69,7 @@ hl_status bases_prepare(image_tower *self, hl_error *error) {
     float *parts[3] = {NULL};
     size_t width = shape->layers.width, dim = shape->embed_dim;
     self->projected = malloc((width + 2) * dim * sizeof *self->projected);
-    hl_status status = self->projected ? HL_OK : hl_no_memory(error, "the bases");
+    hl_status status = self->projected ? open_recent(self, error) : hl_no_memory(error, "the bases");
     for (int i = 0; status == HL_OK && i < 3; ++i) {
         status = checkpoint_take(self->weights, &specs[i], &parts[i], error);
     }
@@ -88,56 +112,106 @@ static double fold_norm(const float *gain, const float *shift, size_t own, doubl
     return added;
 }
 
-/* Columns of the output projection that belong to the head, what an inner norm adds to them, and the head's
- * share of the bias as one more, as a layer scale leaves them: width x `columns`. `room`: 2 * width numbers.
- */
-static hl_status read_output(const image_tower *self, size_t layer, size_t head, size_t columns, float *room,
-                             double *out, hl_error *error) {
+static size_t head_columns(const tower_shape *shape) {
+    return head_width(shape) + (has_inner_norms(shape) ? 2 : 1);
+}
+
+/* What a layer's inner norm adds to each head's columns. `room`: 2 * width numbers. */
+static hl_status fold_norms(const image_tower *self, size_t layer, float *room, double *out,
+                            hl_error *error) {
     const tower_shape *shape = &self->shape->layers;
-    size_t own = head_width(shape), width = shape->width;
-    float *row = room, *shift = room + width;
-    const tensor_spec matrix = layer_tensor(shape, layer, OUT_WEIGHT),
-                      bias = layer_tensor(shape, layer, OUT_BIAS),
-                      scale = layer_tensor(shape, layer, OUT_SCALE),
-                      norm_gain = layer_tensor(shape, layer, HEADS_NORM_GAIN),
+    size_t own = head_width(shape), width = shape->width, columns = head_columns(shape);
+    float *gain = room, *shift = room + width;
+    const tensor_spec norm_gain = layer_tensor(shape, layer, HEADS_NORM_GAIN),
                       norm_shift = layer_tensor(shape, layer, HEADS_NORM_SHIFT);
+    TRY(read_vector(self, &norm_gain, width, 1, gain, error));
+    TRY(read_vector(self, &norm_shift, width, 0, shift, error));
     for (size_t i = 0; i < width; ++i) {
-        TRY(checkpoint_read(self->weights, &matrix, i * width + head * own, own, row, error));
-        for (size_t j = 0; j < own; ++j) out[i * columns + j] = row[j];
+        for (size_t h = 0; h < shape->heads; ++h) {
+            double *row = out + (i * shape->heads + h) * columns;
+            row[columns - 1] += fold_norm(gain + h * own, shift + h * own, own, row);
+        }
     }
-    checkpoint_done(self->weights, &matrix);
-    TRY(read_vector(self, &bias, width, 0, row, error));
-    for (size_t i = 0; i < width; ++i) out[(i + 1) * columns - 1] = (double)row[i] / (double)shape->heads;
-    if (norm_gain.rank) {
-        TRY(read_vector(self, &norm_gain, width, 1, row, error));
-        TRY(read_vector(self, &norm_shift, width, 0, shift, error));
-    }
-    for (size_t i = 0; norm_gain.rank && i < width; ++i) {
-        out[(i + 1) * columns - 1] += fold_norm(row + head * own, shift + head * own, own, out + i * columns);
-    }
-    TRY(read_vector(self, &scale, width, 1, row, error));
-    for (size_t i = 0; i < width * columns; ++i) out[i] *= (double)row[i / columns];
     return HL_OK;
 }
 
-static hl_status head_basis(const image_tower *self, size_t layer, size_t head, float *out, hl_error *error) {
+/* For each head its columns of the output projection, what an inner norm adds to them, and its share of the
+ * bias as one more, as a layer scale leaves them: width x heads * columns. `room`: (width + 2) * width
+ * numbers. */
+static hl_status read_output(const image_tower *self, size_t layer, float *room, double *out,
+                             hl_error *error) {
+    const tower_shape *shape = &self->shape->layers;
+    size_t own = head_width(shape), heads = shape->heads, width = shape->width, columns = head_columns(shape);
+    float *vector = room + width * width;
+    const tensor_spec matrix = layer_tensor(shape, layer, OUT_WEIGHT),
+                      bias = layer_tensor(shape, layer, OUT_BIAS),
+                      scale = layer_tensor(shape, layer, OUT_SCALE);
+    TRY(checkpoint_read(self->weights, &matrix, 0, width * width, room, error));
+    checkpoint_done(self->weights, &matrix);
+    TRY(read_vector(self, &bias, width, 0, vector, error));
+    for (size_t i = 0; i < width; ++i) {
+        double share = (double)vector[i] / (double)heads;
+        for (size_t h = 0; h < heads; ++h) {
+            const float *stored = room + i * width + h * own;
+            double *row = out + (i * heads + h) * columns;
+            for (size_t j = 0; j < own; ++j) row[j] = stored[j];
+            row[columns - 1] = share;
+        }
+    }
+    if (has_inner_norms(shape)) TRY(fold_norms(self, layer, vector, out, error));
+    TRY(read_vector(self, &scale, width, 1, vector, error));
+    for (size_t i = 0; scale.rank && i < width; ++i) {
+        double *row = out + i * heads * columns;
+        for (size_t j = 0; j < heads * columns; ++j) row[j] *= (double)vector[i];
+    }
+    return HL_OK;
+}
+
+/* The bases of all heads of a layer, which cost together little more than the matrix that they are columns
+ * of. */
+static hl_status layer_bases(const image_tower *self, size_t layer, float *out, hl_error *error) {
     const hl_compute *c = self->compute;
     const tower_shape *shape = &self->shape->layers;
-    size_t width = shape->width, dim = self->shape->embed_dim;
-    size_t rows = head_width(shape) + (has_inner_norms(shape) ? 2 : 1);
-    float *room = malloc(2 * width * sizeof *room);
-    double *output = malloc(width * rows * sizeof *output), *product = malloc(rows * dim * sizeof *product);
-    hl_status status = room && output && product ? HL_OK : hl_no_memory(error, "a basis");
-    if (status == HL_OK) status = read_output(self, layer, head, rows, room, output, error);
+    size_t width = shape->width, dim = self->shape->embed_dim, columns = head_columns(shape);
+    size_t all = shape->heads * columns;
+    size_t read = (width + 2) * width;
+    double *output = malloc((width * all + all * dim) * sizeof *output + read * sizeof(float));
+    if (!output) return hl_no_memory(error, "a basis");
+    double *product = output + width * all;
+    hl_status status = read_output(self, layer, (float *)(void *)(product + all * dim), output, error);
     if (status == HL_OK) {
-        status = c->api->product_f64(c->backend, true, false, rows, dim, width, output, rows, self->projected,
+        status = c->api->product_f64(c->backend, true, false, all, dim, width, output, all, self->projected,
                                      dim, product, dim, error);
     }
-    for (size_t i = 0; status == HL_OK && i < rows * dim; ++i) out[i] = (float)product[i];
-    if (status == HL_OK) constant_rows(self, summands(self) * (double)shape->heads, out + rows * dim);
-    free(room);
+    for (size_t h = 0; status == HL_OK && h < shape->heads; ++h, out += (columns + 2) * dim) {
+        for (size_t i = 0; i < columns * dim; ++i) out[i] = (float)product[h * columns * dim + i];
+        constant_rows(self, summands(self) * (double)shape->heads, out + columns * dim);
+    }
     free(output);
-    free(product);
+    return status;
+}
+
+static hl_status make_recent(const image_tower *self, size_t layer, hl_error *error) {
+    const tower_shape *shape = &self->shape->layers;
+    recent_bases *recent = self->recent;
+    if (recent->heads && recent->layer == layer) return HL_OK;
+    size_t numbers = shape->heads * (head_columns(shape) + 2) * self->shape->embed_dim;
+    if (!recent->heads) recent->heads = malloc(numbers * sizeof *recent->heads);
+    if (!recent->heads) return hl_no_memory(error, "a basis");
+    hl_status status = layer_bases(self, layer, recent->heads, error);
+    recent->layer = layer;
+    if (status == HL_OK) return HL_OK;
+    free(recent->heads);
+    recent->heads = NULL;
+    return status;
+}
+
+static hl_status head_basis(const image_tower *self, size_t layer, size_t head, float *out, hl_error *error) {
+    size_t numbers = (head_columns(&self->shape->layers) + 2) * self->shape->embed_dim;
+    pthread_mutex_lock(&self->recent->lock);
+    hl_status status = make_recent(self, layer, error);
+    if (status == HL_OK) memcpy(out, self->recent->heads + head * numbers, numbers * sizeof *out);
+    pthread_mutex_unlock(&self->recent->lock);
     return status;
 }
 

@@ -6,5 +6,6 @@
 
 /* Makes self->projected. */
 hl_status bases_prepare(image_tower *self, hl_error *error);
+void bases_free(image_tower *self);
 
 #endif

@@ -101,8 +101,7 @@ hl_status image_tower_load(image_tower *self, loader *from) {
 }
 
 void image_tower_free(image_tower *self) {
-    free(self->projected);
-    free(self->projection_bias);
+    bases_free(self);
     free(self->pooled_rows);
     components_free(&self->components);
     const hl_compute *c = self->compute;

@@ -113,6 +113,8 @@ tensor_spec image_tensor(const image_shape *shape, image_slot slot);
 /* Those that it has, without the layers'. At most IMAGE_SLOTS; returns how many. */
 size_t image_tensors(const image_shape *shape, tensor_spec *out);
 
+typedef struct recent_bases recent_bases; /* see bases.c */
+
 typedef struct image_tower {
     /* From the plugin. */
     const hl_host *host;
@@ -132,6 +134,7 @@ typedef struct image_tower {
     size_t *pooled_rows;    /* their numbers within an image */
     double *projected;      /* what all bases share, see bases.c */
     float *projection_bias; /* embed_dim; NULL: none */
+    recent_bases *recent;
 } image_tower;
 
 /* Makes the component table, and looks what the opened weights leave open. */
