@@ -142,6 +142,16 @@ static void test_shape_alone(void **state) {
     free(printed), free(errors), free(folder), free(config);
 }
 
+/* There is nothing that it could be held against. */
+static void test_reference(void **state) {
+    char *list = list_scenes(*state, 100, ""), *printed;
+    assert_int_equal(
+        run_command(&printed, NULL, "bench", "--fidelity", "--backend", "reference", "--images", list, NULL),
+        0);
+    assert_non_null(strstr(printed, "\nskipped: plain C in double precision, "));
+    free(printed), free(list);
+}
+
 static void refuse(const char *expected, const char *argument, const char *value) {
     char *errors;
     assert_int_equal(run_command(NULL, &errors, "bench", "--fidelity", argument, value, NULL), 2);
@@ -177,9 +187,8 @@ static int close_folder(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_precisions),
-        cmocka_unit_test(test_one_case),
-        cmocka_unit_test(test_shape_alone),
+        cmocka_unit_test(test_precisions),  cmocka_unit_test(test_one_case),
+        cmocka_unit_test(test_shape_alone), cmocka_unit_test(test_reference),
         cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, open_folder, close_folder);

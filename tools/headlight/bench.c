@@ -13,7 +13,7 @@ static struct {
 
 static const argument table[] = {
     {"--model", "DIR", ARGUMENT_TEXT, .target = &wish.model,
-     .help = "a model's folder; only its configuration is read"},
+     .help = "a model's folder; only its configuration is read, but for --weights and --fidelity"},
     {"--search", NULL, ARGUMENT_FLAG, .target = &wish.search, .help = "measure the search instead"},
     {"--fidelity", NULL, ARGUMENT_FLAG, .target = &wish.fidelity,
      .help = "measure instead how near embeddings, codes and neighbours come to the most exact backend, in "
