@@ -161,13 +161,13 @@ static void refuse(const char *expected, const char *argument, const char *value
 
 static void test_refused(void **state) {
     char *errors;
-    refuse("--search or --fidelity", "--search", NULL);
+    refuse("--search, --fidelity or --uses", "--search", NULL);
     refuse("without --operations", "--operations", NULL);
     refuse("nowhere", "--images", "nowhere");
     refuse("precision", "--compute", "precision=bf17");
     refuse("nowhere", "--model", "nowhere");
     assert_int_equal(run_command(NULL, &errors, "bench", "--model", MINI "model", "--images", "3", NULL), 2);
-    assert_non_null(strstr(errors, "--images goes with --search or --fidelity"));
+    assert_non_null(strstr(errors, "--images goes with --search, --fidelity or --uses"));
     free(errors);
     char *list = text("%s/none.txt", (char *)*state);
     write_text(list, "missing.jpg\n");

@@ -5,6 +5,7 @@
  * finds its bytes in the processor's caches; a first round brings the file into memory. Knows no model. */
 #include "core/atlas/search.h"
 #include "core/atlas/writer.h"
+#include "core/commands/bench_folder.h"
 #include "core/commands/median.h"
 #include "core/commands/peak.h"
 #include "core/host/library.h"
@@ -12,13 +13,10 @@
 #include "core/io/folder.h"
 
 #include <cJSON.h>
-#include <errno.h>
-#include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* The last four layers of ViT-B-16; eight neighbours. */
 enum { LAYERS = 4, HEADS = 12, ALL_HEADS = LAYERS * HEADS, WIDTH = 64, SCALARS = 3, EMBED_DIM = 512 };
@@ -27,7 +25,7 @@ enum { NEIGHBORS = 8, IMAGES_BETWEEN_REPORTS = 1000 };
 typedef struct search_bench {
     const hl_search_bench_request *request;
     host *host;
-    char folder[PATH_MAX];
+    char folder[BENCH_FOLDER];
     bool made; /* the folder */
     atlas *images;
     uint32_t random;
@@ -40,19 +38,6 @@ static float random_number(search_bench *self) {
 }
 
 /* ---- the atlas ---- */
-
-static hl_status make_folder(search_bench *self, hl_error *error) {
-    const char *parent = getenv("TMPDIR");
-    if (!parent || !*parent) parent = "/tmp";
-    int length = snprintf(self->folder, sizeof self->folder, "%s/headlight-bench-XXXXXX", parent);
-    if (length < 0 || (size_t)length >= sizeof self->folder) {
-        return hl_fail(error, HL_USAGE, "the path in TMPDIR is too long");
-    }
-    self->made = mkdtemp(self->folder) != NULL;
-    if (self->made) return HL_OK;
-    return hl_fail(error, HL_FAILED, "no folder can be made in %s: %s; set TMPDIR to another place", parent,
-                   strerror(errno));
-}
 
 static hl_status fill_shard(search_bench *self, shard_builder *shard, size_t first, size_t count,
                             hl_error *error) {
@@ -103,7 +88,8 @@ static hl_status make_atlas(search_bench *self, hl_error *error) {
                            .heads = heads,
                            .head_count = ALL_HEADS};
     atlas_writer *writer = NULL;
-    hl_status status = make_folder(self, error);
+    hl_status status = bench_folder_make(self->folder, error);
+    self->made = status == HL_OK;
     if (status == HL_OK) status = atlas_writer_open(self->folder, &layout, 0, &writer, error);
     if (status == HL_OK) status = write_shards(self, writer, error);
     atlas_writer_close(writer);

@@ -7,9 +7,9 @@ static struct {
     const char *model, *backend, *images;
     text_list compute;
     number_list batches, threads;
-    unsigned runs;
-    bool json, search, fidelity, every, operations, decomposition, weights;
-} wish = {.runs = 5};
+    unsigned runs, texts;
+    bool json, search, fidelity, uses, every, operations, decomposition, weights;
+} wish = {.runs = 5, .texts = 256};
 
 static const argument table[] = {
     {"--model", "DIR", ARGUMENT_TEXT, .target = &wish.model,
@@ -18,9 +18,14 @@ static const argument table[] = {
     {"--fidelity", NULL, ARGUMENT_FLAG, .target = &wish.fidelity,
      .help = "measure instead how near embeddings, codes and neighbours come to the most exact backend, in "
              "every precision or the one of --compute; without --model: of the embedded model"},
+    {"--uses", NULL, ARGUMENT_FLAG, .target = &wish.uses,
+     .help = "measure instead what people do with a model: open it, load its weights, ask it, encode texts, "
+             "index images"},
     {"--images", "N|FOLDER", ARGUMENT_TEXT, .target = &wish.images,
-     .help = "with --search: images to search; default 50000. With --fidelity: a gallery, or so many made "
-             "images; default 64, of the embedded model its gallery"},
+     .help = "with --search: images to search; default 50000. With --fidelity and --uses: a gallery, or so "
+             "many made images; default 64, of the embedded model its gallery; with --uses 16"},
+    {"--texts", "N", ARGUMENT_NUMBER, .min = 1, .max = 1000000, .target = &wish.texts,
+     .help = "with --uses: texts of 3 to 9 words; default 256"},
     {"--backend", "NAME", ARGUMENT_TEXT, .target = &wish.backend, .help = "the compute plugin; default auto"},
     {"--compute", "KEY=VALUE", ARGUMENT_TEXTS, .target = &wish.compute,
      .help = "an option of the compute plugin, see `headlight plugins compute/NAME`"},
@@ -126,22 +131,54 @@ static hl_status bench_fidelity(hl_library *library, const hl_call *call, hl_err
     return hl_bench_fidelity(library, call, &request, stdout, error);
 }
 
+static hl_status bench_uses(hl_library *library, const hl_call *call, hl_error *error) {
+    enum { USUAL_IMAGES = 16 };
+    size_t made;
+    count_images(&made);
+    if (!wish.model) return hl_fail(error, HL_USAGE, "--uses needs --model DIR");
+    if (wish.threads.count > 1 || wish.batches.count > 1 || wish.every) {
+        return hl_fail(error, HL_USAGE, "--uses takes one --batch, one --threads and one backend");
+    }
+    if (wish.operations || wish.decomposition || wish.weights) {
+        return hl_fail(error, HL_USAGE, "--uses goes without --operations, --decomposition and --weights");
+    }
+    hl_uses_request request = {.size = sizeof request,
+                               .model = wish.model,
+                               .images = made > 0 ? NULL : wish.images,
+                               .made_images = wish.images ? made : USUAL_IMAGES,
+                               .texts = wish.texts,
+                               .backend = wish.backend,
+                               .compute = wish.compute.items,
+                               .compute_count = wish.compute.count,
+                               .threads = wish.threads.count > 0 ? wish.threads.items[0] : 0,
+                               .runs = wish.runs,
+                               .batch = wish.batches.count > 0 ? wish.batches.items[0] : 0,
+                               .json = wish.json};
+    return hl_bench_uses(library, call, &request, stdout, error);
+}
+
 static hl_status measure(hl_library *library, const hl_call *call, hl_error *error) {
-    if (wish.search && wish.fidelity) return hl_fail(error, HL_USAGE, "--search or --fidelity, not both");
+    if (wish.search + wish.fidelity + wish.uses > 1) {
+        return hl_fail(error, HL_USAGE, "--search, --fidelity or --uses, not several");
+    }
+    if (wish.uses) return bench_uses(library, call, error);
     if (wish.search) return bench_search(library, call, error);
     if (wish.fidelity) return bench_fidelity(library, call, error);
     if (!wish.model) return hl_fail(error, HL_USAGE, "--model DIR is missing (or --search, or --fidelity)");
-    if (wish.images) return hl_fail(error, HL_USAGE, "--images goes with --search or --fidelity");
+    if (wish.images) return hl_fail(error, HL_USAGE, "--images goes with --search, --fidelity or --uses");
     return bench_tower(library, call, error);
 }
 
 const subcommand bench_command = {
     "bench",
-    "measure the image tower with codes, the search, or how exact results are",
+    "measure the image tower with codes, the search, all uses, or how exact results are",
     "Measures how many images a second the image tower with codes makes of random input, on random weights,\n"
     "for every batch size and number of threads. With --search: how long one head of an atlas of random\n"
     "codes takes to answer, beside reading its bytes once; the atlas (6 KB an image) is made where TMPDIR\n"
-    "says. With --fidelity: what precisions cost in exactness, on the folder's own weights or, where it has\n"
+    "says. With --uses: how long it takes to open and load a model, to ask it for heat, to encode texts and "
+    "to\n"
+    "index image files, on the folder's own weights where it has any. With --fidelity: what precisions cost "
+    "in exactness, on the folder's own weights or, where it has\n"
     "none, on random ones.",
     table,
     measure,

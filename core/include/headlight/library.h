@@ -343,6 +343,28 @@ typedef struct hl_fidelity_request {
 HL_EXPORT hl_status hl_bench_fidelity(hl_library *library, const hl_call *call,
                                       const hl_fidelity_request *request, FILE *out, hl_error *error);
 
+/* `headlight bench --uses`: how long what people do with a model takes on its own weights, or on random ones
+ * where it has none: opening it, loading the weights, encoding short texts, indexing image files, and
+ * questions to the loaded model. Texts are made from a seed; so are images where none are named. The atlas is
+ * made where TMPDIR says. */
+typedef struct hl_uses_request {
+    uint32_t size;
+    const char *model;
+    const char *images;         /* a folder, a list or a gallery.json; NULL: */
+    size_t made_images;         /* so many files made from a seed */
+    size_t texts;               /* of 3 to 9 words */
+    const char *backend;        /* NULL or "auto": the best */
+    const char *const *compute; /* options of the backend, "KEY=VALUE" each */
+    size_t compute_count;
+    unsigned threads; /* 0: all cores */
+    unsigned runs;    /* of which the median is shown; what happens once is measured once */
+    size_t batch;     /* images in one pass of one thread; 0: the default */
+    bool json;        /* one JSON object a use instead of a table */
+} hl_uses_request;
+
+HL_EXPORT hl_status hl_bench_uses(hl_library *library, const hl_call *call, const hl_uses_request *request,
+                                  FILE *out, hl_error *error);
+
 /* `headlight bench --search`: how long the search takes for one head of an atlas of random codes, and how
  * long reading the same bytes once does. The atlas, of 12 heads in 4 layers (6 KB an image), is made where
  * TMPDIR says. */
