@@ -78,17 +78,20 @@ INLINED __m512i take_part(numbers *x) {
     return part;
 }
 
+INLINED void pack_step(numbers left, size_t parts, unsigned char *to) {
+    for (size_t part = 0; part < parts; ++part) _mm512_store_si512(to + part * 2 * TILE, take_part(&left));
+}
+
 INLINED void pack_bf16_rows(const float *x, size_t stride, size_t count, size_t depth, size_t parts,
                             unsigned char *panel) {
     if (count < ROWS) memset(panel, 0, parts_bytes(depth, parts));
-    for (size_t r = 0; r < count; ++r) {
+    for (size_t r = 0; r < count; ++r, x += stride) {
         unsigned char *to = panel + r / SIDE * TILE + r % SIDE * LINE;
-        for (size_t i = 0; i < depth; i += BF16_STEP) {
-            numbers left = load_numbers(x + r * stride + i, depth - i);
-            for (size_t part = 0; part < parts; ++part, to += 2 * TILE) {
-                _mm512_store_si512(to, take_part(&left));
-            }
+        size_t i = 0;
+        for (; i + BF16_STEP <= depth; i += BF16_STEP, to += parts * 2 * TILE) {
+            pack_step((numbers){_mm512_loadu_ps(x + i), _mm512_loadu_ps(x + i + SIDE)}, parts, to);
         }
+        if (i < depth) pack_step(load_numbers(x + i, depth - i), parts, to);
     }
 }
 
@@ -300,29 +303,41 @@ INLINED __m512 load_some(const float *x, size_t count) {
 /* What stands for 1, so that the largest number becomes 127; no number where one of them is infinite or none.
  */
 INLINED float scale_of(const float *x, size_t depth) {
-    __m512 most = _mm512_setzero_ps(), strange = _mm512_setzero_ps();
-    for (size_t i = 0; i < depth; i += SIDE) {
-        __m512 some = load_some(x + i, depth - i);
-        most = _mm512_max_ps(most, _mm512_abs_ps(some));
-        strange = _mm512_fmadd_ps(some, _mm512_setzero_ps(), strange);
+    __m512 most[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()}, strange[2] = {most[0], most[0]};
+    size_t i = 0;
+    for (; i + 2 * SIDE <= depth; i += 2 * SIDE) {
+        for (size_t half = 0; half < 2; ++half) {
+            __m512 some = _mm512_loadu_ps(x + i + half * SIDE);
+            most[half] = _mm512_max_ps(most[half], _mm512_abs_ps(some));
+            strange[half] = _mm512_fmadd_ps(some, _mm512_setzero_ps(), strange[half]);
+        }
     }
-    return _mm512_reduce_max_ps(most) / 127 + _mm512_reduce_add_ps(strange);
+    for (; i < depth; i += SIDE) {
+        __m512 some = load_some(x + i, depth - i);
+        most[0] = _mm512_max_ps(most[0], _mm512_abs_ps(some));
+        strange[0] = _mm512_fmadd_ps(some, _mm512_setzero_ps(), strange[0]);
+    }
+    return _mm512_reduce_max_ps(_mm512_max_ps(most[0], most[1])) / 127 +
+           _mm512_reduce_add_ps(_mm512_add_ps(strange[0], strange[1]));
 }
 
-/* 64 numbers, zeros beyond the end. */
+INLINED __m128i quantise_some(__m512 x, __m512 inverse) {
+    return _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(_mm512_mul_ps(x, inverse)));
+}
+
+/* 64 numbers. */
+INLINED __m512i quantise_whole(const float *x, __m512 inverse) {
+    __m512i out = _mm512_castsi128_si512(quantise_some(_mm512_loadu_ps(x), inverse));
+    out = _mm512_inserti32x4(out, quantise_some(_mm512_loadu_ps(x + SIDE), inverse), 1);
+    out = _mm512_inserti32x4(out, quantise_some(_mm512_loadu_ps(x + 2 * SIDE), inverse), 2);
+    return _mm512_inserti32x4(out, quantise_some(_mm512_loadu_ps(x + 3 * SIDE), inverse), 3);
+}
+
+/* The same, zeros beyond the end. */
 INLINED __m512i quantise(const float *x, size_t count, float inverse) {
-    __m512i out = _mm512_setzero_si512();
-#define QUARTER(I)                                                                                           \
-    if (count > (I)*SIDE) {                                                                                  \
-        __m512 scaled = _mm512_mul_ps(load_some(x + (I)*SIDE, count - (I)*SIDE), _mm512_set1_ps(inverse));   \
-        out = _mm512_inserti32x4(out, _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(scaled)), I);                 \
-    }
-    QUARTER(0)
-    QUARTER(1)
-    QUARTER(2)
-    QUARTER(3)
-#undef QUARTER
-    return out;
+    _Alignas(64) float some[INT8_STEP] = {0};
+    memcpy(some, x, (count < INT8_STEP ? count : INT8_STEP) * sizeof *x);
+    return quantise_whole(some, _mm512_set1_ps(inverse));
 }
 
 TILES static void pack_int8_rows(const float *x, size_t stride, size_t count, size_t depth, void *panel) {
@@ -331,9 +346,11 @@ TILES static void pack_int8_rows(const float *x, size_t stride, size_t count, si
     for (size_t r = 0; r < count; ++r, x += stride) {
         unsigned char *to = (unsigned char *)panel + r / SIDE * TILE + r % SIDE * LINE;
         float scale = scales[r] = scale_of(x, depth), inverse = scale > 0 ? 1 / scale : 0;
-        for (size_t i = 0; i < depth; i += INT8_STEP, to += 2 * TILE) {
-            _mm512_store_si512(to, quantise(x + i, depth - i, inverse));
+        size_t i = 0;
+        for (; i + INT8_STEP <= depth; i += INT8_STEP, to += 2 * TILE) {
+            _mm512_store_si512(to, quantise_whole(x + i, _mm512_set1_ps(inverse)));
         }
+        if (i < depth) _mm512_store_si512(to, quantise(x + i, depth - i, inverse));
     }
 }
 

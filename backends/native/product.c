@@ -151,16 +151,15 @@ static size_t row_chunk_bytes(const product *job) {
     return job->kernel->row_panel_bytes(job->weight->depth);
 }
 
-/* Panels of a block, and chunks that are packed at once: what two fifths of the second cache hold, the rest
- * being for weights and sums. A block of few rows reads the weights too often; then not all chunks come at
- * once. */
+/* Panels of a block, and chunks that are packed at once. Rows are so few that what is written for the next
+ * panel of the weight can be fetched before and is still in the first cache then; so many that reading the
+ * weights for each block does not matter. Packed they take at most two fifths of the second cache, the rest
+ * being for weights and sums; where they are too long for that, not all chunks come at once. */
 static void cut_block(const product *job, size_t *block, size_t *span) {
-    enum { LEAST_ROWS = 192, MOST_ROWS = 416 };
+    enum { BLOCK_ROWS = 128 };
     size_t room = job->backend->processor.second_cache / 5 * 2, bytes = row_chunk_bytes(job);
-    size_t least = LEAST_ROWS / job->kernel->rows, most = MOST_ROWS / job->kernel->rows;
-    size_t chunks = job->weight->chunks, whole = room / (chunks * bytes);
-    *block = whole >= least ? smaller(whole, most) : larger(smaller(least, room / bytes), 1);
-    *span = larger(smaller(room / (*block * bytes), chunks), 1);
+    *block = larger(smaller(BLOCK_ROWS / job->kernel->rows, room / bytes), 1);
+    *span = larger(smaller(room / (*block * bytes), job->weight->chunks), 1);
 }
 
 static cut cut_work(const product *job) {
@@ -221,8 +220,8 @@ typedef struct piece {
     size_t first_panel, panels, first_column, columns; /* in panels */
     const unsigned char *rows;                         /* packed: chunk after chunk, `step` bytes apart */
     size_t step;
-    float *sums;  /* micro tiles that are not complete yet */
-    tile_end end; /* what all tiles have in common */
+    float **residuals, **outs; /* where its rows lie; residuals == NULL: there are none */
+    float *sums;               /* micro tiles that are not complete yet */
 } piece;
 
 static size_t rows_of_panel(const piece *p, size_t panel) {
@@ -235,19 +234,31 @@ static float *sums_of(const piece *p, size_t panel, size_t column) {
     return p->sums + tile * p->job->kernel->rows * p->job->kernel->columns;
 }
 
-/* Where a micro tile goes, and its part of all that it still needs. */
-static void aim(const piece *p, size_t panel, size_t column, tile_end *end) {
+static void find_rows(const piece *p, const place *at, float **rows) {
+    size_t first = p->first_panel * p->job->kernel->rows;
+    size_t count = smaller(p->panels * p->job->kernel->rows, p->job->rows - first);
+    for (size_t r = 0; r < count; ++r) rows[r] = place_row(at, first + r);
+}
+
+/* What becomes of the micro tiles of a column. */
+static tile_end end_of(const piece *p, size_t column) {
     const product *job = p->job;
-    size_t row = (p->first_panel + panel) * job->kernel->rows, width = job->kernel->columns;
-    size_t output = (p->first_column + column) * width;
+    size_t width = job->kernel->columns, first = (p->first_column + column) * width;
+    return (tile_end){.activate = job->backend->kernels.rows->activate,
+                      .activation = job->activation,
+                      .activation_last = job->activation_last,
+                      .width = width,
+                      .columns = smaller(width, job->weight->out - first),
+                      .first = first,
+                      .bias = job->weight->bias + first};
+}
+
+static void finish_panel(const piece *p, size_t panel, tile_end *end, float *sums) {
+    size_t row = panel * p->job->kernel->rows;
     end->rows = rows_of_panel(p, panel);
-    end->columns = smaller(width, job->weight->out - output);
-    end->bias = job->weight->bias + output;
-    for (size_t r = 0; r < end->rows; ++r) {
-        const float *residual = place_row(&job->residual, row + r);
-        end->residuals[r] = residual ? residual + output : NULL;
-        end->outs[r] = place_row(&job->out, row + r) + output;
-    }
+    end->residuals = p->residuals ? p->residuals + row : NULL;
+    end->outs = p->outs + row;
+    finish_tile(end, sums);
 }
 
 /* All panels of the block against chunks [first, first + count) of one panel of the weight. */
@@ -255,17 +266,15 @@ static void multiply_column(const piece *p, size_t column, size_t first, size_t 
     const product_kernel *kernel = p->job->kernel;
     const hl_weight *weight = p->job->weight;
     size_t bytes = row_chunk_bytes(p->job);
-    tile_end end = p->end;
+    tile_end end = end_of(p, column);
     for (size_t chunk = first; chunk < first + count; ++chunk) {
         size_t depth = chunk_depth(weight, chunk);
         const unsigned char *panel = weight_chunk(weight, p->first_column + column, chunk);
         for (size_t i = 0; i < p->panels; ++i) {
             float *sums = sums_of(p, i, column);
-            bool last = chunk + 1 == p->job->cut.chunks;
-            if (last) aim(p, i, column, &end);
             kernel->multiply(p->rows + (chunk - first) * p->step + i * bytes, panel, depth,
                              rows_of_panel(p, i), chunk > 0, sums);
-            if (last) finish_tile(&end, sums);
+            if (chunk + 1 == p->job->cut.chunks) finish_panel(p, i, &end, sums);
         }
     }
 }
@@ -286,9 +295,23 @@ static void multiply_span(piece *p, size_t first, unsigned char *own, float *roo
     for (size_t column = 0; column < p->columns; ++column) multiply_column(p, column, first, count);
 }
 
-static void multiply_piece(void *argument, size_t index) {
-    product *job = argument;
-    const product_kernel *kernel = job->kernel;
+/* Memory of a piece: packed rows, unless they are shared; numbers that are gathered for a panel; sums; where
+ * its rows lie. */
+typedef struct piece_bytes {
+    size_t packed, gathered, sums, places;
+} piece_bytes;
+
+static piece_bytes bytes_of_piece(const piece *p) {
+    const product_kernel *kernel = p->job->kernel;
+    const cut *c = &p->job->cut;
+    size_t tiles = p->panels * (c->span < c->chunks ? p->columns : 1);
+    return (piece_bytes){.packed = c->shared ? 0 : c->span * p->panels * row_chunk_bytes(p->job),
+                         .gathered = room_bytes(p->job),
+                         .sums = tiles * kernel->rows * kernel->columns * sizeof(float),
+                         .places = p->panels * kernel->rows * sizeof(float *)};
+}
+
+static piece piece_of(const product *job, size_t index) {
     const cut *c = &job->cut;
     size_t block = index / c->parts, part = index % c->parts;
     piece p = {.job = job,
@@ -296,22 +319,31 @@ static void multiply_piece(void *argument, size_t index) {
                .first_column = piece_edge(c->column_panels, c->parts, part)};
     p.panels = piece_edge(c->row_panels, c->blocks, block + 1) - p.first_panel;
     p.columns = piece_edge(c->column_panels, c->parts, part + 1) - p.first_column;
-    size_t tiles = p.panels * (c->span < c->chunks ? p.columns : 1);
-    size_t sums = tiles * kernel->rows * kernel->columns * sizeof(float);
-    size_t own = c->shared ? 0 : c->span * p.panels * row_chunk_bytes(job);
-    unsigned char *memory = lend(&job->backend->memory, own + room_bytes(job) + sums);
+    return p;
+}
+
+static void multiply_piece(void *argument, size_t index) {
+    product *job = argument;
+    const product_kernel *kernel = job->kernel;
+    piece p = piece_of(job, index);
+    piece_bytes bytes = bytes_of_piece(&p);
+    unsigned char *memory =
+        lend(&job->backend->memory, bytes.packed + bytes.gathered + bytes.sums + 2 * bytes.places);
     if (!memory) {
         atomic_store(&job->failed, true);
         return;
     }
-    p.end = (tile_end){.activate = job->backend->kernels.rows->activate,
-                       .activation = job->activation,
-                       .activation_last = job->activation_last,
-                       .width = kernel->columns};
-    p.sums = (float *)(void *)(memory + own + room_bytes(job));
+    unsigned char *gathered = memory + bytes.packed, *places = gathered + bytes.gathered + bytes.sums;
+    p.sums = (float *)(void *)(gathered + bytes.gathered);
+    p.outs = (float **)(void *)places;
+    find_rows(&p, &job->out, p.outs);
+    if (job->residual.at.data) {
+        p.residuals = (float **)(void *)(places + bytes.places);
+        find_rows(&p, &job->residual, p.residuals);
+    }
     if (kernel->begin) kernel->begin();
-    for (size_t first = 0; first < c->chunks; first += c->span) {
-        multiply_span(&p, first, own ? memory : NULL, (float *)(void *)(memory + own));
+    for (size_t first = 0; first < job->cut.chunks; first += job->cut.span) {
+        multiply_span(&p, first, bytes.packed ? memory : NULL, (float *)(void *)gathered);
     }
     if (kernel->end) kernel->end();
     give_back(&job->backend->memory, memory);

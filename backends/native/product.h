@@ -18,8 +18,6 @@ static inline float *place_row(const place *p, size_t row) {
     return row_of(p->at, row / p->group * p->step + p->first + row % p->group);
 }
 
-enum { MOST_TILE_ROWS = 64 };
-
 /* What becomes of a micro tile: act(sums + bias) + residual, or, with `activation_last`, act(sums + bias +
  * residual). */
 typedef struct tile_end {
@@ -27,11 +25,11 @@ typedef struct tile_end {
     hl_activation activation;
     bool activation_last;
     size_t width; /* numbers of a row of the tile */
-    /* What is stored of it, and where. */
-    size_t rows, columns;
-    const float *bias;
-    const float *residuals[MOST_TILE_ROWS]; /* all NULL: none */
-    float *outs[MOST_TILE_ROWS];
+    /* What is stored of it, and where: from output `first` on in each of its rows. */
+    size_t rows, columns, first;
+    const float *bias;       /* of output `first` */
+    float *const *residuals; /* NULL: none */
+    float *const *outs;
 } tile_end;
 
 /* sums (rows, width): used up */
