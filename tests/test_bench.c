@@ -91,7 +91,8 @@ static void test_every_backend(void **state) {
         cJSON *share;
         cJSON_ArrayForEach(share, cJSON_GetObjectItem(line, "operations")) shares += share->valuedouble;
         assert_true(shares > 0 && shares < 1.0001);
-        assert_true(number(line, "plain_seconds") > 0 && number(line, "heat_seconds") > 0);
+        assert_true(number(line, "plain_seconds") > 0 && number(line, "times_plain") > 0 &&
+                    number(line, "heat_times_plain") > 0);
         assert_true(number(line, "load_seconds") > 0 && number(line, "peak_tile_gflops") >= 0);
         assert_non_null(cJSON_GetStringValue(cJSON_GetObjectItem(line, "precision")));
         reference |= strcmp(cJSON_GetStringValue(cJSON_GetObjectItem(line, "plugin")), "reference") == 0;

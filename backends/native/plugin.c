@@ -96,8 +96,24 @@ static hl_status new_tensor(hl_backend *backend, size_t count, hl_tensor **out, 
     return hl_no_memory(error, "a tensor");
 }
 
-static void copy_rows(matrix from, matrix to) {
-    for (size_t r = 0; r < from.rows; ++r) memcpy(row_of(to, r), row_of(from, r), from.cols * sizeof(float));
+typedef struct copy_job {
+    matrix from, to;
+    size_t pieces;
+} copy_job;
+
+static void copy_piece(void *argument, size_t index) {
+    const copy_job *job = argument;
+    size_t end = piece_edge(job->from.rows, job->pieces, index + 1);
+    for (size_t r = piece_edge(job->from.rows, job->pieces, index); r < end; ++r) {
+        memcpy(row_of(job->to, r), row_of(job->from, r), job->from.cols * sizeof(float));
+    }
+}
+
+/* A number that is copied takes as long as some that are multiplied. */
+static void copy_rows(const hl_backend *backend, matrix from, matrix to) {
+    enum { COST = 8 };
+    copy_job job = {from, to, pieces_of(backend, from.rows, from.cols * COST)};
+    backend->host->parallel(backend->host, job.pieces, copy_piece, &job);
 }
 
 static hl_status upload(hl_backend *backend, const float *data, hl_matrix to, hl_error *error) {
@@ -109,14 +125,14 @@ static hl_status upload(hl_backend *backend, const float *data, hl_matrix to, hl
 }
 
 static hl_status download(hl_backend *backend, hl_matrix from, float *data, hl_error *error) {
-    (void)backend, (void)error;
-    copy_rows(view(from), (matrix){data, from.rows, from.cols, from.cols});
+    (void)error;
+    copy_rows(backend, view(from), (matrix){data, from.rows, from.cols, from.cols});
     return HL_OK;
 }
 
 static hl_status copy(hl_backend *backend, const hl_copy *operation, hl_error *error) {
-    (void)backend, (void)error;
-    copy_rows(view(operation->from), view(operation->to));
+    (void)error;
+    copy_rows(backend, view(operation->from), view(operation->to));
     return HL_OK;
 }
 

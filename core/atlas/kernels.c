@@ -145,6 +145,7 @@ const kernels kernels_portable = TABLE_OF(portable);
 #ifdef __x86_64__
 #include <cpuid.h>
 #include <immintrin.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #define AVX2 __attribute__((target("avx2,f16c")))
@@ -201,9 +202,15 @@ static bool has_avx2_and_f16c(void) {
     return __builtin_cpu_supports("avx2") && __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
 }
 
+/* Asked once: in a virtual machine the question takes as long as some thousands of products. */
 const kernels *kernels_best(void) {
     static const kernels avx2 = TABLE_OF(avx2);
-    return has_avx2_and_f16c() ? &avx2 : &kernels_portable;
+    static const kernels *_Atomic chosen;
+    const kernels *best = atomic_load_explicit(&chosen, memory_order_relaxed);
+    if (best) return best;
+    best = has_avx2_and_f16c() ? &avx2 : &kernels_portable;
+    atomic_store_explicit(&chosen, best, memory_order_relaxed);
+    return best;
 }
 #else
 const kernels *kernels_best(void) {

@@ -24,11 +24,6 @@ static double images_of(const measurement *row) {
     return (double)row->batch / row->seconds;
 }
 
-/* What a kind of pass takes beyond the tower alone: 0.02 is 2 %. */
-static double surplus(double seconds, double plain) {
-    return seconds / plain - 1;
-}
-
 /* ---- JSON ---- */
 
 static bool add_texts(const bench_tower *tower, cJSON *object) {
@@ -46,12 +41,12 @@ static bool add_numbers(const bench *self, const bench_tower *tower, const measu
         double value;
         bool missing;
     } numbers[] = {
-        {"batch", (double)row->batch, false},         {"threads", row->threads, false},
-        {"runs", self->request->runs, false},         {"seconds", row->seconds, false},
-        {"images_per_second", images_of(row), false}, {"gflops", row->flops * 1e-9, false},
-        {"peak_gflops", tower->peak * 1e-9, false},   {"peak_tile_gflops", tower->tile_peak * 1e-9, false},
-        {"load_seconds", tower->load_seconds, false}, {"plain_seconds", row->plain, row->plain == 0},
-        {"heat_seconds", row->heat, row->plain == 0},
+        {"batch", (double)row->batch, false},          {"threads", row->threads, false},
+        {"runs", self->request->runs, false},          {"seconds", row->seconds, false},
+        {"images_per_second", images_of(row), false},  {"gflops", row->flops * 1e-9, false},
+        {"peak_gflops", tower->peak * 1e-9, false},    {"peak_tile_gflops", tower->tile_peak * 1e-9, false},
+        {"load_seconds", tower->load_seconds, false},  {"plain_seconds", row->plain, !row->decomposed},
+        {"times_plain", row->codes, !row->decomposed}, {"heat_times_plain", row->heat, !row->decomposed},
     };
     bool whole = true;
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers && whole; ++i) {
@@ -126,8 +121,7 @@ static void print_row(const bench *self, const bench_tower *tower, const measure
     print_share(self, row->flops, tower->peak);
     if (tower->tile_peak > 0) print_share(self, row->flops, tower->tile_peak);
     if (self->request->decomposition) {
-        fprintf(self->out, " %+7.1f%% %+7.1f%%", 100 * surplus(row->seconds, row->plain),
-                100 * surplus(row->heat, row->plain));
+        fprintf(self->out, " %+7.1f%% %+7.1f%%", 100 * (row->codes - 1), 100 * (row->heat - 1));
     }
     fputc('\n', self->out);
     if (self->request->operations) print_operations(self, tower, row);

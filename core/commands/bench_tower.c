@@ -23,25 +23,64 @@ static size_t largest_code(const engine *model) {
 
 /* ---- passes ---- */
 
-static hl_status take_codes(bench_tower *self, const hl_trace *trace, hl_error *error) {
+/* What is asked of the images of a batch, by all threads. */
+typedef struct asking {
+    bench_tower *tower;
+    pass_kind kind;
+    size_t cells, tokens; /* of an image */
+    hl_status *statuses;  /* of each image */
+    hl_error *errors;
+} asking;
+
+static hl_status take_codes(const bench_tower *self, const hl_trace *trace, float *code, hl_error *error) {
     const engine *model = self->model;
     hl_status status = HL_OK;
     for (uint32_t h = 0; h < model->head_count && status == HL_OK; ++h) {
-        status =
-            GUARD(model->model_plugin, error, model->api.code(trace, model->heads[h], self->code, error));
+        status = GUARD(model->model_plugin, error, model->api.code(trace, model->heads[h], code, error));
     }
     return status;
 }
 
-static hl_status take_heat(bench_tower *self, const hl_trace *trace, hl_error *error) {
+static hl_status take_heat(const asking *job, size_t image, hl_error *error) {
+    const bench_tower *self = job->tower;
     const engine *model = self->model;
-    size_t cells = (size_t)model->info->grid_rows * model->info->grid_cols, widest = largest_code(model);
+    float *tokens = self->tokens + image * job->tokens * self->widest;
+    double *grid = self->grids + image * BENCH_TEXTS * job->cells;
     hl_status status = HL_OK;
     for (uint32_t h = 0; h < model->head_count && status == HL_OK; ++h) {
-        memset(self->grid, 0, BENCH_TEXTS * cells * sizeof *self->grid);
-        status = engine_add_heats(model, trace, model->heads[h], self->queries, widest, BENCH_TEXTS,
-                                  self->grid, self->scratch, error);
+        memset(grid, 0, BENCH_TEXTS * job->cells * sizeof *grid);
+        status = engine_add_heats(model, self->traces[image], model->heads[h], self->queries, self->widest,
+                                  BENCH_TEXTS, grid, tokens, error);
     }
+    return status;
+}
+
+static void ask_image(void *argument, size_t image) {
+    const asking *job = argument;
+    const bench_tower *self = job->tower;
+    hl_error *error = &job->errors[image];
+    hl_status status = take_codes(self, self->traces[image], self->codes + image * self->widest, error);
+    if (job->kind == PASS_HEAT && status == HL_OK) status = take_heat(job, image, error);
+    job->statuses[image] = status;
+}
+
+static hl_status ask_all(bench_tower *self, size_t batch, pass_kind kind, hl_error *error) {
+    const hl_host *memory = &self->host->interface;
+    const engine *model = self->model;
+    asking job = {.tower = self,
+                  .kind = kind,
+                  .cells = (size_t)model->info->grid_rows * model->info->grid_cols,
+                  .tokens = engine_tokens(model),
+                  .statuses = memory->allocate(memory, batch, sizeof *job.statuses),
+                  .errors = memory->allocate(memory, batch, sizeof *job.errors)};
+    hl_status status = job.statuses && job.errors ? HL_OK : hl_no_memory(error, "what is asked of images");
+    if (status == HL_OK) memory->parallel(memory, batch, ask_image, &job);
+    for (size_t i = 0; i < batch && status == HL_OK; ++i) {
+        status = job.statuses[i];
+        if (status != HL_OK) *error = job.errors[i];
+    }
+    memory->release(memory, job.statuses);
+    memory->release(memory, job.errors);
     return status;
 }
 
@@ -61,11 +100,8 @@ static hl_status run_pass(bench_tower *self, size_t batch, pass_kind kind, hl_er
                        model->api.encode_images(session, self->pixels, batch, &request, self->traces, error));
     }
     if (status != HL_OK) return status;
-    for (size_t i = 0; i < batch; ++i) {
-        if (kind != PASS_PLAIN && status == HL_OK) status = take_codes(self, self->traces[i], error);
-        if (kind == PASS_HEAT && status == HL_OK) status = take_heat(self, self->traces[i], error);
-        model->api.release(self->traces[i]);
-    }
+    if (kind != PASS_PLAIN) status = ask_all(self, batch, kind, error);
+    for (size_t i = 0; i < batch; ++i) model->api.release(self->traces[i]);
     return status;
 }
 
@@ -97,6 +133,19 @@ static hl_status time_pass(bench_tower *self, size_t batch, pass_kind kind, unsi
     return status;
 }
 
+/* Before `median`, which changes the order. */
+static void compare_kinds(bench_tower *self, measurement *row) {
+    double *const *seconds = self->seconds;
+    for (unsigned run = 0; run < self->runs; ++run) seconds[PASS_HEAT][run] /= seconds[PASS_PLAIN][run];
+    row->heat = median(seconds[PASS_HEAT], self->runs);
+    for (unsigned run = 0; run < self->runs; ++run) {
+        seconds[PASS_HEAT][run] = seconds[PASS_CODES][run] / seconds[PASS_PLAIN][run];
+    }
+    row->codes = median(seconds[PASS_HEAT], self->runs);
+    row->plain = median(seconds[PASS_PLAIN], self->runs);
+    row->decomposed = true;
+}
+
 /* Kinds of passes come in turn, so that a machine that is slower for a while is so for all of them. */
 hl_status bench_tower_measure(bench_tower *self, bool decomposition, measurement *row, hl_error *error) {
     size_t kinds = decomposition ? PASS_KINDS : 1;
@@ -122,9 +171,8 @@ hl_status bench_tower_measure(bench_tower *self, bool decomposition, measurement
     for (unsigned run = 0; run < self->runs; ++run) total += self->seconds[PASS_CODES][run];
     for (size_t i = 0; i < BENCH_OPERATIONS; ++i) row->shares[i] = sum.seconds[i] / total;
     row->threads = self->host->interface.threads(&self->host->interface);
+    if (decomposition) compare_kinds(self, row);
     row->seconds = median(self->seconds[PASS_CODES], self->runs);
-    row->plain = decomposition ? median(self->seconds[PASS_PLAIN], self->runs) : 0;
-    row->heat = decomposition ? median(self->seconds[PASS_HEAT], self->runs) : 0;
     row->flops = sum.flops / self->runs / row->seconds;
     return HL_OK;
 }
@@ -142,22 +190,23 @@ static void fill(float *numbers, size_t count) {
 static hl_status make_buffers(bench_tower *self, hl_error *error) {
     const hl_host *memory = &self->host->interface;
     const engine *model = self->model;
-    size_t pixels = engine_pixels(model), widest = largest_code(model);
+    size_t pixels = engine_pixels(model), batch = self->largest_batch, tokens = engine_tokens(model);
     size_t cells = (size_t)model->info->grid_rows * model->info->grid_cols;
-    self->pixels = memory->allocate(memory, self->largest_batch, pixels * sizeof *self->pixels);
-    self->code = memory->allocate(memory, widest, sizeof *self->code);
-    self->queries = memory->allocate(memory, BENCH_TEXTS * widest, sizeof *self->queries);
-    self->scratch = memory->allocate(memory, engine_tokens(model), widest * sizeof *self->scratch);
-    self->grid = memory->allocate(memory, BENCH_TEXTS * cells, sizeof *self->grid);
-    self->traces = memory->allocate(memory, self->largest_batch, sizeof *self->traces);
-    bool whole = self->pixels && self->code && self->queries && self->scratch && self->grid && self->traces;
+    self->widest = largest_code(model);
+    self->pixels = memory->allocate(memory, batch, pixels * sizeof *self->pixels);
+    self->queries = memory->allocate(memory, BENCH_TEXTS * self->widest, sizeof *self->queries);
+    self->traces = memory->allocate(memory, batch, sizeof *self->traces);
+    self->codes = memory->allocate(memory, batch, self->widest * sizeof *self->codes);
+    self->tokens = memory->allocate(memory, batch * tokens, self->widest * sizeof *self->tokens);
+    self->grids = memory->allocate(memory, batch * BENCH_TEXTS, cells * sizeof *self->grids);
+    bool whole = self->pixels && self->queries && self->traces && self->codes && self->tokens && self->grids;
     for (size_t kind = 0; kind < PASS_KINDS; ++kind) {
         self->seconds[kind] = memory->allocate(memory, self->runs, sizeof *self->seconds[kind]);
         whole = whole && self->seconds[kind];
     }
     if (!whole) return hl_no_memory(error, "the images of a batch");
-    fill(self->pixels, self->largest_batch * pixels);
-    fill(self->queries, BENCH_TEXTS * widest);
+    fill(self->pixels, batch * pixels);
+    fill(self->queries, BENCH_TEXTS * self->widest);
     return HL_OK;
 }
 
@@ -183,8 +232,8 @@ void bench_tower_close(bench_tower *self) {
     engine_close(self->model);
     if (self->host) {
         const hl_host *memory = &self->host->interface;
-        void *const buffers[] = {self->pixels,     self->code,       self->queries,
-                                 self->scratch,    self->grid,       self->traces,
+        void *const buffers[] = {self->pixels,     self->queries,    self->traces,
+                                 self->codes,      self->tokens,     self->grids,
                                  self->seconds[0], self->seconds[1], self->seconds[2]};
         for (size_t i = 0; i < sizeof buffers / sizeof *buffers; ++i) memory->release(memory, buffers[i]);
     }

@@ -19,9 +19,12 @@ typedef struct bench_tower {
     unsigned runs;
     double peak, tile_peak; /* operations a second of this machine, the best seen so far; 0: not known */
     double load_seconds;    /* until the weights were ready */
-    float *pixels, *code, *queries, *scratch;
-    double *grid;
+    float *pixels, *queries;
+    size_t widest; /* numbers of the largest code */
+    /* Of each image of a batch: its trace, and what is asked of it. */
     hl_trace **traces;
+    float *codes, *tokens;
+    double *grids;
     double *seconds[3]; /* of each run, by kind of pass */
 } bench_tower;
 
@@ -32,8 +35,10 @@ typedef struct measurement {
     size_t batch;
     unsigned threads;
     double seconds;                  /* of a pass with all heads' codes */
-    double plain, heat;              /* without any, and with heat of all heads for BENCH_TEXTS texts besides;
-                                        0: not measured */
+    bool decomposed;                 /* the next three were measured */
+    double plain;                    /* of a pass without any */
+    double codes, heat;              /* how many times that codes take, and heat of all heads for BENCH_TEXTS
+                                        texts besides: medians over passes that ran one after the other */
     double flops;                    /* a second */
     double shares[BENCH_OPERATIONS]; /* of the time of such passes, by number of the operation */
 } measurement;

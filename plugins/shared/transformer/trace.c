@@ -46,7 +46,7 @@ hl_trace *trace_new(const image_tower *tower, const pass_plan *plan) {
     block rest = {NULL, 0};
     lay_out(&measured, tower, plan, &rest);
     size_t bytes = sizeof(hl_trace) + rest.used;
-    hl_trace *trace = calloc(1, bytes);
+    hl_trace *trace = tower->host->allocate(tower->host, 1, bytes);
     if (!trace) return NULL;
     rest = (block){trace->rest, 0};
     lay_out(trace, tower, plan, &rest);
@@ -83,7 +83,9 @@ void trace_retain(hl_trace *trace) {
 }
 
 void trace_release(hl_trace *trace) {
-    if (trace && atomic_fetch_sub_explicit(&trace->references, 1, memory_order_acq_rel) == 1) free(trace);
+    if (!trace || atomic_fetch_sub_explicit(&trace->references, 1, memory_order_acq_rel) > 1) return;
+    const hl_host *host = trace->tower->host;
+    host->release(host, trace);
 }
 
 size_t trace_bytes(const hl_trace *trace) {
