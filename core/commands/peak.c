@@ -61,7 +61,7 @@ double peak_flops(const hl_host *host) {
 
 /* ---- tiles ---- */
 
-enum { ARCH_REQUEST_PERMISSION = 0x1023, TILE_DATA = 18, TILE_STEPS = 20000, TILES_AT_ONCE = 4 };
+enum { ARCH_REQUEST_PERMISSION = 0x1023, TILE_DATA = 18, TILE_STEPS = 500000, TILES_AT_ONCE = 4 };
 
 static bool has_tiles(void) {
     unsigned a, b, c, d;
@@ -72,7 +72,8 @@ static bool has_tiles(void) {
 }
 
 /* With tiles that were loaded: such as are zero since they were configured cost half as much. Four sums, so
- * that none waits for the one before. */
+ * that none waits for the one before. For some tens of milliseconds: after that processors have been seen to
+ * let tiles through at half the rate or less, which is what a model's pass gets. */
 __attribute__((target("amx-tile,amx-bf16"))) static void run_tiles(void *argument, size_t index) {
     (void)argument, (void)index;
     /* Palette 1; from byte 16 on the bytes of each tile's rows, from 48 on how many rows. */
