@@ -131,8 +131,25 @@ static void test_unknown_backend(void **state) {
     free(errors);
 }
 
+/* `auto` loads no library for a backend that another one outdoes anyway; the loader says what is loaded. */
+static void test_auto_loads_what_it_needs(void **state) {
+    (void)state;
+    char *printed, *errors;
+    assert_int_equal(setenv("LD_DEBUG", "files", 1), 0);
+    int status = run_command(&printed, &errors, "bench", "--model", TEST_SOURCE "/configs/mini/model",
+                             "--batch", "1", "--runs", "1", "--json", NULL);
+    assert_int_equal(unsetenv("LD_DEBUG"), 0);
+    assert_int_equal(status, 0);
+    bool best = strstr(printed, "\"kernel\":\"amx\"") || strstr(printed, "\"kernel\":\"avx512\"");
+    assert_non_null(strstr(errors, "libheadlight"));
+    if (best) assert_null(strstr(errors, "libopenblas"));
+    free(printed);
+    free(errors);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_auto_loads_what_it_needs),
         cmocka_unit_test(test_json),
         cmocka_unit_test(test_table),
         cmocka_unit_test(test_every_backend),

@@ -25,14 +25,23 @@ static void warn_once(const hl_host *host, const char *advice) {
 }
 
 /* Whoever names a library wants it, even where another backend would be faster. */
-static int score(const hl_host *host) {
-    enum { USUAL = 50, WANTED = 90 };
-    const blas_functions *found;
+/* Whether a library is named. */
+static bool is_wanted(void) {
     const char *wanted = secure_getenv("HEADLIGHT_OPENBLAS");
-    bool named = wanted && *wanted;
+    return wanted && *wanted;
+}
+
+static int score_at_most(const hl_host *host) {
+    enum { USUAL = 50, WANTED = 90 };
+    (void)host;
+    return is_wanted() ? WANTED : USUAL;
+}
+
+static int score(const hl_host *host) {
+    const blas_functions *found;
     hl_error why;
-    if (blas_open(host->threads(host), &found, &why) == HL_OK) return named ? WANTED : USUAL;
-    if (named) warn_once(host, why.message);
+    if (blas_open(host->threads(host), &found, &why) == HL_OK) return score_at_most(host);
+    if (is_wanted()) warn_once(host, why.message);
     return 0;
 }
 
@@ -228,6 +237,7 @@ static hl_status symmetric_eigen_f64(hl_backend *backend, size_t n, double *a, d
 static const hl_compute_api api = {
     .size = sizeof(hl_compute_api),
     .score = score,
+    .score_at_most = score_at_most,
     .open = open_backend,
     .close = close_backend,
     .describe = describe,

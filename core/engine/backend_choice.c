@@ -5,17 +5,29 @@
 #include "core/registry/guard.h"
 #include "core/registry/options.h"
 #include "headlight/compute.h"
+#include <limits.h>
 #include <stdatomic.h>
 #include <string.h>
 
 enum { SCORE_OF_REFERENCE = 1 };
 
-static int score_of(const hl_host *interface, const hl_plugin *plugin) {
+typedef struct candidate {
+    const hl_host *interface;
+    const hl_plugin *plugin;
     hl_compute_api api;
-    registry_table(plugin, &api, sizeof api);
+} candidate;
+
+static int score_of(const candidate *of) {
     int score = 0;
-    GUARD_VOID(plugin, score = api.score(interface));
+    GUARD_VOID(of->plugin, score = of->api.score(of->interface));
     return score;
+}
+
+/* Whether its score may be higher than this. */
+static bool may_exceed(const candidate *of, int score) {
+    int most = INT_MAX;
+    if (of->api.score_at_most) GUARD_VOID(of->plugin, most = of->api.score_at_most(of->interface));
+    return most > score;
 }
 
 /* Why a plugin has no score: it is opened, which should fail. */
@@ -63,20 +75,31 @@ static void warn_once(const hl_host *interface, const char *chosen, const char *
              chosen, reasons);
 }
 
+/* The best of those that say at most what their score is, or of the others; *best and *out so far. */
+static void choose(const hl_host *interface, const registry *plugins, bool bounded, int *best,
+                   const hl_plugin **out, hl_error *refusals) {
+    const hl_plugin *plugin;
+    for (size_t i = 0; (plugin = registry_at(plugins, i)); ++i) {
+        candidate of = {.interface = interface, .plugin = plugin};
+        if (plugin->kind != HL_COMPUTE) continue;
+        registry_table(plugin, &of.api, sizeof of.api);
+        if ((of.api.score_at_most != NULL) != bounded || !may_exceed(&of, *best)) continue;
+        int score = score_of(&of);
+        if (score == 0) add_refusal(interface, plugin, refusals);
+        if (score <= *best) continue;
+        *best = score;
+        *out = plugin;
+    }
+}
+
+/* Those that need not be asked come last. */
 hl_status backend_choice(const hl_host *interface, const registry *plugins, const hl_plugin **out,
                          hl_error *fallback, hl_error *error) {
     int best = 0;
-    const hl_plugin *plugin;
     *out = NULL;
     fallback->message[0] = '\0';
-    for (size_t i = 0; (plugin = registry_at(plugins, i)); ++i) {
-        if (plugin->kind != HL_COMPUTE) continue;
-        int score = score_of(interface, plugin);
-        if (score == 0) add_refusal(interface, plugin, fallback);
-        if (score <= best) continue;
-        best = score;
-        *out = plugin;
-    }
+    choose(interface, plugins, false, &best, out, fallback);
+    choose(interface, plugins, true, &best, out, fallback);
     if (best == 0) {
         return hl_fail(error, HL_USAGE, "no compute backend runs on this machine; see `headlight plugins`");
     }

@@ -268,6 +268,12 @@ typedef struct hl_compute_api {
      * (optional) NULL: the host reads all of it and calls `prepare`. */
     hl_status (*prepare_rows)(hl_backend *backend, const hl_weight_source *source, const hl_rows *rows,
                               hl_weight **weight, hl_error *error);
+
+    /* Since ABI 2.3: what `score` says at most, found without loading anything. `auto` then asks for the
+     * score itself only where that could be the highest. [any thread]
+     *
+     * (optional) NULL: `auto` always asks. */
+    int (*score_at_most)(const hl_host *host);
 } hl_compute_api;
 
 /* An opened backend as the host hands it to a model: every function of the table is there. Frozen: it will
