@@ -78,6 +78,12 @@ INLINED __m512i take_part(numbers *x) {
     return part;
 }
 
+/* Two lines of the row that is packed next: rows are too short for the processor to see that it comes. */
+INLINED void fetch_ahead(const float *next) {
+    __builtin_prefetch(next);
+    __builtin_prefetch(next + SIDE);
+}
+
 INLINED void pack_step(numbers left, size_t parts, unsigned char *to) {
     for (size_t part = 0; part < parts; ++part) _mm512_store_si512(to + part * 2 * TILE, take_part(&left));
 }
@@ -87,8 +93,10 @@ INLINED void pack_bf16_rows(const float *x, size_t stride, size_t count, size_t 
     if (count < ROWS) memset(panel, 0, parts_bytes(depth, parts));
     for (size_t r = 0; r < count; ++r, x += stride) {
         unsigned char *to = panel + r / SIDE * TILE + r % SIDE * LINE;
+        const float *next = r + 1 < count ? x + stride : x;
         size_t i = 0;
         for (; i + BF16_STEP <= depth; i += BF16_STEP, to += parts * 2 * TILE) {
+            fetch_ahead(next + i);
             pack_step((numbers){_mm512_loadu_ps(x + i), _mm512_loadu_ps(x + i + SIDE)}, parts, to);
         }
         if (i < depth) pack_step(load_numbers(x + i, depth - i), parts, to);
@@ -301,11 +309,12 @@ INLINED __m512 load_some(const float *x, size_t count) {
 }
 
 /* What stands for 1, so that the largest number becomes 127; no number where one of them is infinite or none.
- */
-INLINED float scale_of(const float *x, size_t depth) {
+ * `next` will be wanted after x. */
+INLINED float scale_of(const float *x, const float *next, size_t depth) {
     __m512 most[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()}, strange[2] = {most[0], most[0]};
     size_t i = 0;
     for (; i + 2 * SIDE <= depth; i += 2 * SIDE) {
+        fetch_ahead(next + i);
         for (size_t half = 0; half < 2; ++half) {
             __m512 some = _mm512_loadu_ps(x + i + half * SIDE);
             most[half] = _mm512_max_ps(most[half], _mm512_abs_ps(some));
@@ -345,7 +354,8 @@ TILES static void pack_int8_rows(const float *x, size_t stride, size_t count, si
     if (count < ROWS) memset(panel, 0, int8_bytes(depth));
     for (size_t r = 0; r < count; ++r, x += stride) {
         unsigned char *to = (unsigned char *)panel + r / SIDE * TILE + r % SIDE * LINE;
-        float scale = scales[r] = scale_of(x, depth), inverse = scale > 0 ? 1 / scale : 0;
+        const float *next = r + 1 < count ? x + stride : x;
+        float scale = scales[r] = scale_of(x, next, depth), inverse = scale > 0 ? 1 / scale : 0;
         size_t i = 0;
         for (; i + INT8_STEP <= depth; i += INT8_STEP, to += 2 * TILE) {
             _mm512_store_si512(to, quantise_whole(x + i, _mm512_set1_ps(inverse)));
@@ -358,7 +368,10 @@ TILES static void pack_int8_rows(const float *x, size_t stride, size_t count, si
 TILES static void pack_int8_weight(const float *weight, size_t stride, size_t count, size_t depth,
                                    void *panel) {
     float *scales = (float *)(void *)((unsigned char *)panel + int8_tiles(depth));
-    for (size_t o = 0; o < COLUMNS; ++o) scales[o] = o < count ? scale_of(weight + o * stride, depth) : 0;
+    for (size_t o = 0; o < COLUMNS; ++o) {
+        const float *row = weight + o * stride;
+        scales[o] = o < count ? scale_of(row, o + 1 < count ? row + stride : row, depth) : 0;
+    }
     for (size_t i = 0; i < depth; i += INT8_STEP) {
         for (size_t half = 0; half < COLUMNS; half += SIDE) {
             unsigned char *to = (unsigned char *)panel + i / INT8_STEP * 2 * TILE + half / SIDE * TILE;

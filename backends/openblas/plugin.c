@@ -25,7 +25,6 @@ static void warn_once(const hl_host *host, const char *advice) {
 }
 
 /* Whoever names a library wants it, even where another backend would be faster. */
-/* Whether a library is named. */
 static bool is_wanted(void) {
     const char *wanted = secure_getenv("HEADLIGHT_OPENBLAS");
     return wanted && *wanted;
