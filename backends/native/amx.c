@@ -370,7 +370,7 @@ TILES static void pack_int8_weight(const float *weight, size_t stride, size_t co
     float *scales = (float *)(void *)((unsigned char *)panel + int8_tiles(depth));
     for (size_t o = 0; o < COLUMNS; ++o) {
         const float *row = weight + o * stride;
-        scales[o] = o < count ? scale_of(row, o + 1 < count ? row + stride : row, depth) : 0;
+        scales[o] = o < count ? scale_of(row, row, depth) : 0;
     }
     for (size_t i = 0; i < depth; i += INT8_STEP) {
         for (size_t half = 0; half < COLUMNS; half += SIDE) {

@@ -71,12 +71,7 @@ static hl_status print_json(const bench *self, const bench_tower *tower, const m
     cJSON *object = cJSON_CreateObject();
     bool whole = object && add_texts(tower, object) && add_numbers(self, tower, row, object) &&
                  (!self->request->operations || add_operations(tower, row, object));
-    char *line = whole ? json_print(object, false) : NULL;
-    cJSON_Delete(object);
-    if (!line) return hl_no_memory(error, "a line of JSON");
-    fprintf(self->out, "%s\n", line);
-    free(line);
-    return HL_OK;
+    return json_print_line(object, whole, self->out, error);
 }
 
 /* ---- the table ---- */

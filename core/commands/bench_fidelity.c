@@ -163,12 +163,7 @@ static hl_status print_json(const fidelity_bench *self, const engine *model, con
                  add_range(object, "text_cosine", "least", &result->text_cosine) &&
                  add_range(object, "kept", "least", &result->all_kept) && add_heads(model, result, object) &&
                  add_layers(result, object);
-    char *line = whole ? json_print(object, false) : NULL;
-    cJSON_Delete(object);
-    if (!line) return hl_no_memory(error, "a line of JSON");
-    fprintf(self->out, "%s\n", line);
-    free(line);
-    return HL_OK;
+    return json_print_line(object, whole, self->out, error);
 }
 
 /* ---- the table ---- */

@@ -49,12 +49,7 @@ static hl_status print_json(const uses_bench *self, const used *row, hl_error *e
         cJSON_AddNumberToObject(object, "count", (double)row->count) &&
         cJSON_AddNumberToObject(object, "seconds", row->seconds) &&
         (!row->many || cJSON_AddNumberToObject(object, "per_second", (double)row->count / row->seconds));
-    char *line = whole ? json_print(object, false) : NULL;
-    cJSON_Delete(object);
-    if (!line) return hl_no_memory(error, "a line of JSON");
-    fprintf(self->out, "%s\n", line);
-    free(line);
-    return HL_OK;
+    return json_print_line(object, whole, self->out, error);
 }
 
 static hl_status print(const uses_bench *self, const used *row, hl_error *error) {

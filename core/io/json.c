@@ -55,3 +55,12 @@ char *json_print(const cJSON *tree, bool indented) {
     cJSON_free(printed);
     return text;
 }
+
+hl_status json_print_line(cJSON *tree, bool whole, FILE *out, hl_error *error) {
+    char *line = whole ? json_print(tree, false) : NULL;
+    cJSON_Delete(tree);
+    if (!line) return hl_no_memory(error, "a line of JSON");
+    fprintf(out, "%s\n", line);
+    free(line);
+    return HL_OK;
+}

@@ -16,4 +16,8 @@ hl_status json_parse(const char *name, const uint8_t *bytes, size_t count, cJSON
  * free() it; NULL: no memory. */
 char *json_print(const cJSON *tree, bool indented);
 
+/* The same as one line to `out`, which is not flushed; deletes the tree. `whole`: whether all of it could be
+ * made. HL_NO_MEMORY when not, or when the text cannot. */
+hl_status json_print_line(cJSON *tree, bool whole, FILE *out, hl_error *error);
+
 #endif

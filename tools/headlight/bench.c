@@ -175,11 +175,9 @@ const subcommand bench_command = {
     "Measures how many images a second the image tower with codes makes of random input, on random weights,\n"
     "for every batch size and number of threads. With --search: how long one head of an atlas of random\n"
     "codes takes to answer, beside reading its bytes once; the atlas (6 KB an image) is made where TMPDIR\n"
-    "says. With --uses: how long it takes to open and load a model, to ask it for heat, to encode texts and "
-    "to\n"
-    "index image files, on the folder's own weights where it has any. With --fidelity: what precisions cost "
-    "in exactness, on the folder's own weights or, where it has\n"
-    "none, on random ones.",
+    "says. With --uses: how long it takes to open and load a model, to ask it for heat, to encode texts and\n"
+    "to index image files, with --fidelity: what precisions cost in exactness; both on the folder's own\n"
+    "weights or, where it has none, on random ones.",
     table,
     measure,
     .makes_files = false};
