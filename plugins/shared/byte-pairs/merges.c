@@ -5,11 +5,11 @@
 
 #include "byte_names.h"
 #include "text/string_table.h"
+#include <libdeflate.h>
 #include <unistd.h>
 #include <unistr.h>
-#include <zlib.h>
 
-enum { MAX_FILE = 64 << 20, END_LENGTH = 4, GZIP_ONLY = 16 };
+enum { MAX_FILE = 64 << 20, END_LENGTH = 4 };
 
 static const char end_of_word[] = "</w>";
 
@@ -92,47 +92,62 @@ static span next_symbol(span *line) {
     return out;
 }
 
-static bool add_pair(merges *table, span left, span right, uint32_t rank) {
-    buffer joined = {0};
-    buffer_append(&joined, left.bytes, left.length);
-    buffer_append(&joined, right.bytes, right.length);
+/* `joined`: room for both. */
+static bool add_pair(merges *table, span left, span right, uint32_t rank, buffer *joined) {
+    joined->length = 0;
+    buffer_append(joined, left.bytes, left.length);
+    buffer_append(joined, right.bytes, right.length);
     uint32_t a = intern(table, left), b = intern(table, right), result = STRING_UNKNOWN;
-    if (!joined.failed) result = intern(table, (span){joined.bytes, joined.length});
-    free(joined.bytes);
+    if (!joined->failed) result = intern(table, (span){joined->bytes, joined->length});
     if (a == STRING_UNKNOWN || b == STRING_UNKNOWN || result == STRING_UNKNOWN) return false;
     table->ids[result] = (int32_t)(2 * MERGES_BYTES + rank);
     return pair_table_put(&table->pairs, a, b, (merge){rank, result});
 }
 
-static hl_status add_merge(const char *name, size_t number, span line, merges *table, hl_error *error) {
+static hl_status add_merge(const char *name, size_t number, span line, merges *table, buffer *joined,
+                           hl_error *error) {
     span left = next_symbol(&line), right = next_symbol(&line);
     if (right.length == 0 || next_symbol(&line).length != 0) {
         return hl_fail(error, HL_FAILED, "%s: line %zu: expected two symbols with a blank between them", name,
                        number + 1);
     }
-    bool added = add_pair(table, left, right, (uint32_t)(number - 1));
+    bool added = add_pair(table, left, right, (uint32_t)(number - 1), joined);
     return added ? HL_OK : hl_no_memory(error, "the merges");
+}
+
+static hl_status add_line(const char *name, size_t number, span line, merges *table, buffer *joined,
+                          hl_error *error) {
+    if (u8_check((const uint8_t *)line.bytes, line.length)) {
+        return hl_fail(error, HL_FAILED, "%s: line %zu: is not valid UTF-8: get the file again", name,
+                       number + 1);
+    }
+    return number > 0 ? add_merge(name, number, line, table, joined, error) : HL_OK;
+}
+
+/* A merge adds one symbol, as a rule, and takes four bytes at least. */
+static bool reserve(merges *table, size_t count, size_t bytes) {
+    size_t most = count < bytes / 4 ? count : bytes / 4;
+    return string_table_reserve(&table->symbols, 2 * MERGES_BYTES + most) &&
+           pair_table_reserve(&table->pairs, most);
 }
 
 /* The header is line 1, the first merge line 2. */
 static hl_status add_merges(const char *name, span text, size_t count, merges *table, hl_error *error) {
-    for (size_t number = 0; number <= count; ++number) {
+    if (!reserve(table, count, text.length)) return hl_no_memory(error, "the merges");
+    buffer joined = {0};
+    hl_status status = HL_OK;
+    for (size_t number = 0; number <= count && status == HL_OK; ++number) {
         span line;
-        if (!next_line(&text, &line)) {
-            return hl_fail(
-                error, HL_FAILED,
-                "%s: ends before line %zu, expected a header and %zu merges (vocab_size - %d): get the "
-                "file that belongs to the model",
-                name, number + 1, count, MERGES_FIXED);
-        }
-        if (u8_check((const uint8_t *)line.bytes, line.length)) {
-            return hl_fail(error, HL_FAILED, "%s: line %zu: is not valid UTF-8: get the file again", name,
-                           number + 1);
-        }
-        hl_status status = number > 0 ? add_merge(name, number, line, table, error) : HL_OK;
-        if (status) return status;
+        status =
+            next_line(&text, &line)
+                ? add_line(name, number, line, table, &joined, error)
+                : hl_fail(error, HL_FAILED,
+                          "%s: ends before line %zu, expected a header and %zu merges (vocab_size - %d): get "
+                          "the file that belongs to the model",
+                          name, number + 1, count, MERGES_FIXED);
     }
-    return HL_OK;
+    free(joined.bytes);
+    return status;
 }
 
 hl_status merges_parse(const char *name, const char *text, size_t length, size_t vocab_size, merges **out,
@@ -173,48 +188,57 @@ const pair_table *merges_pairs(const merges *table) {
 
 /* ---- gzip ---- */
 
-static hl_status explain(const char *name, int code, hl_error *error) {
-    if (code == Z_MEM_ERROR) return hl_no_memory(error, name);
-    return hl_fail(error, HL_FAILED, "%s: is damaged: get the file again", name);
-}
-
 static bool is_packed(const void *bytes, size_t count) {
     static const uint8_t magic[] = {0x1f, 0x8b};
     return count >= sizeof magic && memcmp(bytes, magic, sizeof magic) == 0;
 }
 
-/* Another member may follow the one that has ended; anything else behind it is not looked at, as gzip does
- * it. */
-static bool next_member(z_stream *stream) {
-    return is_packed(stream->next_in, stream->avail_in) && inflateReset(stream) == Z_OK;
+/* How much the file says that it holds, in its last four bytes. It may say anything. */
+static size_t told_size(const char *bytes, size_t count) {
+    size_t told = 0;
+    for (size_t i = 4; i > 0 && count >= 4; --i) told = told << 8 | (uint8_t)bytes[count - 5 + i];
+    return told < MAX_FILE ? told : MAX_FILE;
 }
 
-static hl_status inflate_all(const char *name, z_stream *stream, buffer *out, hl_error *error) {
-    Bytef block[1 << 14];
-    for (;;) {
-        stream->next_out = block;
-        stream->avail_out = sizeof block;
-        int code = inflate(stream, Z_NO_FLUSH);
-        buffer_append(out, (const char *)block, sizeof block - stream->avail_out);
-        if (out->failed) return hl_no_memory(error, name);
-        if (out->length > MAX_FILE) {
-            return hl_fail(error, HL_FAILED, "%s: holds more than 64 MiB, expected a list of merges", name);
-        }
-        if (code == Z_STREAM_END && !next_member(stream)) return HL_OK;
-        if (code != Z_OK && code != Z_STREAM_END) return explain(name, code, error);
+static hl_status make_room(const char *name, buffer *out, size_t room, hl_error *error) {
+    if (room > 2 * (size_t)MAX_FILE) {
+        return hl_fail(error, HL_FAILED, "%s: holds more than 64 MiB, expected a list of merges", name);
     }
+    char *grown = realloc(out->bytes, room);
+    if (!grown) return hl_no_memory(error, name);
+    out->bytes = grown;
+    out->room = room;
+    return HL_OK;
 }
 
-hl_status merges_unpack(const char *name, char *bytes, size_t count, size_t vocab_size, merges **out,
+/* All members, one behind the other; anything else behind them is not looked at, as gzip does it. */
+static hl_status inflate_all(const char *name, struct libdeflate_decompressor *with, span from, buffer *out,
+                             hl_error *error) {
+    hl_status status = make_room(name, out, told_size(from.bytes, from.length) + 1, error);
+    while (status == HL_OK && is_packed(from.bytes, from.length)) {
+        size_t read = 0, written = 0;
+        enum libdeflate_result result =
+            libdeflate_gzip_decompress_ex(with, from.bytes, from.length, out->bytes + out->length,
+                                          out->room - out->length, &read, &written);
+        if (result == LIBDEFLATE_INSUFFICIENT_SPACE) {
+            status = make_room(name, out, 2 * out->room, error);
+        } else if (result != LIBDEFLATE_SUCCESS) {
+            return hl_fail(error, HL_FAILED, "%s: is damaged: get the file again", name);
+        }
+        out->length += written;
+        from = (span){from.bytes + read, from.length - read};
+    }
+    return status;
+}
+
+hl_status merges_unpack(const char *name, const char *bytes, size_t count, size_t vocab_size, merges **out,
                         hl_error *error) {
     if (!is_packed(bytes, count)) return merges_parse(name, bytes, count, vocab_size, out, error);
-    z_stream stream = {.next_in = (Bytef *)bytes, .avail_in = (uInt)count};
-    int code = inflateInit2(&stream, MAX_WBITS + GZIP_ONLY);
-    if (code != Z_OK) return explain(name, code, error);
+    struct libdeflate_decompressor *with = libdeflate_alloc_decompressor();
     buffer text = {0};
-    buffer_append(&text, "", 0);
-    hl_status status = inflate_all(name, &stream, &text, error);
-    inflateEnd(&stream);
+    hl_status status =
+        with ? inflate_all(name, with, (span){bytes, count}, &text, error) : hl_no_memory(error, name);
+    libdeflate_free_decompressor(with);
     if (status == HL_OK) status = merges_parse(name, text.bytes, text.length, vocab_size, out, error);
     free(text.bytes);
     return status;

@@ -18,7 +18,7 @@ hl_status merges_parse(const char *name, const char *text, size_t length, size_t
                        hl_error *error);
 
 /* The same for a file as it is stored, which may be packed by gzip. */
-hl_status merges_unpack(const char *name, char *bytes, size_t count, size_t vocab_size, merges **out,
+hl_status merges_unpack(const char *name, const char *bytes, size_t count, size_t vocab_size, merges **out,
                         hl_error *error);
 
 /* Reads the merges file of a model's folder, plain or gzip. HL_USAGE when there is none. */

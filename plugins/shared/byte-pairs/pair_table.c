@@ -8,23 +8,25 @@ static uint64_t mix(uint64_t x) {
     return x ^ (x >> 29);
 }
 
+/* No symbol is UINT32_MAX, so that no key is 0. */
 static uint64_t key_of(uint32_t left, uint32_t right) {
-    return (uint64_t)left << 32 | right;
+    return ((uint64_t)left << 32 | right) + 1;
 }
 
 static pair *slot_of(const pair_table *table, uint64_t key) {
-    size_t mask = table->slot_count - 1, slot = mix(key + 1) & mask;
-    while (table->pairs[slot].used && table->pairs[slot].key != key) slot = (slot + 1) & mask;
+    size_t mask = table->slot_count - 1, slot = mix(key) & mask;
+    while (table->pairs[slot].key && table->pairs[slot].key != key) slot = (slot + 1) & mask;
     return &table->pairs[slot];
 }
 
-static bool grow(pair_table *table) {
-    pair_table grown = {.slot_count = table->slot_count ? 2 * table->slot_count : 1024,
-                        .count = table->count};
+bool pair_table_reserve(pair_table *table, size_t count) {
+    pair_table grown = {.slot_count = table->slot_count ? table->slot_count : 1024, .count = table->count};
+    while (grown.slot_count < 2 * count) grown.slot_count *= 2;
+    if (grown.slot_count == table->slot_count) return true;
     grown.pairs = calloc(grown.slot_count, sizeof *grown.pairs);
     if (!grown.pairs) return false;
     for (size_t i = 0; i < table->slot_count; ++i) {
-        if (table->pairs[i].used) *slot_of(&grown, table->pairs[i].key) = table->pairs[i];
+        if (table->pairs[i].key) *slot_of(&grown, table->pairs[i].key) = table->pairs[i];
     }
     free(table->pairs);
     *table = grown;
@@ -32,17 +34,17 @@ static bool grow(pair_table *table) {
 }
 
 bool pair_table_put(pair_table *table, uint32_t left, uint32_t right, merge what) {
-    if (2 * (table->count + 1) > table->slot_count && !grow(table)) return false;
+    if (!pair_table_reserve(table, table->count + 1)) return false;
     pair *slot = slot_of(table, key_of(left, right));
-    table->count += !slot->used;
-    *slot = (pair){key_of(left, right), what, true};
+    table->count += !slot->key;
+    *slot = (pair){key_of(left, right), what};
     return true;
 }
 
 const merge *pair_table_find(const pair_table *table, uint32_t left, uint32_t right) {
     if (table->slot_count == 0) return NULL;
     const pair *found = slot_of(table, key_of(left, right));
-    return found->used ? &found->merge : NULL;
+    return found->key ? &found->merge : NULL;
 }
 
 void pair_table_free(pair_table *table) {

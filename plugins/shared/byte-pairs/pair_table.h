@@ -14,9 +14,8 @@ typedef struct merge {
 } merge;
 
 typedef struct pair {
-    uint64_t key; /* left << 32 | right */
+    uint64_t key; /* (left << 32 | right) + 1; 0: a free slot */
     merge merge;
-    bool used;
 } pair;
 
 typedef struct pair_table {
@@ -26,6 +25,9 @@ typedef struct pair_table {
 
 /* A pair that is there already gets the new rank and result. false: no memory. */
 bool pair_table_put(pair_table *table, uint32_t left, uint32_t right, merge what);
+
+/* Room for so many in all, where that is known before. false: no memory, and nothing has changed. */
+bool pair_table_reserve(pair_table *table, size_t count);
 
 /* NULL: the pair is never merged. [any thread] */
 const merge *pair_table_find(const pair_table *table, uint32_t left, uint32_t right);

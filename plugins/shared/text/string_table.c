@@ -1,16 +1,12 @@
 /* See string_table.h. Open addressing; at most half of the slots are taken. */
 #include "string_table.h"
 
-static uint64_t hash(const char *bytes, size_t length) {
-    uint64_t out = length;
-    for (size_t i = 0; i < length; ++i)
-        out = (out ^ (uint8_t)bytes[i]) * 0x9e3779b97f4a7c15U, out ^= out >> 29;
-    return out;
-}
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 /* The slot where the string is, or the free one where it would be. */
 static size_t slot_of(const string_table *table, const char *bytes, size_t length) {
-    size_t mask = table->slot_count - 1, slot = hash(bytes, length) & mask;
+    size_t mask = table->slot_count - 1, slot = XXH3_64bits(bytes, length) & mask;
     for (; table->slots[slot]; slot = (slot + 1) & mask) {
         const string_span *known = &table->spans[table->slots[slot] - 1];
         if (known->length == length && memcmp(table->strings.bytes + known->offset, bytes, length) == 0)
@@ -19,8 +15,7 @@ static size_t slot_of(const string_table *table, const char *bytes, size_t lengt
     return slot;
 }
 
-static bool grow_slots(string_table *table) {
-    size_t count = table->slot_count ? 2 * table->slot_count : 1024;
+static bool resize_slots(string_table *table, size_t count) {
     uint32_t *old = table->slots, *slots = calloc(count, sizeof *slots);
     if (!slots) return false;
     table->slots = slots;
@@ -32,15 +27,22 @@ static bool grow_slots(string_table *table) {
     return true;
 }
 
+bool string_table_reserve(string_table *table, size_t count) {
+    if (count >= INT32_MAX) return false;
+    size_t slots = table->slot_count ? table->slot_count : 1024;
+    while (slots < 2 * count) slots *= 2;
+    if (slots > table->slot_count && !resize_slots(table, slots)) return false;
+    if (count <= table->room) return true;
+    string_span *grown = realloc(table->spans, count * sizeof *grown);
+    if (!grown) return false;
+    table->spans = grown;
+    table->room = (uint32_t)count;
+    return true;
+}
+
 static bool make_room(string_table *table) {
-    if (table->count == table->room) {
-        uint32_t room = table->room ? 2 * table->room : 512;
-        string_span *grown = realloc(table->spans, room * sizeof *grown);
-        if (!grown) return false;
-        table->spans = grown;
-        table->room = room;
-    }
-    return 2 * (size_t)(table->count + 1) <= table->slot_count || grow_slots(table);
+    if (table->count < table->room) return true;
+    return string_table_reserve(table, table->room ? 2 * (size_t)table->room : 512);
 }
 
 uint32_t string_table_add(string_table *table, const char *bytes, size_t length, bool *fresh) {

@@ -25,6 +25,9 @@ static const uint32_t STRING_UNKNOWN = UINT32_MAX;
  */
 uint32_t string_table_add(string_table *table, const char *bytes, size_t length, bool *fresh);
 
+/* Room for so many in all, where that is known before. false: no memory, and nothing has changed. */
+bool string_table_reserve(string_table *table, size_t count);
+
 /* STRING_UNKNOWN: not there. [any thread] */
 uint32_t string_table_find(const string_table *table, const char *bytes, size_t length);
 
