@@ -1,4 +1,6 @@
-/* The pool: every index exactly once, from several threads, from inside a loop. */
+/* The pool: every index exactly once, from several threads, from inside a loop; and of what fails there, what
+ * is told. */
+#include "core/host/host.h"
 #include "core/host/thread_pool.h"
 #include "tests/support.h"
 
@@ -74,10 +76,66 @@ static void several_callers_share_it(void **state) {
     thread_pool_close(self.pool);
 }
 
+typedef struct failing {
+    const bool *fails; /* by index */
+    atomic_int *runs;
+} failing;
+
+static hl_status may_fail(void *argument, size_t index, hl_error *error) {
+    const failing *self = argument;
+    atomic_fetch_add(&self->runs[index], 1);
+    if (!self->fails[index]) return HL_OK;
+    return hl_fail(error, index % 2 ? HL_USAGE : HL_FAILED, "index %zu failed", index);
+}
+
+/* Whichever thread comes first: the failure of the lowest index, and all before it have run. */
+static void failure_of_lowest_index_is_told(void **state) {
+    (void)state;
+    const hl_library_settings settings = {.size = sizeof settings};
+    const size_t lowest[] = {0, 1, 2, 77, COUNT - 1};
+    for (unsigned threads = 1; threads <= 4; ++threads) {
+        host *made;
+        hl_error error = {""};
+        assert_ok(host_open(&settings, threads, &made, &error), error);
+        for (size_t i = 0; i < 5 * sizeof lowest / sizeof *lowest; ++i) {
+            size_t first = lowest[i % 5];
+            bool fails[COUNT] = {false};
+            atomic_int runs[COUNT] = {0};
+            char expected[64];
+            for (size_t index = first; index < COUNT; index += 1 + index % 3) fails[index] = true;
+            failing argument = {fails, runs};
+            hl_status status = hl_parallel(&made->interface, COUNT, may_fail, &argument, &error);
+            assert_int_equal(status, first % 2 ? HL_USAGE : HL_FAILED);
+            snprintf(expected, sizeof expected, "index %zu failed", first);
+            assert_string_equal(error.message, expected);
+            for (size_t index = 0; index <= first; ++index) assert_int_equal(atomic_load(&runs[index]), 1);
+            for (size_t index = first; index < COUNT; ++index) assert_true(atomic_load(&runs[index]) <= 1);
+            assert_int_equal(hl_parallel(&made->interface, COUNT, may_fail, &argument, NULL), status);
+        }
+        host_close(made);
+    }
+}
+
+static void tasks_that_do_not_fail_all_run(void **state) {
+    (void)state;
+    const hl_library_settings settings = {.size = sizeof settings};
+    bool fails[COUNT] = {false};
+    atomic_int runs[COUNT] = {0};
+    failing argument = {fails, runs};
+    host *made;
+    hl_error error = {"untouched"};
+    assert_ok(host_open(&settings, 3, &made, &error), error);
+    assert_int_equal(hl_parallel(&made->interface, COUNT, may_fail, &argument, &error), HL_OK);
+    assert_string_equal(error.message, "untouched");
+    for (size_t index = 0; index < COUNT; ++index) assert_int_equal(atomic_load(&runs[index]), 1);
+    assert_int_equal(hl_parallel(&made->interface, 0, may_fail, &argument, &error), HL_OK);
+    host_close(made);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(runs_every_index_once),
-        cmocka_unit_test(loop_inside_loop_runs_alone),
+        cmocka_unit_test(failure_of_lowest_index_is_told), cmocka_unit_test(tasks_that_do_not_fail_all_run),
+        cmocka_unit_test(runs_every_index_once),           cmocka_unit_test(loop_inside_loop_runs_alone),
         cmocka_unit_test(several_callers_share_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,7 +6,6 @@
  * the rows are packed once for all threads, which then take columns. */
 #include "product.h"
 
-#include <stdatomic.h>
 #include <string.h>
 
 /* How the work is cut. */
@@ -33,7 +32,6 @@ struct product {
     bool activation_last;
     cut cut;
     unsigned char *packed; /* rows for all threads: chunk after chunk, in each all panels */
-    atomic_bool failed;    /* no memory */
 };
 
 /* ---- weights ---- */
@@ -65,8 +63,6 @@ typedef struct pack_job {
     const hl_weight_source *from;
     const hl_rows *rows; /* NULL: from->data has them */
     hl_weight *to;
-    atomic_int status;
-    hl_error *error; /* of the first thread that fails */
 } pack_job;
 
 static void pack_weight_rows(const pack_job *job, const float *rows, size_t count, size_t panel) {
@@ -88,21 +84,13 @@ static hl_status read_weight_panel(const pack_job *job, size_t first, size_t cou
     return status;
 }
 
-static void pack_weight_panel(void *argument, size_t panel) {
-    pack_job *job = argument;
+static hl_status pack_weight_panel(void *argument, size_t panel, hl_error *error) {
+    const pack_job *job = argument;
     size_t columns = job->to->kernel->columns, first = panel * columns;
     size_t count = smaller(columns, job->from->out - first);
-    if (!job->rows) {
-        pack_weight_rows(job, job->from->data + first * job->from->in, count, panel);
-        return;
-    }
-    if (atomic_load(&job->status) != HL_OK) return;
-    hl_error error;
-    int fine = HL_OK;
-    hl_status status = read_weight_panel(job, first, count, panel, &error);
-    if (status != HL_OK && atomic_compare_exchange_strong(&job->status, &fine, (int)status)) {
-        *job->error = error;
-    }
+    if (job->rows) return read_weight_panel(job, first, count, panel, error);
+    pack_weight_rows(job, job->from->data + first * job->from->in, count, panel);
+    return HL_OK;
 }
 
 void free_weight(hl_backend *backend, hl_weight *weight) {
@@ -129,15 +117,13 @@ hl_status prepare_weight_rows(hl_backend *backend, const hl_weight_source *sourc
         *out = NULL;
         return hl_no_memory(error, "a weight");
     }
-    hl_error first;
-    pack_job job = {backend, source, rows, weight, HL_OK, &first};
-    host->parallel(host, panels, pack_weight_panel, &job);
+    pack_job job = {backend, source, rows, weight};
+    hl_status status = hl_parallel(host, panels, pack_weight_panel, &job, error);
     if (source->bias) memcpy(weight->bias, source->bias, source->out * sizeof *source->bias);
-    hl_status status = (hl_status)atomic_load(&job.status);
     if (status == HL_OK) return HL_OK;
     free_weight(backend, weight);
     *out = NULL;
-    return hl_fail(error, status, "%s", first.message);
+    return status;
 }
 
 hl_status prepare_weight(hl_backend *backend, const hl_weight_source *source, hl_weight **out,
@@ -199,17 +185,15 @@ static size_t room_bytes(const product *job) {
     return groups_of(job->kernel->rows * job->weight->depth * sizeof(float), 64) * 64;
 }
 
-static void pack_shared(void *argument, size_t panel) {
-    product *job = argument;
+static hl_status pack_shared(void *argument, size_t panel, hl_error *error) {
+    const product *job = argument;
     float *room = lend(&job->backend->memory, room_bytes(job));
-    if (!room) {
-        atomic_store(&job->failed, true);
-        return;
-    }
+    if (!room) return hl_no_memory(error, "packed rows");
     size_t bytes = row_chunk_bytes(job);
     pack_panel(job, panel, 0, job->cut.chunks, job->packed + panel * bytes, job->cut.row_panels * bytes,
                room);
     give_back(&job->backend->memory, room);
+    return HL_OK;
 }
 
 /* ---- multiplying ---- */
@@ -322,17 +306,14 @@ static piece piece_of(const product *job, size_t index) {
     return p;
 }
 
-static void multiply_piece(void *argument, size_t index) {
-    product *job = argument;
+static hl_status multiply_piece(void *argument, size_t index, hl_error *error) {
+    const product *job = argument;
     const product_kernel *kernel = job->kernel;
     piece p = piece_of(job, index);
     piece_bytes bytes = bytes_of_piece(&p);
     unsigned char *memory =
         lend(&job->backend->memory, bytes.packed + bytes.gathered + bytes.sums + 2 * bytes.places);
-    if (!memory) {
-        atomic_store(&job->failed, true);
-        return;
-    }
+    if (!memory) return hl_no_memory(error, "packed rows");
     unsigned char *gathered = memory + bytes.packed, *places = gathered + bytes.gathered + bytes.sums;
     p.sums = (float *)(void *)(gathered + bytes.gathered);
     p.outs = (float **)(void *)places;
@@ -347,23 +328,25 @@ static void multiply_piece(void *argument, size_t index) {
     }
     if (kernel->end) kernel->end();
     give_back(&job->backend->memory, memory);
+    return HL_OK;
 }
 
 static hl_status multiply(product *job, hl_error *error) {
     hl_backend *backend = job->backend;
+    hl_status status = HL_OK;
     if (job->rows == 0) return HL_OK;
     job->cut = cut_work(job);
     if (job->cut.shared) {
         size_t bytes = job->cut.row_panels * job->cut.chunks * row_chunk_bytes(job);
         job->packed = lend(&backend->memory, bytes);
         if (!job->packed) return hl_no_memory(error, "packed rows");
-        backend->host->parallel(backend->host, job->cut.row_panels, pack_shared, job);
+        status = hl_parallel(backend->host, job->cut.row_panels, pack_shared, job, error);
     }
-    if (!atomic_load(&job->failed)) {
-        backend->host->parallel(backend->host, job->cut.blocks * job->cut.parts, multiply_piece, job);
+    if (status == HL_OK) {
+        status = hl_parallel(backend->host, job->cut.blocks * job->cut.parts, multiply_piece, job, error);
     }
     give_back(&backend->memory, job->packed);
-    return atomic_load(&job->failed) ? hl_no_memory(error, "packed rows") : HL_OK;
+    return status;
 }
 
 /* ---- linear ---- */

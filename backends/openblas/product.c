@@ -7,7 +7,6 @@
 #include "kernels.h"
 
 #include <limits.h>
-#include <stdatomic.h>
 #include <string.h>
 
 /* Below this many multiply-adds waking a thread costs more than it saves. */
@@ -90,7 +89,6 @@ typedef struct product_job {
     hl_activation activation;
     bool started; /* sums holds already what the product is added to */
     size_t row_pieces, column_pieces;
-    atomic_bool out_of_memory;
 } product_job;
 
 /* Every row piece packs all of the weight, every column piece all of x; a row of x was measured to cost about
@@ -147,13 +145,11 @@ static void copy_rows(matrix from, matrix to) {
 }
 
 /* The same for rows that do not fill a tile, followed by zeros up to `padded` rows. */
-static void add_padded(product_job *job, matrix x, size_t left, matrix sums, size_t padded) {
+static hl_status add_padded(const product_job *job, matrix x, size_t left, matrix sums, size_t padded,
+                            hl_error *error) {
     const hl_host *host = job->backend->host;
     float *scratch = host->allocate(host, padded, (x.cols + sums.cols) * sizeof *scratch);
-    if (!scratch) {
-        atomic_store(&job->out_of_memory, true);
-        return;
-    }
+    if (!scratch) return hl_no_memory(error, "a product");
     matrix full_x = {scratch, padded, x.cols, x.cols};
     matrix full_sums = {scratch + padded * x.cols, padded, sums.cols, sums.cols};
     copy_rows(x, full_x);
@@ -162,6 +158,7 @@ static void add_padded(product_job *job, matrix x, size_t left, matrix sums, siz
     full_sums.rows = sums.rows;
     copy_rows(full_sums, sums);
     host->release(host, scratch);
+    return HL_OK;
 }
 
 static matrix rows_of(matrix m, size_t first, size_t count) {
@@ -171,11 +168,11 @@ static matrix rows_of(matrix m, size_t first, size_t count) {
 /* A row's result is to depend on that row alone: not on how many there are, nor where it stands among them.
  * OpenBLAS forms the sums of all rows alike as long as they fill its tiles and are no small matrix. With a
  * kernel where they are not (see trial.h), nothing is gained by that. */
-static void add_evenly(product_job *job, matrix x, size_t left, matrix sums) {
+static hl_status add_evenly(const product_job *job, matrix x, size_t left, matrix sums, hl_error *error) {
     size_t tile = job->backend->blas->row_unit;
     if (tile == 0) {
         add_sums(job, x, left, sums);
-        return;
+        return HL_OK;
     }
     size_t least = BLAS_SMALL / (job->weight->in * sums.cols) + 1;
     size_t whole = x.rows / tile * tile, rest = x.rows - whole;
@@ -184,29 +181,30 @@ static void add_evenly(product_job *job, matrix x, size_t left, matrix sums) {
         rest = x.rows;
     }
     add_sums(job, rows_of(x, 0, whole), left, rows_of(sums, 0, whole));
-    if (rest == 0) return;
+    if (rest == 0) return HL_OK;
     size_t padded = ((rest < least ? least : rest) + tile - 1) / tile * tile;
-    add_padded(job, rows_of(x, whole, rest), left, rows_of(sums, whole, rest), padded);
+    return add_padded(job, rows_of(x, whole, rest), left, rows_of(sums, whole, rest), padded, error);
 }
 
 /* One rectangle of the output. */
-static void multiply_piece(void *argument, size_t index) {
-    product_job *job = argument;
+static hl_status multiply_piece(void *argument, size_t index, hl_error *error) {
+    const product_job *job = argument;
     const hl_weight *weight = job->weight;
     size_t r = index / job->column_pieces, c = index % job->column_pieces;
     size_t top = row_edge(job, r), bottom = row_edge(job, r + 1);
     size_t left = piece_edge(weight->out, job->column_pieces, c, COLUMN_UNIT);
     size_t cols = piece_edge(weight->out, job->column_pieces, c + 1, COLUMN_UNIT) - left;
-    if (top == bottom || cols == 0) return;
+    if (top == bottom || cols == 0) return HL_OK;
     bool plain = job->sums.data == job->out.data;
     for (size_t row = top; row < bottom && !job->started; ++row) {
         const float *residual = plain && job->residual.data ? row_of(job->residual, row) + left : NULL;
         start_row(weight->bias ? weight->bias + left : NULL, residual, row_of(job->sums, row) + left, cols);
     }
     matrix sums = {row_of(job->sums, top) + left, bottom - top, cols, job->sums.stride};
-    add_evenly(job, rows_of(job->x, top, bottom - top), left, sums);
-    if (job->activation == HL_IDENTITY) return;
+    hl_status status = add_evenly(job, rows_of(job->x, top, bottom - top), left, sums, error);
+    if (status != HL_OK || job->activation == HL_IDENTITY) return status;
     for (size_t row = top; row < bottom; ++row) finish_row(job, row, left, cols);
+    return HL_OK;
 }
 
 static hl_status multiply(product_job *job, hl_error *error) {
@@ -214,9 +212,7 @@ static hl_status multiply(product_job *job, hl_error *error) {
     if (status == HL_OK) status = check_sizes(job->out.rows, job->out.stride, error);
     if (status != HL_OK) return status;
     cut(job);
-    const hl_host *host = job->backend->host;
-    host->parallel(host, job->row_pieces * job->column_pieces, multiply_piece, job);
-    return atomic_load(&job->out_of_memory) ? hl_no_memory(error, "a product") : HL_OK;
+    return hl_parallel(job->backend->host, job->row_pieces * job->column_pieces, multiply_piece, job, error);
 }
 
 hl_status add_product(hl_backend *backend, const hl_weight *weight, matrix x, matrix out,

@@ -2,7 +2,6 @@
 #include "operations.h"
 
 #include <math.h>
-#include <stdatomic.h>
 #include <string.h>
 
 /* Several versions of one function, for several vector widths. The C code fixes the order of every sum, so
@@ -223,7 +222,6 @@ typedef struct attention_job {
     const hl_attention *shape;
     matrix q, k, v, out, probabilities;
     size_t q_rows, k_rows, key_width, value_width;
-    atomic_bool failed; /* no memory */
 } attention_job;
 
 /* scores (k_rows) = scale * q (key_width) keys (key_width, k_rows) */
@@ -273,21 +271,19 @@ static void attend(const attention_job *job, size_t b, size_t h, const double *k
     }
 }
 
-static void attend_head(void *argument, size_t index) {
-    attention_job *job = argument;
+static hl_status attend_head(void *argument, size_t index, hl_error *error) {
+    const attention_job *job = argument;
     size_t b = index / job->shape->heads, h = index % job->shape->heads;
     size_t keys = job->key_width * job->k_rows;
     double *scratch = job->host->allocate(job->host, keys + job->k_rows + job->value_width, sizeof *scratch);
-    if (!scratch) {
-        atomic_store(&job->failed, true);
-        return;
-    }
+    if (!scratch) return hl_no_memory(error, "attention");
     for (size_t j = 0; j < job->k_rows; ++j) {
         const float *k = job->k.data + (b * job->k_rows + j) * job->k.stride + h * job->key_width;
         for (size_t c = 0; c < job->key_width; ++c) scratch[c * job->k_rows + j] = k[c];
     }
     attend(job, b, h, scratch, scratch + keys, scratch + keys + job->k_rows);
     job->host->release(job->host, scratch);
+    return HL_OK;
 }
 
 /* q (batch * q_rows, heads * key_width), k (batch * k_rows, heads * key_width), v (batch * k_rows, heads *
@@ -305,8 +301,7 @@ hl_status attention(const hl_host *host, const hl_attention *shape, matrix q, ma
                          .k_rows = k.rows / shape->batch,
                          .key_width = q.cols / shape->heads,
                          .value_width = v.cols / shape->heads};
-    host->parallel(host, shape->batch * shape->heads, attend_head, &job);
-    return atomic_load(&job.failed) ? hl_no_memory(error, "attention") : HL_OK;
+    return hl_parallel(host, shape->batch * shape->heads, attend_head, &job, error);
 }
 
 /* ---- gate and rotary positions ---- */

@@ -5,7 +5,6 @@
 
 #include "core/atlas/kernels.h"
 #include <math.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,7 +25,6 @@ typedef struct search {
     bool is_gram, by_length;
     double query_length; /* that scores are divided by besides */
     double *scores;      /* of all images */
-    atomic_bool out_of_memory;
 } search;
 
 /* NULL: the part is no head. */
@@ -272,15 +270,14 @@ static bool divide_block(const search *self, span images, double *scores) {
     return complete;
 }
 
-static void score_block(void *argument, size_t index) {
-    search *self = argument;
-    if (self->host->cancelled(self->host)) return;
+static hl_status score_block(void *argument, size_t index, hl_error *error) {
+    const search *self = argument;
+    hl_status status = hl_check_cancelled(self->host, error);
+    if (status != HL_OK) return status;
     span images = find_block(self->atlas, index);
     double *scores = self->scores + atlas_shard_at(self->atlas, images.shard).first + images.first;
     score_span(self, images, scores);
-    if (self->by_length && !divide_block(self, images, scores)) {
-        atomic_store(&self->out_of_memory, true);
-    }
+    return !self->by_length || divide_block(self, images, scores) ? HL_OK : hl_no_memory(error, "a search");
 }
 
 static atlas_part part_of(const search_part *asked) {
@@ -304,11 +301,8 @@ static hl_status score_all(search *self, hl_error *error) {
     hl_status status = touch(self, error);
     if (status != HL_OK) return status;
     if (!prepare(self)) return hl_no_memory(error, "a search");
-    self->host->parallel(self->host, count_blocks(self->atlas), score_block, self);
-    status = hl_check_cancelled(self->host, error);
-    if (status != HL_OK) return status;
-    if (atomic_load(&self->out_of_memory)) return hl_no_memory(error, "a search");
-    return atlas_check(self->atlas, false, error);
+    status = hl_parallel(self->host, count_blocks(self->atlas), score_block, self, error);
+    return status == HL_OK ? atlas_check(self->atlas, false, error) : status;
 }
 
 /* ---- the best ---- */

@@ -28,8 +28,6 @@ typedef struct asking {
     bench_tower *tower;
     pass_kind kind;
     size_t cells, tokens; /* of an image */
-    hl_status *statuses;  /* of each image */
-    hl_error *errors;
 } asking;
 
 static hl_status take_codes(const bench_tower *self, const hl_trace *trace, float *code, hl_error *error) {
@@ -55,33 +53,20 @@ static hl_status take_heat(const asking *job, size_t image, hl_error *error) {
     return status;
 }
 
-static void ask_image(void *argument, size_t image) {
+static hl_status ask_image(void *argument, size_t image, hl_error *error) {
     const asking *job = argument;
     const bench_tower *self = job->tower;
-    hl_error *error = &job->errors[image];
     hl_status status = take_codes(self, self->traces[image], self->codes + image * self->widest, error);
-    if (job->kind == PASS_HEAT && status == HL_OK) status = take_heat(job, image, error);
-    job->statuses[image] = status;
+    return job->kind == PASS_HEAT && status == HL_OK ? take_heat(job, image, error) : status;
 }
 
 static hl_status ask_all(bench_tower *self, size_t batch, pass_kind kind, hl_error *error) {
-    const hl_host *memory = &self->host->interface;
     const engine *model = self->model;
     asking job = {.tower = self,
                   .kind = kind,
                   .cells = (size_t)model->info->grid_rows * model->info->grid_cols,
-                  .tokens = engine_tokens(model),
-                  .statuses = memory->allocate(memory, batch, sizeof *job.statuses),
-                  .errors = memory->allocate(memory, batch, sizeof *job.errors)};
-    hl_status status = job.statuses && job.errors ? HL_OK : hl_no_memory(error, "what is asked of images");
-    if (status == HL_OK) memory->parallel(memory, batch, ask_image, &job);
-    for (size_t i = 0; i < batch && status == HL_OK; ++i) {
-        status = job.statuses[i];
-        if (status != HL_OK) *error = job.errors[i];
-    }
-    memory->release(memory, job.statuses);
-    memory->release(memory, job.errors);
-    return status;
+                  .tokens = engine_tokens(model)};
+    return hl_parallel(&self->host->interface, batch, ask_image, &job, error);
 }
 
 static hl_status run_pass(bench_tower *self, size_t batch, pass_kind kind, hl_error *error) {

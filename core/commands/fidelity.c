@@ -7,7 +7,6 @@
 #include "core/registry/guard.h"
 
 #include <math.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -253,7 +252,6 @@ typedef struct search {
     const fidelity_grams *grams;
     const fidelity_sample *exact, *sample;
     double *kept;
-    atomic_bool failed; /* no memory */
 } search;
 
 /* y G */
@@ -289,16 +287,16 @@ static size_t count_common(const size_t a[FIDELITY_NEIGHBORS], const size_t b[FI
     return common;
 }
 
-static void search_head(void *argument, size_t number) {
-    search *job = argument;
+static hl_status search_head(void *argument, size_t number, hl_error *error) {
+    const search *job = argument;
     uint32_t index = job->model->heads[number];
     const hl_component *head = engine_component(job->model, index);
     size_t width = engine_code_width(head), images = job->exact->images, common = 0;
     const double *gram = job->grams->all[head->basis];
     const float *exact = job->exact->codes[index], *sample = job->sample->codes[index];
     double *query = calloc(width, sizeof *query);
-    if (!query) atomic_store(&job->failed, true);
-    for (size_t image = 0; query && image < images; ++image) {
+    if (!query) return hl_no_memory(error, "neighbours");
+    for (size_t image = 0; image < images; ++image) {
         size_t wanted[FIDELITY_NEIGHBORS] = {0}, found[FIDELITY_NEIGHBORS] = {0};
         turn(exact + image * width, gram, width, query);
         find_best(exact, images, width, query, image, wanted);
@@ -308,6 +306,7 @@ static void search_head(void *argument, size_t number) {
     }
     free(query);
     job->kept[number] = (double)common / (double)(images * FIDELITY_NEIGHBORS);
+    return HL_OK;
 }
 
 /* With no more images than neighbours all of them are always kept. */
@@ -318,8 +317,8 @@ static hl_status compare_neighbors(const engine *model, const fidelity_grams *gr
     out->kept = calloc(model->head_count, sizeof *out->kept);
     search job = {.model = model, .grams = grams, .exact = exact, .sample = sample, .kept = out->kept};
     if (!out->kept) return hl_no_memory(error, "neighbours");
-    model->interface->parallel(model->interface, model->head_count, search_head, &job);
-    if (atomic_load(&job.failed)) return hl_no_memory(error, "neighbours");
+    hl_status status = hl_parallel(model->interface, model->head_count, search_head, &job, error);
+    if (status != HL_OK) return status;
     for (uint32_t h = 0; h < model->head_count; ++h) {
         add_to(&out->all_kept, out->kept[h], true);
         add_to(&layer_at(out, engine_component(model, model->heads[h])->layer)->kept, out->kept[h], true);

@@ -177,23 +177,15 @@ typedef struct row_copy {
     const hl_rows *from;
     const hl_weight_source *source;
     float *to;
-    atomic_int status;
-    hl_error *error; /* of the first thread that fails */
 } row_copy;
 
 enum { ROWS_READ = 64 };
 
-static void read_some_rows(void *argument, size_t index) {
-    row_copy *job = argument;
+static hl_status read_some_rows(void *argument, size_t index, hl_error *error) {
+    const row_copy *job = argument;
     size_t first = index * ROWS_READ, left = job->source->out - first;
-    if (atomic_load(&job->status) != HL_OK) return;
-    hl_error error;
-    int fine = HL_OK;
-    hl_status status = job->from->read(job->from, first, left < ROWS_READ ? left : ROWS_READ,
-                                       job->to + first * job->source->in, &error);
-    if (status != HL_OK && atomic_compare_exchange_strong(&job->status, &fine, (int)status)) {
-        *job->error = error;
-    }
+    return job->from->read(job->from, first, left < ROWS_READ ? left : ROWS_READ,
+                           job->to + first * job->source->in, error);
 }
 
 static hl_status read_rows(decorated *self, const hl_weight_source *source, const hl_rows *rows, float **out,
@@ -203,11 +195,8 @@ static hl_status read_rows(decorated *self, const hl_weight_source *source, cons
                 !__builtin_mul_overflow(bytes, sizeof **out, &bytes);
     *out = fits ? malloc(bytes) : NULL;
     if (!*out) return hl_no_memory(error, "a weight");
-    hl_error first;
-    row_copy job = {rows, source, *out, HL_OK, &first};
-    self->host->parallel(self->host, (source->out + ROWS_READ - 1) / ROWS_READ, read_some_rows, &job);
-    hl_status status = (hl_status)atomic_load(&job.status);
-    return status == HL_OK ? HL_OK : hl_fail(error, status, "%s", first.message);
+    row_copy job = {rows, source, *out};
+    return hl_parallel(self->host, (source->out + ROWS_READ - 1) / ROWS_READ, read_some_rows, &job, error);
 }
 
 static hl_status prepare_whole(decorated *self, const hl_weight_source *source, decorated_weight *weight,

@@ -67,6 +67,61 @@ static inline hl_status hl_check_cancelled(const hl_host *host, hl_error *error)
     return host->cancelled(host) ? hl_fail(error, HL_FAILED, "cancelled") : HL_OK;
 }
 
+/* What failed among indices that several threads work at: of all failures that of the lowest index, so that
+ * which thread came first does not show. Begins as HL_NO_FAILURE. */
+typedef struct hl_failure {
+    size_t index; /* SIZE_MAX: nothing failed */
+    hl_status status;
+    hl_error error;
+    bool held; /* by the thread that writes */
+} hl_failure;
+
+#define HL_NO_FAILURE                                                                                        \
+    { SIZE_MAX, HL_OK, {""}, false }
+
+/* [any thread] */
+static inline void hl_keep_failure(hl_failure *self, size_t index, hl_status status, const hl_error *error) {
+    while (__atomic_test_and_set(&self->held, __ATOMIC_ACQUIRE)) continue;
+    if (index < self->index) {
+        self->status = status;
+        self->error = *error;
+        __atomic_store_n(&self->index, index, __ATOMIC_RELAXED);
+    }
+    __atomic_clear(&self->held, __ATOMIC_RELEASE);
+}
+
+/* Once all threads are done: the failure's status, and its message to `error`, which may be NULL. */
+static inline hl_status hl_tell_failure(const hl_failure *self, hl_error *error) {
+    if (self->status != HL_OK && error) *error = self->error;
+    return self->status;
+}
+
+/* hl_host.parallel for tasks that may fail. After a failure those behind it are left out and those before it
+ * still run, so that the failure told is always the same. [any thread] */
+typedef hl_status hl_task(void *argument, size_t index, hl_error *error);
+
+typedef struct hl_tasks {
+    hl_task *task;
+    void *argument;
+    hl_failure failure;
+} hl_tasks;
+
+static inline void hl_run_task(void *tasks, size_t index) {
+    hl_tasks *self = (hl_tasks *)tasks;
+    hl_error error;
+    if (index > __atomic_load_n(&self->failure.index, __ATOMIC_RELAXED)) return;
+    error.message[0] = '\0';
+    hl_status status = self->task(self->argument, index, &error);
+    if (status != HL_OK) hl_keep_failure(&self->failure, index, status, &error);
+}
+
+static inline hl_status hl_parallel(const hl_host *host, size_t count, hl_task *task, void *argument,
+                                    hl_error *error) {
+    hl_tasks tasks = {task, argument, HL_NO_FAILURE};
+    host->parallel(host, count, hl_run_task, &tasks);
+    return hl_tell_failure(&tasks.failure, error);
+}
+
 #ifdef __cplusplus
 }
 #endif

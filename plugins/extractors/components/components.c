@@ -47,8 +47,6 @@ typedef struct description {
     principal parts;
     double *mean; /* of its codes */
     extremes *texts, *images;
-    hl_status status;
-    hl_error error;
 } description;
 
 typedef struct decomposition {
@@ -108,11 +106,10 @@ static hl_status find_directions(const decomposition *self, size_t index, descri
     return status;
 }
 
-static void find_directions_of(void *argument, size_t index) {
-    decomposition *self = argument;
-    description *to = &self->found[index];
-    to->status = hl_check_cancelled(self->host, &to->error);
-    if (to->status == HL_OK) to->status = find_directions(self, index, to, &to->error);
+static hl_status find_directions_of(void *argument, size_t index, hl_error *error) {
+    const decomposition *self = argument;
+    hl_status status = hl_check_cancelled(self->host, error);
+    return status == HL_OK ? find_directions(self, index, &self->found[index], error) : status;
 }
 
 /* ---- texts ---- */
@@ -260,11 +257,10 @@ static hl_status find_images(const decomposition *self, size_t index, hl_error *
     return status;
 }
 
-static void find_images_of(void *argument, size_t index) {
-    decomposition *self = argument;
-    description *to = &self->found[index];
-    if (to->parts.count == 0 || to->images[0].most == 0) return;
-    to->status = find_images(self, index, &to->error);
+static hl_status find_images_of(void *argument, size_t index, hl_error *error) {
+    const decomposition *self = argument;
+    const description *of = &self->found[index];
+    return of->parts.count > 0 && of->images[0].most > 0 ? find_images(self, index, error) : HL_OK;
 }
 
 /* ---- what is handed over ---- */
@@ -322,7 +318,7 @@ static hl_status hand_over(const decomposition *self, size_t index, float *direc
     const description *of = &self->found[index];
     const char *head = self->heads->selections[index]->name;
     hl_description one = {.size = sizeof one, .head = head, .direction = direction};
-    hl_status status = of->status == HL_OK ? HL_OK : hl_fail(error, of->status, "%s", of->error.message);
+    hl_status status = HL_OK;
     for (size_t k = 0; k < of->parts.count && status == HL_OK; ++k) {
         const double *from = of->parts.directions + k * self->dim;
         for (size_t j = 0; j < self->dim; ++j) direction[j] = (float)from[j];
@@ -379,23 +375,12 @@ static hl_status open_found(decomposition *self, size_t texts, size_t images, hl
     return HL_OK;
 }
 
-static hl_status check_found(const decomposition *self, hl_error *error) {
-    for (size_t i = 0; i < self->heads->count; ++i) {
-        const description *of = &self->found[i];
-        if (of->status != HL_OK) return hl_fail(error, of->status, "%s", of->error.message);
-    }
-    return HL_OK;
-}
-
 static hl_status find_all(decomposition *self, hl_error *error) {
-    const hl_host *host = self->host;
-    host->parallel(host, self->heads->count, find_directions_of, self);
-    hl_status status = check_found(self, error);
+    hl_status status = hl_parallel(self->host, self->heads->count, find_directions_of, self, error);
     if (status == HL_OK) status = find_texts(self, error);
     if (status != HL_OK) return status;
     orient(self);
-    host->parallel(host, self->heads->count, find_images_of, self);
-    return check_found(self, error);
+    return hl_parallel(self->host, self->heads->count, find_images_of, self, error);
 }
 
 static hl_status hand_over_all(const decomposition *self, hl_finding *to, hl_error *error) {

@@ -59,8 +59,6 @@ typedef struct description {
     size_t rank;
     double variance, effective_rank;
     double gallery_halves, pool_subsets; /* shares; below 0: there is none */
-    hl_status status;
-    hl_error error;
 } description;
 
 typedef struct spanning {
@@ -239,13 +237,13 @@ static hl_status describe_head(const spanning *all, uint32_t component, descript
     return status;
 }
 
-static void describe_one(void *argument, size_t index) {
+static hl_status describe_one(void *argument, size_t index, hl_error *error) {
     const spanning *all = argument;
     description *to = &all->found[index];
     uint32_t component = all->heads->selections[index]->components[0];
     to->gallery_halves = to->pool_subsets = -1;
-    to->status = hl_check_cancelled(all->host, &to->error);
-    if (to->status == HL_OK) to->status = describe_head(all, component, to, &to->error);
+    hl_status status = hl_check_cancelled(all->host, error);
+    return status == HL_OK ? describe_head(all, component, to, error) : status;
 }
 
 /* ---- what is handed over ---- */
@@ -265,9 +263,8 @@ static void add_facts(const description *of, hl_finding *to, const char *head) {
 static hl_status hand_over(const spanning *all, size_t index, hl_finding *to, hl_error *error) {
     const description *of = &all->found[index];
     const char *head = all->heads->selections[index]->name;
-    hl_status status = of->status;
+    hl_status status = HL_OK;
     double total = 0;
-    if (status != HL_OK) return hl_fail(error, status, "%s", of->error.message);
     for (size_t i = 0; i < of->picks.count && status == HL_OK; ++i) {
         const text_pick *pick = &of->picks.all[i];
         total += pick->variance;
@@ -350,9 +347,8 @@ static hl_status span(spanning *self, hl_finding *to, hl_error *error) {
     }
     if (status != HL_OK) return status;
     say(self, "describing");
-    self->host->parallel(self->host, self->heads->count, describe_one, self);
-    say(self, "described");
-    status = hl_check_cancelled(self->host, error);
+    status = hl_parallel(self->host, self->heads->count, describe_one, self, error);
+    if (status == HL_OK) say(self, "described");
     for (size_t i = 0; i < self->heads->count && status == HL_OK; ++i) {
         status = hand_over(self, i, to, error);
     }

@@ -48,8 +48,6 @@ enum { TEXT_BLOCK = 512, MOST_PRODUCTS = 8 << 20 };
 typedef struct description {
     principal parts;
     float *basis; /* its first rows: width x embed_dim */
-    hl_status status;
-    hl_error error;
 } description;
 
 typedef struct explanation {
@@ -71,7 +69,6 @@ typedef struct explanation {
     /* Those of them that go side by side. */
     pursuit *batch;
     double *rests, *products; /* what is left of each; with each text */
-    hl_status *statuses;
 } explanation;
 
 static uint32_t component_of(const explanation *self, size_t head) {
@@ -105,25 +102,21 @@ static hl_status find_directions(const explanation *self, size_t head, hl_error 
     return status;
 }
 
-static void find_directions_of(void *argument, size_t head) {
-    explanation *self = argument;
+static hl_status find_directions_of(void *argument, size_t head, hl_error *error) {
+    const explanation *self = argument;
     description *to = &self->found[head];
-    to->status = hl_check_cancelled(self->host, &to->error);
-    if (to->status == HL_OK) to->status = find_directions(self, head, &to->error);
+    hl_status status = hl_check_cancelled(self->host, error);
+    if (status == HL_OK) status = find_directions(self, head, error);
     self->host->release(self->host, to->basis);
     to->basis = NULL;
+    return status;
 }
 
 static hl_status find_all_directions(explanation *self, hl_error *error) {
     hl_status status = HL_OK;
     for (size_t i = 0; i < self->heads->count && status == HL_OK; ++i) status = read_basis(self, i, error);
-    if (status != HL_OK) return status;
-    self->host->parallel(self->host, self->heads->count, find_directions_of, self);
-    for (size_t i = 0; i < self->heads->count && status == HL_OK; ++i) {
-        const description *of = &self->found[i];
-        if (of->status != HL_OK) status = hl_fail(error, of->status, "%s", of->error.message);
-    }
-    return status;
+    return status == HL_OK ? hl_parallel(self->host, self->heads->count, find_directions_of, self, error)
+                           : status;
 }
 
 /* ---- texts ---- */
@@ -169,13 +162,13 @@ static hl_status multiply(const explanation *self, size_t rows, double *block, h
     return HL_OK;
 }
 
-static void step_one(void *argument, size_t row) {
-    explanation *self = argument;
+static hl_status step_one(void *argument, size_t row, hl_error *error) {
+    const explanation *self = argument;
     pursuit *one = &self->batch[row];
-    hl_error error;
-    self->statuses[row] = pursuit_step(one, self->host, &self->texts,
-                                       self->products + row * self->texts.count, self->coherence, &error);
+    hl_status status = pursuit_step(one, self->host, &self->texts, self->products + row * self->texts.count,
+                                    self->coherence, error);
     pursuit_rest(one, &self->texts, self->rests + row * self->texts.dim);
+    return status;
 }
 
 static hl_status explain_batch(explanation *self, size_t rows, double *block, hl_error *error) {
@@ -184,11 +177,7 @@ static hl_status explain_batch(explanation *self, size_t rows, double *block, hl
         pursuit_rest(&self->batch[i], &self->texts, self->rests + i * self->texts.dim);
     for (size_t step = 0; step < self->most && status == HL_OK; ++step) {
         status = multiply(self, rows, block, error);
-        if (status != HL_OK) return status;
-        self->host->parallel(self->host, rows, step_one, self);
-        for (size_t i = 0; i < rows && status == HL_OK; ++i) {
-            if (self->statuses[i] != HL_OK) status = hl_no_memory(error, "texts for a direction");
-        }
+        if (status == HL_OK) status = hl_parallel(self->host, rows, step_one, self, error);
     }
     return status;
 }
@@ -200,10 +189,8 @@ static hl_status explain_all(explanation *self, hl_error *error) {
     double *block = host->allocate(host, TEXT_BLOCK * dim, sizeof *block);
     self->rests = host->allocate(host, most * dim + 1, sizeof *self->rests);
     self->products = host->allocate(host, most * self->texts.count + 1, sizeof *self->products);
-    self->statuses = host->allocate(host, most + 1, sizeof *self->statuses);
-    hl_status status = block && self->rests && self->products && self->statuses
-                           ? HL_OK
-                           : hl_no_memory(error, "texts for directions");
+    hl_status status =
+        block && self->rests && self->products ? HL_OK : hl_no_memory(error, "texts for directions");
     for (size_t first = 0; first < self->pursuit_count && status == HL_OK; first += most) {
         size_t left = self->pursuit_count - first;
         self->batch = self->pursuits + first;
@@ -212,7 +199,6 @@ static hl_status explain_all(explanation *self, hl_error *error) {
     host->release(host, block);
     host->release(host, self->rests);
     host->release(host, self->products);
-    host->release(host, self->statuses);
     return status;
 }
 

@@ -1,7 +1,6 @@
 /* From a checkpoint to a backend. Knows no tower. */
 #include "loader.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 
 /* Room for `count` numbers. Kept from tensor to tensor, because fresh memory costs more than reading does. */
@@ -57,33 +56,28 @@ typedef struct stored_rows {
     const tensor_spec *matrix;
     size_t first, in;
     const float *scales; /* NULL: none */
-    atomic_int *status;
-    hl_error *error; /* of the first thread that fails */
+    hl_failure *failure;
 } stored_rows;
 
 static hl_status read_rows(const hl_rows *rows, size_t first, size_t count, float *to, hl_error *error) {
     const stored_rows *from = (const stored_rows *)(const void *)rows;
-    int fine = HL_OK;
     hl_status status = checkpoint_read(from->weights, from->matrix, (from->first + first) * from->in,
                                        count * from->in, to, error);
     if (status == HL_OK && from->scales) scale_rows(from->scales + first, count, from->in, to);
-    if (status != HL_OK && error && atomic_compare_exchange_strong(from->status, &fine, (int)status)) {
-        *from->error = *error;
-    }
+    if (status != HL_OK && error) hl_keep_failure(from->failure, first, status, error);
     return status;
 }
 
 /* By the backend's own threads, part by part. */
 static hl_status prepare_parts(loader *from, const hl_weight_source *source, const tensor_spec *matrix,
                                size_t first, const float *scales, hl_weight **out) {
-    atomic_int status = HL_OK;
-    hl_error error;
-    const stored_rows rows = {{read_rows}, from->weights, matrix, first, source->in, scales, &status, &error};
+    hl_failure failure = HL_NO_FAILURE;
+    const stored_rows rows = {{read_rows}, from->weights, matrix, first, source->in, scales, &failure};
     const hl_compute *c = from->compute;
-    hl_status got = c->api->prepare_rows(c->backend, source, &rows.rows, out, from->error);
+    hl_status status = c->api->prepare_rows(c->backend, source, &rows.rows, out, from->error);
     checkpoint_done(from->weights, matrix);
-    if (got != HL_OK && from->error && atomic_load(&status) != HL_OK) *from->error = error;
-    return got;
+    if (status != HL_OK) hl_tell_failure(&failure, from->error);
+    return status;
 }
 
 static hl_status prepare_whole(loader *from, hl_weight_source *source, const tensor_spec *matrix,
