@@ -327,6 +327,7 @@ static void progress_is_shown_on_a_terminal(void **state) {
     assert_int_equal(status, 0);
     assert_non_null(strstr(seen, "\r\033[K"));
     assert_non_null(strstr(seen, "1 of 1 images"));
+    assert_non_null(strstr(seen, " s: ")); /* where time went */
     free(seen);
     seen = run_on_terminal(WORDS(TEST_COMMAND, "run", path, "--quiet"), &status);
     assert_int_equal(status, 0);

@@ -3,6 +3,7 @@
 
 #include "core/asking/chain_key.h"
 #include "core/io/arena.h"
+#include "core/io/watch.h"
 #include "core/registry/registry.h"
 #include <stdlib.h>
 #include <string.h>
@@ -180,6 +181,7 @@ static hl_status sum_before(const chain *self, const link *of, char out[CHECKSUM
 static hl_status run_step(chain *self, link *of, const hl_ask *ask, hl_error *error) {
     const chain_step *step = &of->step;
     char before[CHECKSUM_ROOM], key[CHAIN_KEY_ROOM] = "";
+    size_t phase = watch_enter("extractor/%s", step->name ? step->name : step->plugin->name);
     hl_status status = sum_before(self, of, before, error);
     if (status == HL_OK && !of->light) status = make_key(of, before, ask, key, error);
     if (status == HL_OK) recall(of, key, ask);
@@ -187,6 +189,7 @@ static hl_status run_step(chain *self, link *of, const hl_ask *ask, hl_error *er
     if (status == HL_OK && !of->found) status = ask_step(self, of, ask, error);
     if (status == HL_OK) status = keep(of, before, key, ask, error);
     if (status == HL_OK) asker_warn_cut(ask, findings_cut(of->found));
+    watch_leave(phase);
     if (status == HL_OK || !error || !step->name) return status;
     hl_error why = *error;
     return hl_fail(error, status, "step \"%s\": %s", step->name, why.message);

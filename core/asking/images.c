@@ -2,6 +2,7 @@
 #include "core/asking/images.h"
 
 #include "core/io/call.h"
+#include "core/io/watch.h"
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
@@ -457,6 +458,7 @@ static hl_status encode_batch(batch *of, hl_trace **out, hl_error *error) {
 static hl_status encode_from(image_store *self, const key *first, const edit_list *changed, hl_trace **out,
                              hl_error *error) {
     batch of = {.self = self, .changed = changed};
+    size_t before = watch_enter("images");
     hl_status status = allocate_batch(&of, self->model->batch, error);
     size_t chosen = 0;
     pthread_mutex_lock(&self->table);
@@ -467,6 +469,7 @@ static hl_status encode_from(image_store *self, const key *first, const edit_lis
     for (size_t i = 0; i < chosen; ++i) leave_record(self, of.records[i]);
     pthread_mutex_unlock(&self->table);
     free_batch(&of);
+    watch_leave(before);
     return status;
 }
 

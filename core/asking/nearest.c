@@ -3,6 +3,7 @@
 
 #include "core/indexing/index_layout.h"
 #include "core/io/utf8.h"
+#include "core/io/watch.h"
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -137,7 +138,9 @@ hl_status nearest_look(nearest *self, const hl_selection *const *selections, siz
 
 hl_status nearest_prepare(nearest *self, uint32_t columns, hl_error *error) {
     pthread_mutex_lock(&self->mutex);
+    size_t before = watch_enter("gallery");
     hl_status status = self->atlas ? HL_OK : open_atlas(self, columns, error);
+    watch_leave(before);
     pthread_mutex_unlock(&self->mutex);
     return status;
 }

@@ -8,6 +8,7 @@
 #include "core/io/call.h"
 #include "core/io/picture.h"
 #include "core/io/sized.h"
+#include "core/io/watch.h"
 #include "core/registry/guard.h"
 #include <dirent.h>
 #include <errno.h>
@@ -216,9 +217,7 @@ hl_status engine_choose_backend(engine *self, hl_error *error) {
     return backend_choice(self->interface, self->plugins, &self->compute_plugin, &self->fallback, error);
 }
 
-/* Once. */
-static hl_status open_backend(engine *self, hl_error *error) {
-    if (self->compute.api) return HL_OK;
+static hl_status start_backend(engine *self, hl_error *error) {
     hl_status status = engine_choose_backend(self, error);
     if (status != HL_OK) return status;
     if (!self->compute_values) {
@@ -229,6 +228,15 @@ static hl_status open_backend(engine *self, hl_error *error) {
     const hl_plugin *reference = registry_find(self->plugins, HL_COMPUTE, "reference");
     return compute_open(self->interface, self->compute_plugin, reference, self->compute_values,
                         &self->compute, error);
+}
+
+/* Once. */
+static hl_status open_backend(engine *self, hl_error *error) {
+    if (self->compute.api) return HL_OK;
+    size_t before = watch_enter("backend");
+    hl_status status = start_backend(self, error);
+    watch_leave(before);
+    return status;
 }
 
 hl_status engine_try_backend(engine *self, hl_error *error) {
@@ -262,7 +270,9 @@ static hl_status load(engine *self, hl_error *error) {
     if (!self->loaded) {
         hl_status status = open_backend(self, error);
         if (status != HL_OK) return status;
+        size_t before = watch_enter("weights");
         load_weights(self);
+        watch_leave(before);
         self->loaded = true;
     }
     if (self->load_status != HL_OK && error) *error = self->load_error;
@@ -369,6 +379,7 @@ hl_status engine_encode_texts(engine *self, const char *const *texts, size_t cou
     int32_t *scratch = calloc(self->texts * context, sizeof *scratch);
     if (!scratch) return hl_no_memory(error, "token ids");
     hl_status status = HL_OK;
+    size_t before = watch_enter("texts");
     for (size_t first = 0; first < count && status == HL_OK; first += self->texts) {
         size_t now = count - first < self->texts ? count - first : self->texts;
         int32_t *batch_ids = ids ? ids + first * context : scratch;
@@ -378,6 +389,7 @@ hl_status engine_encode_texts(engine *self, const char *const *texts, size_t cou
         pthread_mutex_unlock(&self->passing);
         call_progress("encoding texts", "text", first + now, count);
     }
+    watch_leave(before);
     free(scratch);
     return status;
 }
@@ -439,7 +451,11 @@ static hl_status make_basis(engine *self, uint32_t basis, hl_error *error) {
 hl_status engine_basis(engine *self, uint32_t basis, const float **out, hl_error *error) {
     hl_status status = HL_OK;
     pthread_mutex_lock(&self->making);
-    if (!self->bases[basis]) status = make_basis(self, basis, error);
+    if (!self->bases[basis]) {
+        size_t before = watch_enter("bases");
+        status = make_basis(self, basis, error);
+        watch_leave(before);
+    }
     *out = self->bases[basis];
     pthread_mutex_unlock(&self->making);
     return status;

@@ -3,6 +3,7 @@
 
 #include "core/host/host.h"
 #include "core/io/call.h"
+#include "core/io/watch.h"
 #include "core/registry/guard.h"
 #include "core/tree/tree.h"
 #include <pthread.h>
@@ -297,7 +298,9 @@ hl_status reporting_write(const report_subject *what, const experiment *plan, ou
     hl_status status = HL_OK;
     pthread_mutex_init(&self.warning, NULL);
     for (size_t i = 0; i < plan->report_count && status == HL_OK; ++i) {
+        size_t before = watch_enter("report/%s", plan->reports[i].plugin->name);
         status = run_report(&self, plan, &plan->reports[i], error);
+        watch_leave(before);
     }
     pthread_mutex_destroy(&self.warning);
     return status;

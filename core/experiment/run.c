@@ -6,6 +6,7 @@
 #include "core/experiment/reporting.h"
 #include "core/experiment/run_description.h"
 #include "core/experiment/single_run.h"
+#include "core/experiment/times.h"
 #include "core/io/call.h"
 #include "core/io/output_list.h"
 
@@ -21,6 +22,7 @@ typedef struct runs {
     overview_variant *skipped; /* what is said of those */
     tree **found;              /* of each */
     size_t count;
+    watch *watch;
 } runs;
 
 /* ---- the page that compares variants ---- */
@@ -69,10 +71,9 @@ static hl_status write_comparison(const runs *self, output *files, hl_error *err
 
 /* ---- variants that are skipped ---- */
 
-/* A line that nobody can overlook: such a study says less than it could. */
-static void warn(const runs *self, const char *line) {
+static void say(const runs *self, hl_log_level level, const char *line) {
     const hl_library_settings *settings = &self->library->settings;
-    if (!call_log(HL_LOG_WARNING, line) && settings->log) settings->log(settings->user, HL_LOG_WARNING, line);
+    if (!call_log(level, line) && settings->log) settings->log(settings->user, level, line);
 }
 
 static const experiment_variant *variant_at(const runs *self, size_t index) {
@@ -94,7 +95,8 @@ static hl_status lacking_folder(const runs *self, const experiment_variant *vari
     return *out ? HL_OK : hl_no_memory(error, "a variant");
 }
 
-/* What is missing goes where the variant says; `why` of weights: what is there in their place. */
+/* What is missing goes where the variant says; `why` of weights: what is there in their place. It is said in
+ * a line that nobody can overlook: such a study says less than it could. */
 static hl_status skip(runs *self, size_t index, single_run_lack lack, const char *why, hl_error *error) {
     const experiment_variant *variant = variant_at(self, index);
     bool weights = lack == LACKS_WEIGHTS;
@@ -112,7 +114,7 @@ static hl_status skip(runs *self, size_t index, single_run_lack lack, const char
               : weights ? " is where they go"
                         : " is where it goes");
     free(path);
-    warn(self, line.message);
+    say(self, HL_LOG_WARNING, line.message);
     return HL_OK;
 }
 
@@ -166,8 +168,10 @@ static void close_runs(runs *self) {
 static hl_status execute_runs(const runs *self, output *files, hl_error *error) {
     hl_status status = HL_OK;
     for (size_t i = 0; i < self->count && status == HL_OK; ++i) {
+        watch_set_variant(self->plan->variants ? self->plan->variants[i].name : NULL);
         if (self->each[i]) status = single_run_execute(self->each[i], files, &self->found[i], error);
     }
+    watch_set_variant(NULL);
     bool compared = self->plan->variant_count > 0;
     return status == HL_OK && compared ? write_comparison(self, files, error) : status;
 }
@@ -184,6 +188,7 @@ static hl_status find_output(const runs *self, const char **folder, hl_error *er
 /* What each run leaves, and what compares them, before anything long begins. */
 static hl_status check_places(const runs *self, output *files, hl_error *error) {
     hl_status status = reporting_check_places(self->plan, files, error);
+    if (status == HL_OK && self->request->times) status = output_check(files, TIMES_FILE, error);
     for (size_t i = 0; i < self->count && status == HL_OK; ++i) {
         if (self->each[i]) status = single_run_check_places(self->each[i], files, error);
     }
@@ -213,11 +218,14 @@ static hl_status run_and_write(const runs *self, const char *folder, char **repo
     }
     if (status == HL_OK) status = execute_runs(self, files, error);
     if (status == HL_OK && report) status = find_report(self, folder, report, error);
-    if (status != HL_OK) {
+    if (status == HL_OK && self->request->times) status = times_write(self->watch, files, error);
+    size_t before = watch_enter("writing");
+    if (status == HL_OK) {
+        status = output_commit(files, error);
+    } else {
         output_abandon(files);
-        return status;
     }
-    status = output_commit(files, error);
+    watch_leave(before);
     if (status != HL_OK && report) {
         free(*report);
         *report = NULL;
@@ -225,19 +233,40 @@ static hl_status run_and_write(const runs *self, const char *folder, char **repo
     return status;
 }
 
+static hl_status open_all(runs *self, hl_library *library, experiment **plan, const char **folder,
+                          hl_error *error) {
+    const hl_run_request *request = self->request;
+    size_t before = watch_enter("opening");
+    hl_status status =
+        experiment_read(request->experiment, request->sets, request->set_count, &self->source, error);
+    if (status == HL_OK) status = experiment_open(library->plugins, &self->source, NULL, plan, error);
+    self->plan = *plan;
+    if (status == HL_OK) status = find_output(self, folder, error);
+    if (status == HL_OK) status = open_runs(self, library, error);
+    watch_leave(before);
+    return status;
+}
+
+static void tell_times(const runs *self) {
+    hl_error line;
+    times_tell(self->watch, line.message, sizeof line.message);
+    say(self, HL_LOG_INFO, line.message);
+}
+
 static hl_status run_experiment(hl_library *library, const hl_run_request *request, char **report,
                                 hl_error *error) {
     experiment *plan = NULL;
-    runs all = {.library = library, .request = request};
-    hl_status status =
-        experiment_read(request->experiment, request->sets, request->set_count, &all.source, error);
-    if (status == HL_OK) status = experiment_open(library->plugins, &all.source, NULL, &plan, error);
-    all.plan = plan;
+    watch timed;
+    runs all = {.library = library, .request = request, .watch = &timed};
     const char *folder = NULL;
-    if (status == HL_OK) status = find_output(&all, &folder, error);
-    if (status == HL_OK) status = open_runs(&all, library, error);
+    watch_start(&timed);
+    watch_add(&timed, "plugins", library->seconds);
+    hl_status status = open_all(&all, library, &plan, &folder, error);
     if (status == HL_OK) status = run_and_write(&all, folder, report, error);
     close_runs(&all);
+    watch_stop(&timed);
+    if (status == HL_OK && !request->check_only) tell_times(&all);
+    free(timed.all);
     experiment_close(plan);
     experiment_forget(&all.source);
     return status;

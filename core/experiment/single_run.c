@@ -10,6 +10,7 @@
 #include "core/experiment/run_description.h"
 #include "core/experiment/searches.h"
 #include "core/experiment/shown.h"
+#include "core/io/watch.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -340,8 +341,11 @@ static hl_status analyse(single_run *self, const experiment_step *step, hl_error
     hl_item *list;
     hl_status status = start_analysis(self, step, &list, error);
     if (status != HL_OK) return status;
-    return kept_results_analyse(step->plugin, asker_interface(self->asker), step->values, self->chain,
-                                self->results, list, error);
+    size_t before = watch_enter("analysis/%s", step->plugin->name);
+    status = kept_results_analyse(step->plugin, asker_interface(self->asker), step->values, self->chain,
+                                  self->results, list, error);
+    watch_leave(before);
+    return status;
 }
 
 hl_status single_run_check_places(const single_run *self, output *files, hl_error *error) {

@@ -7,6 +7,7 @@
 #include "core/io/call.h"
 #include "core/io/mapping.h"
 #include "core/io/output.h"
+#include "core/io/watch.h"
 #include "core/registry/guard.h"
 #include "core/registry/options.h"
 #include "core/registry/suggest.h"
@@ -20,6 +21,7 @@ static void warn(void *user, const char *line) {
 
 hl_status hl_library_open(const hl_library_settings *settings, hl_library **library, hl_error *error) {
     *library = NULL;
+    double started = watch_clock();
     hl_library *made = calloc(1, sizeof *made);
     if (!made) return hl_no_memory(error, "the library");
     hl_status status =
@@ -43,6 +45,7 @@ hl_status hl_library_open(const hl_library_settings *settings, hl_library **libr
         free(made);
         return status;
     }
+    made->seconds = watch_clock() - started;
     *library = made;
     return HL_OK;
 }

@@ -9,6 +9,7 @@
 struct hl_library {
     registry *plugins;
     hl_library_settings settings;
+    double seconds; /* that opening it took */
 };
 
 #endif

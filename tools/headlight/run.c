@@ -6,7 +6,7 @@
 static struct {
     const char *file, *out, *backend;
     text_list sets, compute;
-    bool check;
+    bool check, times;
 } wish;
 
 static const argument table[] = {
@@ -22,6 +22,8 @@ static const argument table[] = {
      .help = "where the report goes, instead of `output`"},
     {"--check", NULL, ARGUMENT_FLAG, .target = &wish.check,
      .help = "only say whether the experiment is right"},
+    {"--times", NULL, ARGUMENT_FLAG, .target = &wish.times,
+     .help = "leave times.json beside the results: where time went"},
     {.name = NULL},
 };
 
@@ -64,6 +66,7 @@ static hl_status run_experiment(hl_library *library, const hl_call *call, hl_err
         .set_count = sets.count,
         .output = wish.out,
         .check_only = wish.check,
+        .times = wish.times,
     };
     char *report = NULL;
     if (status == HL_OK) status = hl_run(library, call, &request, &report, error);

@@ -147,6 +147,7 @@ typedef struct hl_run_request {
     size_t set_count;
     const char *output; /* relative to the working directory; NULL: what the experiment says */
     bool check_only;    /* validate, write nothing */
+    bool times;         /* beside the results times.json: the seconds that each part of the run took */
 } hl_run_request;
 
 /* On success *report, unless NULL, is the path of the page, or of the results' folder where no report of the

@@ -201,9 +201,10 @@ static size_t told_size(const char *bytes, size_t count) {
 }
 
 static hl_status make_room(const char *name, buffer *out, size_t room, hl_error *error) {
-    if (room > 2 * (size_t)MAX_FILE) {
+    if (out->room == MAX_FILE) {
         return hl_fail(error, HL_FAILED, "%s: holds more than 64 MiB, expected a list of merges", name);
     }
+    if (room > MAX_FILE) room = MAX_FILE;
     char *grown = realloc(out->bytes, room);
     if (!grown) return hl_no_memory(error, name);
     out->bytes = grown;
