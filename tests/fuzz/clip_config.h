@@ -13,14 +13,14 @@ static inline void check_tower(const tower_shape *tower) {
 }
 
 static inline void check_config(const clip_config *config) {
-    const image_shape *image = &config->image;
+    const image_shape *image = &config->vit.image;
     check_tower(&image->layers);
-    if (config->has_texts) check_tower(&config->text.layers);
+    if (config->vit.has_texts) check_tower(&config->vit.text.layers);
     if (!image->grid_rows || image->grid_rows * image->patch > image->image_height || !image->embed_dim)
         abort();
     if (!image->grid_cols || image->grid_cols * image->patch > image->image_width) abort();
     for (int i = 0; i < 3; ++i) {
-        if (!isfinite(config->preprocess.mean[i]) || !(config->preprocess.deviation[i] > 0)) abort();
+        if (!isfinite(config->vit.preprocess.mean[i]) || !(config->vit.preprocess.deviation[i] > 0)) abort();
     }
 }
 

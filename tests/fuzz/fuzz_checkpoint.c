@@ -61,7 +61,7 @@ static bool may_be_left(const checkpoint *weights, const char *name) {
     return false;
 }
 
-static void check_opened(const checkpoint *weights, const clip_config *config) {
+static void check_opened(const checkpoint *weights, const vit_config *config) {
     const tower_shape *image = &config->image.layers, *text = &config->text.layers;
     size_t most = IMAGE_SLOTS + TEXT_SLOTS + LAYER_SLOTS * (image->layers + text->layers);
     tensor_spec *all = calloc(most, sizeof *all);
@@ -92,7 +92,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
     if (!make_file(end + 1, count - length - 1)) return 0;
     tensors_name(&config);
     if (tensors_open(&host, &source, NULL, &config, &weights, &error) == HL_OK) {
-        check_opened(&weights, &config);
+        check_opened(&weights, &config.vit);
         checkpoint_close(&weights);
     }
     free(file);

@@ -8,7 +8,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
 
-static void check_sizes(const eva_config *config) {
+static void check_sizes(const vit_config *config) {
     const image_shape *image = &config->image;
     const tower_shape *layers = &image->layers;
     if (image->grid_rows < 1 || image->grid_rows > OPEN_CLIP_GRID || layers->layers < 1 ||
@@ -21,7 +21,7 @@ static void check_sizes(const eva_config *config) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
-    eva_config config = {.has_texts = false};
+    vit_config config = {.has_texts = false};
     hl_error error;
     char *json = malloc(count + 1);
     if (!json) return 0;

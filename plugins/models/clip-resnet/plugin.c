@@ -29,15 +29,12 @@ static void hint(const hl_host *host, const char *path, char *out, size_t room) 
 }
 
 static void close_model(hl_model *model) {
-    if (!model) return;
     trunk_free(&model->trunk);
     pooled_free(&model->image);
     free(model->positions);
-    two_towers_close(&model->base);
-    free(model);
 }
 
-static hl_status describe(hl_model *model, const char *path, hl_error *error) {
+static hl_status describe(hl_model *model, hl_error *error) {
     const resnet_config *config = &model->config;
     const component_table *components = &model->image.components;
     const size_t *blocks = config->trunk.blocks;
@@ -61,17 +58,17 @@ static hl_status describe(hl_model *model, const char *path, hl_error *error) {
     two_towers_state(&model->base, "activation", "relu");
     two_towers_state(&model->base, "text_activation", "%s", activation_name(config->text.layers.activation));
     two_towers_state(&model->base, "parameters", "%zu", parameters);
-    TRY(two_towers_state_score(&model->base, error));
-    TRY(two_towers_describe(
-        &model->base, path, error,
+    TRY(two_towers_state_score(&model->base, false, error));
+    return two_towers_describe(
+        &model->base, error,
         "ResNet, attention pooling of %zu heads of width %zu over %zu-%zu-%zu-%zu blocks, %zu pixels",
         config->pool.heads, pool_head_width(&config->pool), blocks[0], blocks[1], blocks[2], blocks[3],
-        config->trunk.image));
-    model->image.model = model->base.name;
-    return HL_OK;
+        config->trunk.image);
 }
 
-static hl_status open_parts(hl_model *model, const hl_model_source *source, hl_error *error) {
+static hl_status open_parts(hl_model *model, const hl_model_source *source, const hl_value *const *values,
+                            hl_error *error) {
+    (void)values; /* there are no options */
     resnet_config *config = &model->config;
     two_towers *base = &model->base;
     TRY(model_folder_check(&files, source->path, !source->random_weights, error));
@@ -84,37 +81,30 @@ static hl_status open_parts(hl_model *model, const hl_model_source *source, hl_e
     model->image.layer = TRUNK_STAGES;
     model->image.host = base->host;
     model->image.plugin = PLUGIN_NAME;
+    model->image.model = base->name;
     TRY(pooled_describe(&model->image, error));
-    return describe(model, source->path, error);
+    return describe(model, error);
 }
+
+static hl_status load_image(hl_model *model, loader *from) {
+    const tensor_spec none = {.rank = 0}, positions = tensors_positions(&model->config);
+    TRY(trunk_load(&model->trunk, from));
+    TRY(pooled_load(&model->image, from, none, none));
+    return checkpoint_take(from->weights, &positions, &model->positions, from->error);
+}
+
+static const two_towers_kind kind = {.plugin = PLUGIN_NAME,
+                                     .model_size = sizeof(hl_model),
+                                     .session_size = sizeof(hl_session),
+                                     .open = open_parts,
+                                     .close = close_model,
+                                     .load = load_image,
+                                     .open_session = session_open_images,
+                                     .close_session = session_close_images};
 
 static hl_status open_model(const hl_host *host, const hl_model_source *source, const hl_value *const *values,
                             hl_model **model, hl_error *error) {
-    (void)values; /* there are no options */
-    hl_model *out = calloc(1, sizeof *out);
-    if (!out) return hl_no_memory(error, "a model");
-    out->base.host = host;
-    out->base.plugin = PLUGIN_NAME;
-    hl_status status = open_parts(out, source, error);
-    if (status == HL_OK) {
-        *model = out;
-    } else {
-        close_model(out);
-    }
-    return status;
-}
-
-static hl_status load_model(hl_model *model, const hl_compute *compute, hl_error *error) {
-    const tensor_spec none = {.rank = 0}, positions = tensors_positions(&model->config);
-    two_towers *base = &model->base;
-    base->compute = *compute;
-    loader from = {.weights = &base->weights, .compute = &base->compute, .error = error};
-    hl_status status = trunk_load(&model->trunk, &from);
-    if (status == HL_OK) status = pooled_load(&model->image, &from, none, none);
-    if (status == HL_OK) status = checkpoint_take(&base->weights, &positions, &model->positions, error);
-    if (status == HL_OK) status = text_tower_load(&base->text, &from);
-    free(from.numbers);
-    return status;
+    return two_towers_open(&kind, host, source, values, model, error);
 }
 
 static hl_status make_basis(const hl_model *model, uint32_t basis, float *out, hl_error *error) {
@@ -139,49 +129,17 @@ static hl_status make_digest(const hl_model *model, char out[33], hl_error *erro
         (double)deviation[0], (double)deviation[1], (double)deviation[2]);
 }
 
-static void close_session(hl_session *session) {
-    if (!session) return;
-    session_close_images(session);
-    two_towers_session_end(&session->base);
-    free(session);
-}
-
-static hl_status open_session(const hl_model *model, size_t batch, hl_session **session, hl_error *error) {
-    hl_session *out = calloc(1, sizeof *out);
-    if (!out) return hl_no_memory(error, "a session");
-    two_towers_session_begin(&out->base, model, batch);
-    hl_status status = session_open_images(model, batch, out, error);
-    if (status == HL_OK) {
-        *session = out;
-    } else {
-        close_session(out);
-    }
-    return status;
-}
-
 static const hl_model_api api = {
     .size = sizeof api,
     .recognises = recognises,
-    .open = open_model,
-    .close = close_model,
-    .info = two_towers_info,
-    .load = load_model,
-    .basis = make_basis,
-    .open_session = open_session,
-    .close_session = close_session,
-    .tokenize = two_towers_tokenize,
-    .encode_texts = two_towers_encode_texts,
-    .encode_images = session_encode_images,
-    .retain = pooled_trace_retain,
-    .release = pooled_trace_release,
-    .bytes = pooled_trace_bytes,
-    .embedding = pooled_trace_embedding,
-    .code = pooled_trace_code,
-    .token_codes = pooled_trace_token_codes,
-    .digest = make_digest,
     .hint = hint,
-    .count_tokens = two_towers_count_tokens,
+    .open = open_model,
+    .basis = make_basis,
     .value_gram = make_value_gram,
+    .digest = make_digest,
+    .encode_images = session_encode_images,
+    TWO_TOWERS_FUNCTIONS,
+    POOLED_TRACE_FUNCTIONS,
 };
 
 HL_EXPORT const hl_plugin headlight_plugin = {

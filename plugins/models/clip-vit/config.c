@@ -65,7 +65,7 @@ static image_pooling read_pooling(config_reader *r, config_section vision) {
 
 static void read_image_tower(config_reader *r, const open_clip_config *from, clip_config *config) {
     config_section vision = from->vision;
-    image_shape *image = &config->image;
+    image_shape *image = &config->vit.image;
     tower_shape *layers = &image->layers;
     config_check_settings(r, vision, vision_settings);
     if (cJSON_IsArray(config_find(vision, "layers"))) {
@@ -96,12 +96,12 @@ static void read_all(config_reader *r, const cJSON *json, clip_config *config) {
     if (r->status) return;
     bool timm = !config_is_off(config_find(from.vision, "timm_model_name"));
     (timm ? config_read_timm : read_image_tower)(r, &from, config);
-    config->image.embed_dim = from.embed_dim;
-    if (r->status == HL_OK) find_grid(r, from.vision, &config->image);
-    config->has_texts = from.has_texts;
-    if (from.has_texts) open_clip_read_text(r, &from, &config->text, &config->tokenizer);
-    open_clip_read_preprocess(r, &from, config->image.image_height, config->image.image_width,
-                              &config->preprocess);
+    vit_config *vit = &config->vit;
+    vit->image.embed_dim = from.embed_dim;
+    if (r->status == HL_OK) find_grid(r, from.vision, &vit->image);
+    vit->has_texts = from.has_texts;
+    if (from.has_texts) open_clip_read_text(r, &from, &vit->text, &vit->tokenizer);
+    open_clip_read_preprocess(r, &from, vit->image.image_height, vit->image.image_width, &vit->preprocess);
 }
 
 hl_status config_take(const char *name, const cJSON *json, clip_config *config, hl_error *error) {

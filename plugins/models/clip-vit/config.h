@@ -3,18 +3,14 @@
 #define CONFIG_H
 
 #include "open-clip/open_clip.h"
-#include "transformer/image_tower.h"
+#include "two-towers/vit_model.h"
 
 #define PLUGIN_NAME "clip-vit"
 #define CONFIG_FILE OPEN_CLIP_CONFIG
 
-/* `image` lacks its names, which tensors.c gives. */
+/* The image tower lacks its names, which tensors.c gives. */
 typedef struct clip_config {
-    image_shape image;
-    text_shape text;
-    tokenizer_rules tokenizer;
-    hl_preprocess preprocess;
-    bool has_texts;
+    vit_config vit;
     bool is_projected; /* the image tower; else its pooled output is the embedding */
     const char *file;  /* what all this was read from, for messages */
     char assumed[160]; /* what no file said; empty: nothing */

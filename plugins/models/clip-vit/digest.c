@@ -21,15 +21,16 @@ static void add_unusual(const image_shape *image, char *out, size_t room) {
 
 hl_status digest_model(const hl_model *model, char out[33], hl_error *error) {
     const clip_config *config = &model->config;
-    const tower_shape *image = &config->image.layers;
-    const float *mean = config->preprocess.mean, *deviation = config->preprocess.deviation;
+    const image_shape *image = &config->vit.image;
+    const tower_shape *layers = &image->layers;
+    const float *mean = config->vit.preprocess.mean, *deviation = config->vit.preprocess.deviation;
     char unusual[128] = "";
-    add_unusual(&config->image, unusual, sizeof unusual);
+    add_unusual(image, unusual, sizeof unusual);
     return two_towers_digest(
-        &model->base, out, error,
+        &model->vit.base, out, error,
         "embed %zu image %zu patch %zu layers %zu width %zu heads %zu hidden %zu activation "
         "%d mean %a %a %a deviation %a %a %a%s",
-        config->image.embed_dim, config->image.image_height, config->image.patch, image->layers, image->width,
-        image->heads, image->hidden, (int)image->activation, (double)mean[0], (double)mean[1],
-        (double)mean[2], (double)deviation[0], (double)deviation[1], (double)deviation[2], unusual);
+        image->embed_dim, image->image_height, image->patch, layers->layers, layers->width, layers->heads,
+        layers->hidden, (int)layers->activation, (double)mean[0], (double)mean[1], (double)mean[2],
+        (double)deviation[0], (double)deviation[1], (double)deviation[2], unusual);
 }

@@ -132,7 +132,7 @@ static hl_status read_all(shapes *s, cJSON *top, bool activation) {
 
 static void say_assumed(const shapes *s, clip_config *config) {
     snprintf(config->assumed, sizeof config->assumed, "heads of width %zu%s, CLIP's mean and deviation",
-             head_width(&config->image.layers), s->openai ? ", OpenAI's quick_gelu" : "");
+             head_width(&config->vit.image.layers), s->openai ? ", OpenAI's quick_gelu" : "");
 }
 
 hl_status shapes_read(const hl_host *host, const hl_model_source *source, const char *named, bool activation,

@@ -2,7 +2,6 @@
  * layouts people have the same tensors. */
 #include "tensors.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define SLOTS                                                                                                \
@@ -121,19 +120,8 @@ void tensors_name(clip_config *config) {
     memcpy(names, image_names, sizeof image_names);
     if (!config->has_ln_pre) names[LN_PRE_GAIN] = names[LN_PRE_SHIFT] = NULL;
     if (!config->has_projection_bias) names[PROJECTION_BIAS] = NULL;
-    config->image.names = names;
-    config->image.layers.names = config->has_layer_scale ? &scaled_layers : &plain_layers;
-}
-
-hl_status tensors_count_image(const clip_config *config, size_t *out, hl_error *error) {
-    tensor_spec *all = calloc(IMAGE_SLOTS + config->image.layers.layers * LAYER_SLOTS, sizeof *all);
-    if (!all) return hl_no_memory(error, "the names of tensors");
-    size_t count = image_tensors(&config->image, all);
-    count += layer_tensors(&config->image.layers, all + count);
-    *out = 0;
-    for (size_t i = 0; i < count; ++i) *out += tensor_elements(&all[i]);
-    free(all);
-    return HL_OK;
+    config->vit.image.names = names;
+    config->vit.image.layers.names = config->has_layer_scale ? &scaled_layers : &plain_layers;
 }
 
 static checkpoint_rules rules_of(const char *named) {
@@ -155,24 +143,8 @@ hl_status tensors_peek(const hl_host *host, const hl_model_source *source, const
 
 hl_status tensors_open(const hl_host *host, const hl_model_source *source, const char *named,
                        const clip_config *config, checkpoint *out, hl_error *error) {
-    const tower_shape *image = &config->image.layers, *text = &config->text.layers;
-    const tensor_beyond beyond[] = {layer_beyond(image),
-                                    config->has_texts ? layer_beyond(text) : layer_beyond(image)};
-    size_t count = 0, most = IMAGE_SLOTS + TEXT_SLOTS + (image->layers + text->layers) * LAYER_SLOTS;
-    tensor_spec *all = calloc(most, sizeof *all);
-    if (!all) return hl_no_memory(error, "the names of tensors");
-    count += image_tensors(&config->image, all);
-    if (config->has_texts) count += text_tensors(&config->text, all + count);
-    count += layer_tensors(image, all + count);
-    if (config->has_texts) count += layer_tensors(text, all + count);
     checkpoint_rules rules = rules_of(named);
     rules.configuration = config->file;
-    rules.tensors = all;
-    rules.tensor_count = count;
-    rules.beyond = beyond;
-    rules.beyond_count = sizeof beyond / sizeof *beyond;
     if (!config->is_projected) rules.namings = unprojected, rules.naming_count = 1;
-    hl_status status = checkpoint_open(host, source, &rules, out, error);
-    free(all);
-    return status;
+    return vit_open_weights(host, source, &config->vit, NULL, 0, rules, out, error);
 }

@@ -17,7 +17,4 @@ hl_status tensors_open(const hl_host *host, const hl_model_source *source, const
 hl_status tensors_peek(const hl_host *host, const hl_model_source *source, const char *named,
                        const tensor_spec *specs, size_t count, checkpoint *out, hl_error *error);
 
-/* How many numbers the image tower has. */
-hl_status tensors_count_image(const clip_config *config, size_t *out, hl_error *error);
-
 #endif

@@ -73,7 +73,7 @@ static void read_sides(config_reader *r, config_section vision, config_section k
 void config_read_timm(config_reader *r, const open_clip_config *from, clip_config *config) {
     config_section vision = from->vision, kwargs = {"model_cfg.vision_cfg.timm_model_kwargs", NULL};
     const cJSON *name = config_find(vision, "timm_model_name");
-    image_shape *image = &config->image;
+    image_shape *image = &config->vit.image;
     tower_shape *layers = &image->layers;
     timm_name known = {NULL, 0, 0, false};
     if (!cJSON_IsString(name) || !parse_name(name->valuestring, &known)) {

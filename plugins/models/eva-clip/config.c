@@ -1,4 +1,4 @@
-/* A configuration -> eva_config. Refuses by name whatever would make another model than this plugin computes.
+/* A configuration -> vit_config. Refuses by name whatever would make another model than this plugin computes.
  * Never looks at weights. */
 #include "config.h"
 
@@ -123,7 +123,7 @@ static void read_image_tower(config_reader *r, const open_clip_config *from, ima
     image->embed_dim = from->embed_dim;
 }
 
-static void read_all(config_reader *r, const cJSON *json, eva_config *out) {
+static void read_all(config_reader *r, const cJSON *json, vit_config *out) {
     open_clip_config from;
     open_clip_read(r, json, &from);
     if (r->status) return;
@@ -151,9 +151,9 @@ static hl_status parse(const char *path, const char *text, size_t length, void *
     return r.status;
 }
 
-hl_status config_read(const hl_host *host, const char *folder, const char *file, eva_config *out,
+hl_status config_read(const hl_host *host, const char *folder, const char *file, vit_config *out,
                       hl_error *error) {
-    *out = (eva_config){.text = {.context = 0}};
+    *out = (vit_config){.text = {.context = 0}};
     return config_read_file(host, folder, file, parse, out, error);
 }
 

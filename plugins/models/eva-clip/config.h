@@ -3,25 +3,16 @@
 #define CONFIG_H
 
 #include "open-clip/open_clip.h"
-#include "transformer/image_tower.h"
+#include "two-towers/vit_model.h"
 
 #define PLUGIN_NAME "eva-clip"
-
-/* The image tower lacks its names, which tensors.c gives. */
-typedef struct eva_config {
-    image_shape image;
-    text_shape text;
-    tokenizer_rules tokenizer;
-    hl_preprocess preprocess;
-    bool has_texts;
-} eva_config;
 
 /* Which file of the folder says that it is a model of this kind; free() it. *out is NULL where none does. */
 hl_status config_find_file(const hl_host *host, const char *folder, char **out, hl_error *error);
 
 /* Reads FOLDER/file, one of these. Every size is checked so that products of a batch, tokens and columns
- * cannot overflow. */
-hl_status config_read(const hl_host *host, const char *folder, const char *file, eva_config *out,
+ * cannot overflow. The image tower lacks its names, which tensors.c gives. */
+hl_status config_read(const hl_host *host, const char *folder, const char *file, vit_config *out,
                       hl_error *error);
 
 /* eva_json.c: EVA-CLIP's model_configs say the same in words of their own. */

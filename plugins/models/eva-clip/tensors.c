@@ -2,8 +2,6 @@
  * what lies there in parts, and EVA-CLIP's. */
 #include "tensors.h"
 
-#include <stdlib.h>
-
 #define BLOCKS "visual.trunk.blocks."
 
 static const layer_names image_layers = {BLOCKS,
@@ -79,46 +77,19 @@ static const tensor_naming namings[] = {
     {.label = "timm's", .groups = timm_groups},
     {.label = "EVA-CLIP's", .groups = eva_groups, .harmless = rotary_tables}};
 
-void tensors_name(eva_config *config) {
+void tensors_name(vit_config *config) {
     config->image.layers.names = &image_layers;
     config->image.names = image_names;
 }
 
-hl_status tensors_count_image(const eva_config *config, size_t *out, hl_error *error) {
-    tensor_spec *all = calloc(IMAGE_SLOTS + config->image.layers.layers * LAYER_SLOTS, sizeof *all);
-    if (!all) return hl_no_memory(error, "the names of tensors");
-    size_t count = image_tensors(&config->image, all);
-    count += layer_tensors(&config->image.layers, all + count);
-    *out = 0;
-    for (size_t i = 0; i < count; ++i) *out += tensor_elements(&all[i]);
-    *out -= config->image.layers.layers * config->image.layers.width; /* keys have no bias */
-    free(all);
-    return HL_OK;
-}
-
 hl_status tensors_open(const hl_host *host, const hl_model_source *source, const char *named,
-                       const char *file, const eva_config *config, checkpoint *out, hl_error *error) {
-    const tower_shape *image = &config->image.layers, *text = &config->text.layers;
-    const tensor_beyond beyond[] = {layer_beyond(image), layer_beyond(config->has_texts ? text : image)};
-    size_t count = 0, most = IMAGE_SLOTS + TEXT_SLOTS + (image->layers + text->layers) * LAYER_SLOTS;
-    tensor_spec *all = calloc(most, sizeof *all);
-    if (!all) return hl_no_memory(error, "the names of tensors");
-    count += image_tensors(&config->image, all);
-    count += layer_tensors(image, all + count);
-    if (config->has_texts) count += text_tensors(&config->text, all + count);
-    if (config->has_texts) count += layer_tensors(text, all + count);
+                       const char *file, const vit_config *config, checkpoint *out, hl_error *error) {
     const checkpoint_rules rules = {.plugin = PLUGIN_NAME,
                                     .file = OPEN_CLIP_WEIGHTS,
                                     .named = named,
                                     .configuration = file,
                                     .namings = namings,
                                     .naming_count = sizeof namings / sizeof *namings,
-                                    .tensors = all,
-                                    .tensor_count = count,
-                                    .beyond = beyond,
-                                    .beyond_count = sizeof beyond / sizeof *beyond,
                                     .harmless = open_clip_harmless};
-    hl_status status = checkpoint_open(host, source, &rules, out, error);
-    free(all);
-    return status;
+    return vit_open_weights(host, source, config, NULL, 0, rules, out, error);
 }

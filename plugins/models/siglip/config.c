@@ -19,7 +19,7 @@ static bool is_word(const cJSON *item, const char *word) {
 
 /* What follows from image and patch, width, layers and heads. */
 static void complete_image(config_reader *r, const char *path, siglip_config *out) {
-    image_shape *image = &out->image;
+    image_shape *image = &out->vit.image;
     tower_shape *layers = &image->layers;
     image->pooling = IMAGE_POOL_ELSEWHERE;
     image->embed_dim = layers->width;
@@ -74,7 +74,7 @@ static size_t hidden_width(config_reader *r, config_section kwargs, const timm_s
 }
 
 static void read_timm(config_reader *r, config_section vision, const timm_shape *timm, siglip_config *out) {
-    image_shape *image = &out->image;
+    image_shape *image = &out->vit.image;
     tower_shape *layers = &image->layers;
     config_section kwargs = {"model_cfg.vision_cfg.timm_model_kwargs", NULL};
     if (!config_is_off(config_find(vision, "timm_model_kwargs"))) {
@@ -115,15 +115,16 @@ static void read_open_clip(config_reader *r, const cJSON *json, siglip_config *o
     if (!timm) return;
     config_check_settings(r, whole.vision, vision_settings);
     read_timm(r, whole.vision, timm, out);
-    open_clip_read_text(r, &whole, &out->text, &out->tokenizer);
-    out->has_texts = true;
-    if (whole.embed_dim != out->image.embed_dim) {
+    open_clip_read_text(r, &whole, &out->vit.text, &out->vit.tokenizer);
+    out->vit.has_texts = true;
+    if (whole.embed_dim != out->vit.image.embed_dim) {
         config_refuse(r, HL_FAILED,
                       "model_cfg.embed_dim: is %zu, but the image tower, which has no projection, "
                       "is %zu wide",
-                      whole.embed_dim, out->image.embed_dim);
+                      whole.embed_dim, out->vit.image.embed_dim);
     }
-    open_clip_read_preprocess(r, &whole, out->image.image_height, out->image.image_width, &out->preprocess);
+    open_clip_read_preprocess(r, &whole, out->vit.image.image_height, out->vit.image.image_width,
+                              &out->vit.preprocess);
 }
 
 /* ---- Hugging Face's ---- */
@@ -154,7 +155,7 @@ static const tower_shape hf_tower = {
     .layers = 12, .width = 768, .heads = 12, .hidden = 3072, .activation = HL_GELU_TANH, .epsilon = EPSILON};
 
 static void read_hf_vision(config_reader *r, config_section from, siglip_config *out) {
-    image_shape *image = &out->image;
+    image_shape *image = &out->vit.image;
     config_check_settings(r, from, hf_vision_settings);
     image->layers = hf_tower;
     hugging_face_read_tower(r, from, &image->layers);
@@ -165,7 +166,7 @@ static void read_hf_vision(config_reader *r, config_section from, siglip_config 
 }
 
 static void read_hf_text(config_reader *r, config_section from, siglip_config *out) {
-    text_shape *text = &out->text;
+    text_shape *text = &out->vit.text;
     config_check_settings(r, from, hf_text_settings);
     text->layers = hf_tower;
     hugging_face_read_tower(r, from, &text->layers);
@@ -174,11 +175,11 @@ static void read_hf_text(config_reader *r, config_section from, siglip_config *o
     text->embed_dim = config_read_size(r, from, "projection_size", text->layers.width, 1, OPEN_CLIP_WIDTH);
     text->mask = HL_MASK_NONE;
     text->pooled = text_pooled_at_last;
-    out->tokenizer = (tokenizer_rules){
+    out->vit.tokenizer = (tokenizer_rules){
         .style = TOKENIZER_TRANSFORMERS, .vocab_size = text->vocab_size, .context = text->context};
-    if (text->embed_dim != out->image.embed_dim) {
+    if (text->embed_dim != out->vit.image.embed_dim) {
         config_refuse(r, HL_FAILED, "%s: texts become %zu numbers, images %zu; expected the same", from.path,
-                      text->embed_dim, out->image.embed_dim);
+                      text->embed_dim, out->vit.image.embed_dim);
     }
 }
 
@@ -192,12 +193,12 @@ static config_section find_tower(config_reader *r, config_section from, const ch
 static void read_hugging_face(config_reader *r, const cJSON *json, siglip_config *out) {
     const config_section top = {"", json};
     const cJSON *type = config_find(top, "model_type");
-    out->has_texts = is_word(type, "siglip");
+    out->vit.has_texts = is_word(type, "siglip");
     if (is_word(type, "siglip_vision_model")) {
         read_hf_vision(r, (config_section){"vision_config", json}, out);
         return;
     }
-    if (!out->has_texts) {
+    if (!out->vit.has_texts) {
         config_refuse(r, HL_USAGE,
                       "model_type: expected siglip or siglip_vision_model, of a fixed resolution; "
                       "%s reads no other",
@@ -265,14 +266,14 @@ bool config_is_siglip(const hl_host *host, const char *folder, siglip_layout lay
 static hl_status read_preprocess(const hl_host *host, const char *folder, siglip_config *out,
                                  hl_error *error) {
     bool there;
-    out->preprocess = (hl_preprocess){.size = sizeof out->preprocess,
-                                      .resize = HL_RESIZE_SQUASH,
-                                      .interpolation = HL_BICUBIC,
-                                      .height = (uint32_t)out->image.image_height,
-                                      .width = (uint32_t)out->image.image_width,
-                                      .mean = {0.5F, 0.5F, 0.5F},
-                                      .deviation = {0.5F, 0.5F, 0.5F}};
-    TRY(hugging_face_read_preprocessor(host, PLUGIN_NAME, folder, &out->preprocess, &there, error));
+    out->vit.preprocess = (hl_preprocess){.size = sizeof out->vit.preprocess,
+                                          .resize = HL_RESIZE_SQUASH,
+                                          .interpolation = HL_BICUBIC,
+                                          .height = (uint32_t)out->vit.image.image_height,
+                                          .width = (uint32_t)out->vit.image.image_width,
+                                          .mean = {0.5F, 0.5F, 0.5F},
+                                          .deviation = {0.5F, 0.5F, 0.5F}};
+    TRY(hugging_face_read_preprocessor(host, PLUGIN_NAME, folder, &out->vit.preprocess, &there, error));
     if (there) return HL_OK;
     host->log(
         host, HL_LOG_WARNING,

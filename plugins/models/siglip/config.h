@@ -3,8 +3,7 @@
 #define CONFIG_H
 
 #include "attention-pool/pooled_tower.h"
-#include "tokenizer/tokenizer.h"
-#include "transformer/text_tower.h"
+#include "two-towers/vit_model.h"
 
 #define PLUGIN_NAME "siglip"
 
@@ -14,12 +13,8 @@ typedef enum siglip_layout { LAYOUT_OPEN_CLIP, LAYOUT_HUGGING_FACE } siglip_layo
 
 typedef struct siglip_config {
     siglip_layout layout;
-    image_shape image;
+    vit_config vit;
     pool_shape pool;
-    bool has_texts;
-    text_shape text;
-    tokenizer_rules tokenizer;
-    hl_preprocess preprocess;
 } siglip_config;
 
 static inline const char *siglip_config_file(siglip_layout layout) {

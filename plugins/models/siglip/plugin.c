@@ -45,10 +45,7 @@ static void hint(const hl_host *host, const char *path, char *out, size_t room) 
 }
 
 static void close_model(hl_model *model) {
-    if (!model) return;
     pooled_tower_free(&model->image);
-    two_towers_close(&model->base);
-    free(model);
 }
 
 static hl_status open_parts(hl_model *model, const hl_model_source *source, const hl_value *const *values,
@@ -56,48 +53,50 @@ static hl_status open_parts(hl_model *model, const hl_model_source *source, cons
     bool by_layers = values && values[LEVEL]->integer == 1;
     const char *named = values && values[WEIGHTS]->given ? values[WEIGHTS]->string : NULL;
     siglip_config *config = &model->config;
+    two_towers *base = &model->base;
     image_tower *trunk = &model->image.trunk;
     siglip_layout layout = LAYOUT_OPEN_CLIP;
     config_find_layout(source->path, &layout);
     const model_files files = files_of(layout);
     TRY(model_folder_check(&files, source->path, !source->random_weights, error));
-    TRY(config_read(model->base.host, source->path, layout, config, error));
-    TRY(tensors_open(model->base.host, source, named, config, &model->base.weights, error));
-    trunk->shape = &config->image;
+    TRY(config_read(base->host, source->path, layout, config, error));
+    TRY(tensors_open(base->host, source, named, config, &base->weights, error));
+    trunk->shape = &config->vit.image;
     model->image.top.pool.shape = &config->pool;
-    trunk->weights = &model->base.weights;
-    trunk->host = model->base.host;
+    trunk->weights = &base->weights;
+    trunk->host = base->host;
     trunk->plugin = PLUGIN_NAME;
-    if (config->has_texts)
-        TRY(two_towers_open_texts(&model->base, source, &config->text, &config->tokenizer, error));
+    trunk->model = base->name;
+    if (config->vit.has_texts)
+        TRY(two_towers_open_texts(base, source, &config->vit.text, &config->vit.tokenizer, error));
     TRY(pooled_tower_describe(&model->image, by_layers, error));
-    TRY(describe_model(model, source->path, error));
-    trunk->model = model->image.top.model = model->base.name;
-    return HL_OK;
+    return describe_model(model, error);
 }
+
+static hl_status load_image(hl_model *model, loader *from) {
+    return pooled_tower_load(&model->image, from);
+}
+
+static hl_status open_images(const hl_model *model, size_t batch, hl_session *session, hl_error *error) {
+    return pooled_tower_session_open(&model->image, batch, &session->image, error);
+}
+
+static void close_images(hl_session *session) {
+    pooled_tower_session_close(&session->image);
+}
+
+static const two_towers_kind kind = {.plugin = PLUGIN_NAME,
+                                     .model_size = sizeof(hl_model),
+                                     .session_size = sizeof(hl_session),
+                                     .open = open_parts,
+                                     .close = close_model,
+                                     .load = load_image,
+                                     .open_session = open_images,
+                                     .close_session = close_images};
 
 static hl_status open_model(const hl_host *host, const hl_model_source *source, const hl_value *const *values,
                             hl_model **model, hl_error *error) {
-    hl_model *out = calloc(1, sizeof *out);
-    if (!out) return hl_no_memory(error, "a model");
-    out->base.host = host;
-    out->base.plugin = PLUGIN_NAME;
-    hl_status status = open_parts(out, source, values, error);
-    if (status == HL_OK) {
-        *model = out;
-    } else {
-        close_model(out);
-    }
-    return status;
-}
-
-static hl_status load_model(hl_model *model, const hl_compute *compute, hl_error *error) {
-    model->base.compute = *compute;
-    loader from = {.weights = &model->base.weights, .compute = &model->base.compute, .error = error};
-    hl_status status = pooled_tower_load(&model->image, &from);
-    if (status == HL_OK && model->config.has_texts) status = text_tower_load(&model->base.text, &from);
-    free(from.numbers);
-    return status;
+    return two_towers_open(&kind, host, source, values, model, error);
 }
 
 static hl_status make_basis(const hl_model *model, uint32_t basis, float *out, hl_error *error) {
@@ -108,26 +107,6 @@ static hl_status make_value_gram(const hl_model *model, uint32_t component, doub
     return pooled_tower_value_gram(&model->image, component, out, error);
 }
 
-static void close_session(hl_session *session) {
-    if (!session) return;
-    pooled_tower_session_close(&session->image);
-    two_towers_session_end(&session->base);
-    free(session);
-}
-
-static hl_status open_session(const hl_model *model, size_t batch, hl_session **session, hl_error *error) {
-    hl_session *out = calloc(1, sizeof *out);
-    if (!out) return hl_no_memory(error, "a session");
-    two_towers_session_begin(&out->base, model, batch);
-    hl_status status = pooled_tower_session_open(&model->image, batch, &out->image, error);
-    if (status == HL_OK) {
-        *session = out;
-    } else {
-        close_session(out);
-    }
-    return status;
-}
-
 static hl_status encode_images(hl_session *session, const float *pixels, size_t count,
                                const hl_request *request, hl_trace **traces, hl_error *error) {
     return pooled_tower_encode(&session->image, pixels, count, request, traces, error);
@@ -136,26 +115,14 @@ static hl_status encode_images(hl_session *session, const float *pixels, size_t 
 static const hl_model_api api = {
     .size = sizeof api,
     .recognises = recognises,
-    .open = open_model,
-    .close = close_model,
-    .info = two_towers_info,
-    .load = load_model,
-    .basis = make_basis,
-    .open_session = open_session,
-    .close_session = close_session,
-    .tokenize = two_towers_tokenize,
-    .encode_texts = two_towers_encode_texts,
-    .encode_images = encode_images,
-    .retain = pooled_trace_retain,
-    .release = pooled_trace_release,
-    .bytes = pooled_trace_bytes,
-    .embedding = pooled_trace_embedding,
-    .code = pooled_trace_code,
-    .token_codes = pooled_trace_token_codes,
-    .digest = digest_model,
     .hint = hint,
-    .count_tokens = two_towers_count_tokens,
+    .open = open_model,
+    .basis = make_basis,
     .value_gram = make_value_gram,
+    .digest = digest_model,
+    .encode_images = encode_images,
+    TWO_TOWERS_FUNCTIONS,
+    POOLED_TRACE_FUNCTIONS,
 };
 
 HL_EXPORT const hl_plugin headlight_plugin = {

@@ -3,7 +3,6 @@
 #define SIGLIP_H
 
 #include "config.h"
-#include "two-towers/two_towers.h"
 
 static inline const char *siglip_weights_file(siglip_layout layout) {
     return layout == LAYOUT_OPEN_CLIP ? "open_clip_model.safetensors" : "model.safetensors";
@@ -27,7 +26,7 @@ hl_status tensors_open(const hl_host *host, const hl_model_source *source, const
 hl_status tensors_count_image(const siglip_config *config, size_t *out, hl_error *error);
 
 /* describe.c: fills in what the model says about itself; the component table is made. */
-hl_status describe_model(hl_model *model, const char *path, hl_error *error);
+hl_status describe_model(hl_model *model, hl_error *error);
 
 /* See hl_model_api.digest. */
 hl_status digest_model(const hl_model *model, char out[33], hl_error *error);

@@ -3,7 +3,6 @@
 #include "siglip.h"
 
 #include "open-clip/open_clip.h"
-#include <stdlib.h>
 
 static const layer_names image_layers = {"visual.trunk.blocks.",
                                          {[LN_1_GAIN] = "norm1.weight",
@@ -103,56 +102,30 @@ static const tensor_naming namings[] = {{.label = "open_clip's", .groups = open_
 
 /* open_clip's configuration has named the text tower. */
 void tensors_name(siglip_config *config) {
-    config->image.layers.names = &image_layers;
-    config->image.names = image_names;
+    config->vit.image.layers.names = &image_layers;
+    config->vit.image.names = image_names;
     config->pool.names = pool_names;
-    if (config->layout == LAYOUT_HUGGING_FACE) open_clip_name_text(&config->text);
-}
-
-static size_t list_image(const siglip_config *config, tensor_spec *out) {
-    size_t count = image_tensors(&config->image, out);
-    count += pool_tensors(&config->pool, out + count);
-    return count + layer_tensors(&config->image.layers, out + count);
-}
-
-static tensor_spec *make_list(const siglip_config *config) {
-    size_t layers = config->image.layers.layers + config->text.layers.layers;
-    return calloc(IMAGE_SLOTS + POOL_SLOTS + TEXT_SLOTS + layers * LAYER_SLOTS, sizeof(tensor_spec));
+    if (config->layout == LAYOUT_HUGGING_FACE) open_clip_name_text(&config->vit.text);
 }
 
 hl_status tensors_count_image(const siglip_config *config, size_t *out, hl_error *error) {
-    tensor_spec *all = make_list(config);
-    if (!all) return hl_no_memory(error, "the names of tensors");
-    size_t count = list_image(config, all);
-    *out = 0;
-    for (size_t i = 0; i < count; ++i) *out += tensor_elements(&all[i]);
-    free(all);
+    tensor_spec pool[POOL_SLOTS];
+    size_t count = pool_tensors(&config->pool, pool);
+    TRY(vit_count_numbers(&config->vit, out, error));
+    for (size_t i = 0; i < count; ++i) *out += tensor_elements(&pool[i]);
     return HL_OK;
 }
 
 hl_status tensors_open(const hl_host *host, const hl_model_source *source, const char *named,
                        const siglip_config *config, checkpoint *out, hl_error *error) {
-    tensor_beyond beyond[2] = {layer_beyond(&config->image.layers)};
-    tensor_spec *all = make_list(config);
-    if (!all) return hl_no_memory(error, "the names of tensors");
-    size_t count = list_image(config, all);
-    if (config->has_texts) {
-        beyond[1] = layer_beyond(&config->text.layers);
-        count += text_tensors(&config->text, all + count);
-        count += layer_tensors(&config->text.layers, all + count);
-    }
+    tensor_spec pool[POOL_SLOTS];
+    size_t count = pool_tensors(&config->pool, pool);
     const checkpoint_rules rules = {.plugin = PLUGIN_NAME,
                                     .file = siglip_weights_file(config->layout),
                                     .named = named,
                                     .configuration = siglip_config_file(config->layout),
                                     .namings = namings,
                                     .naming_count = sizeof namings / sizeof *namings,
-                                    .tensors = all,
-                                    .tensor_count = count,
-                                    .beyond = beyond,
-                                    .beyond_count = config->has_texts ? 2 : 1,
                                     .harmless = open_clip_harmless};
-    hl_status status = checkpoint_open(host, source, &rules, out, error);
-    free(all);
-    return status;
+    return vit_open_weights(host, source, &config->vit, pool, count, rules, out, error);
 }

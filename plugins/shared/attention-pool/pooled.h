@@ -84,6 +84,10 @@ hl_status pooled_fill_traces(const pooled *self, const pass_plan *plan, const po
                              size_t count, const pooled_rows *rows, hl_trace **traces, hl_error *error);
 
 /* See hl_model_api. */
+#define POOLED_TRACE_FUNCTIONS                                                                               \
+    .retain = pooled_trace_retain, .release = pooled_trace_release, .bytes = pooled_trace_bytes,             \
+    .embedding = pooled_trace_embedding, .code = pooled_trace_code, .token_codes = pooled_trace_token_codes
+
 void pooled_trace_retain(hl_trace *trace);
 void pooled_trace_release(hl_trace *trace);
 size_t pooled_trace_bytes(const hl_trace *trace);

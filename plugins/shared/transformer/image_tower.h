@@ -202,6 +202,10 @@ hl_status image_session_encode(image_session *self, const float *pixels, size_t 
                                const hl_request *request, hl_trace **traces, hl_error *error);
 
 /* See hl_model_api. */
+#define TRACE_FUNCTIONS                                                                                      \
+    .retain = trace_retain, .release = trace_release, .bytes = trace_bytes, .embedding = trace_embedding,    \
+    .code = trace_code, .token_codes = trace_token_codes
+
 void trace_retain(hl_trace *trace);
 void trace_release(hl_trace *trace);
 size_t trace_bytes(const hl_trace *trace);
