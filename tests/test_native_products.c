@@ -14,11 +14,13 @@ static const struct {
     const product_kernel *kernel;
     double tolerance, apart;
 } all_kernels[] = {
-    {&plain_product_f32, 3e-6, 0},     {&plain_product_bf16x6, 2e-6, 0},  {&plain_product_bf16x3, 2e-5, 0},
+    {&plain_product_f32, 3e-6, 0},     {&plain_product_bf16x6, 2e-6, 0},   {&plain_product_bf16x3, 2e-5, 0},
     {&plain_product_bf16, 1e-2, 0},    {&plain_product_int8, 2e-2, 0},
 #if defined __x86_64__
-    {&avx2_product_f32, 3e-6, 3e-6},   {&avx512_product_f32, 3e-6, 3e-6}, {&avx512_product_int8, 2e-2, 0},
-    {&amx_product_bf16x6, 2e-6, 2e-6}, {&amx_product_bf16x3, 2e-5, 2e-6}, {&amx_product_bf16, 1e-2, 2e-6},
+    {&avx2_product_f32, 3e-6, 3e-6},   {&avx2_product_bf16, 1e-2, 2e-6},   {&avx2_product_int8, 2e-2, 0},
+    {&avx_vnni_product, 2e-2, 0},      {&avx512_product_f32, 3e-6, 3e-6},  {&avx512_product_bf16, 1e-2, 2e-6},
+    {&avx512_product_int8, 2e-2, 0},   {&avx512_bf16_product, 1e-2, 2e-6}, {&avx512_vnni_product, 2e-2, 0},
+    {&amx_product_bf16x6, 2e-6, 2e-6}, {&amx_product_bf16x3, 2e-5, 2e-6},  {&amx_product_bf16, 1e-2, 2e-6},
     {&amx_product_int8, 2e-2, 0},
 #endif
 };
@@ -179,9 +181,28 @@ static void test_strange_numbers(void **state) {
     free(x), free(w);
 }
 
+/* Sums of the largest numbers that there are, of either sign: no instruction may cut one off on its way. */
+static void test_largest_numbers(void **state) {
+    (void)state;
+    enum { ROWS = 15, OUTPUTS = 33, IN = 1024 };
+    static float x[ROWS * IN], w[OUTPUTS * IN], got[ROWS * OUTPUTS], expected[ROWS * OUTPUTS];
+    for (size_t i = 0; i < ROWS * IN; ++i) x[i] = i / IN % 3 == 0 ? 1 : i / IN % 3 == 1 ? -1 : i % 2 ? 1 : -1;
+    for (size_t i = 0; i < OUTPUTS * IN; ++i) w[i] = i / IN % 2 ? 1 : -1;
+    for (size_t k = 0; k < kernel_count; ++k) {
+        const product_kernel *kernel = all_kernels[runs_here[k]].kernel;
+        multiply(kernel, x, IN, ROWS, w, OUTPUTS, IN, got);
+        multiply(plain_of(kernel), x, IN, ROWS, w, OUTPUTS, IN, expected);
+        for (size_t i = 0; i < ROWS * OUTPUTS; ++i) {
+            assert_true(fabsf(got[i] - expected[i]) <= (float)all_kernels[runs_here[k]].apart * IN);
+            assert_true(i / OUTPUTS % 3 == 2 || fabsf(fabsf(got[i]) - IN) < 0.01f);
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shapes),
+        cmocka_unit_test(test_largest_numbers),
         cmocka_unit_test(test_rows_alone),
         cmocka_unit_test(test_strange_numbers),
     };

@@ -288,9 +288,9 @@ TILES static void multiply_bf16x6(const void *row_panel, const void *weight_pane
                                                .end = end,                                                   \
                                                .tolerance = TOLERANCE}
 
-BF16_KERNEL(bf16x6, PRECISION_BF16X6, 3, 1024, 1e-4);
-BF16_KERNEL(bf16x3, PRECISION_BF16X3, 2, 1024, 1e-4);
-BF16_KERNEL(bf16, PRECISION_BF16, 1, 1024, 2e-1);
+BF16_KERNEL(bf16x6, PRECISION_BF16X6, 3, 1024, F32_TOLERANCE);
+BF16_KERNEL(bf16x3, PRECISION_BF16X3, 2, 1024, F32_TOLERANCE);
+BF16_KERNEL(bf16, PRECISION_BF16, 1, 1024, BF16_TOLERANCE);
 
 /* ---- products of int8 ---- */
 
@@ -427,6 +427,6 @@ const product_kernel amx_product_int8 = {.name = "amx",
                                          .multiply = multiply_int8,
                                          .begin = begin,
                                          .end = end,
-                                         .tolerance = 4e-1};
+                                         .tolerance = INT8_TOLERANCE};
 
 #endif

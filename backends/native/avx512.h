@@ -4,10 +4,14 @@
 
 #include <immintrin.h>
 #include <stddef.h>
+#include <stdint.h>
 
-#define AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
+#ifndef AVX512_BESIDES
+#define AVX512_BESIDES "" /* what a file uses besides: ",avx512vnni" */
+#endif
+#define AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl" AVX512_BESIDES)))
 #define AVX512_INLINED                                                                                       \
-    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl"), always_inline)) static inline
+    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl" AVX512_BESIDES), always_inline)) static inline
 
 enum { LANES = 16 };
 

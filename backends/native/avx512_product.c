@@ -3,35 +3,21 @@
 
 #include "vector_avx512.h"
 
-enum { ROWS = 14 };
-#include "product_vectors.h"
+enum { ROWS = 14, PARTS = 1 };
+
+VECTOR_INLINED vector add_products(vector sums, vector x, vector w) {
+    return v_fma(x, w, sums);
+}
+
+#include "f32_vectors.h"
+
+#include "double_vectors.h"
 
 static bool runs_on(const processor *machine) {
     return machine->avx512;
 }
 
-const product_kernel avx512_product_f32 = {
-    .name = "avx512",
-    .precision = PRECISION_F32,
-    .runs_on = runs_on,
-    .rows = ROWS,
-    .columns = COLUMNS,
-    .depth = DEPTH,
-    .row_panel_bytes = row_panel_bytes,
-    .weight_panel_bytes = weight_panel_bytes,
-    .pack_rows = pack_rows,
-    .pack_weight = pack_weight,
-    .multiply = multiply,
-    .tolerance = 1e-4,
-};
-
-const double_kernel avx512_double = {
-    .name = "avx512",
-    .runs_on = runs_on,
-    .rows = ROWS,
-    .columns = COLUMNS_F64,
-    .pack = pack_f64,
-    .multiply = multiply_f64,
-};
+const product_kernel avx512_product_f32 = {VECTOR_KERNEL("avx512", PRECISION_F32, DEPTH, F32_TOLERANCE)};
+const double_kernel avx512_double = {DOUBLE_KERNEL("avx512")};
 
 #endif

@@ -9,8 +9,6 @@
 /* A row has a scale for each so many numbers. */
 enum { INT8_DEPTH = 1024 };
 
-#define INT8_TOLERANCE 0.4
-
 /* `largest`: of the bits of all |x|, which order as the numbers do, with NaN above all. What is too small to
  * be divided by counts as zero; a row with NaN or infinity becomes NaN, by its scale. */
 static inline float int8_scale(uint32_t largest, float *inverse) {

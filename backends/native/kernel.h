@@ -10,6 +10,11 @@
 #include "headlight/compute.h"
 #include "processor.h"
 
+/* What a whole model keeps, see hl_compute_api.tolerance. */
+#define F32_TOLERANCE  1e-4
+#define BF16_TOLERANCE 0.2
+#define INT8_TOLERANCE 0.4
+
 typedef enum precision {
     PRECISION_F32 = 1,
     PRECISION_BF16X6, /* each f32 as three bf16, six products (Henry, Tang and Heinecke 2019, section 3) */
@@ -26,6 +31,7 @@ typedef struct product_kernel {
     const char *name; /* "amx"; those of one name differ in precision */
     precision precision;
     bool (*runs_on)(const processor *machine);
+    bool (*outdone_on)(const processor *machine); /* where it runs, but is not to be chosen; NULL: nowhere */
     size_t rows, columns, depth;
 
     size_t (*row_panel_bytes)(size_t depth);
@@ -45,7 +51,6 @@ typedef struct product_kernel {
     void (*begin)(void);
     void (*end)(void);
 
-    /* What a whole model keeps, see hl_compute_api.tolerance. */
     double tolerance;
 } product_kernel;
 

@@ -3,17 +3,20 @@
 
 #include <string.h>
 
-const char *const kernel_words[] = {"auto", "amx", "avx512", "avx2", "plain", NULL};
+const char *const kernel_words[] = {"auto",     "amx",  "avx512_bf16", "avx512_vnni", "avx512",
+                                    "avx_vnni", "avx2", "plain",       NULL};
 const char *const precision_words[] = {"auto", "f32", "bf16x6", "bf16x3", "bf16", "int8", NULL};
 
 /* Each list from the fastest to the slowest; `auto` takes the first that runs and whose results count as
  * f32. */
 static const product_kernel *const products[] = {
 #if defined __x86_64__
-    &amx_product_bf16x3, &amx_product_bf16x6,   &amx_product_bf16,     &amx_product_int8,
-    &avx512_product_f32, &avx512_product_int8,  &avx2_product_f32,
+    &amx_product_bf16x3,  &amx_product_bf16x6,   &amx_product_bf16,     &amx_product_int8,
+    &avx512_bf16_product, &avx512_vnni_product,  &avx512_product_f32,   &avx512_product_bf16,
+    &avx512_product_int8, &avx_vnni_product,     &avx2_product_f32,     &avx2_product_bf16,
+    &avx2_product_int8,
 #endif
-    &plain_product_f32,  &plain_product_bf16x6, &plain_product_bf16x3, &plain_product_bf16,
+    &plain_product_f32,   &plain_product_bf16x6, &plain_product_bf16x3, &plain_product_bf16,
     &plain_product_int8,
 };
 static const row_kernel *const rows[] = {
@@ -40,8 +43,6 @@ enum {
     ATTENTIONS = sizeof attentions / sizeof *attentions
 };
 
-static const double f32_tolerance = 1e-4;
-
 static bool is_auto(const char *word) {
     return strcmp(word, "auto") == 0;
 }
@@ -55,13 +56,19 @@ static size_t level_of(const char *name) {
 
 static bool suits(const product_kernel *kernel, const char *name, precision wanted) {
     bool named = is_auto(name) || strcmp(kernel->name, name) == 0;
-    bool precise = wanted ? kernel->precision == wanted : kernel->tolerance <= f32_tolerance;
+    bool precise = wanted ? kernel->precision == wanted : kernel->tolerance <= F32_TOLERANCE;
     return named && precise;
+}
+
+static bool is_best(const product_kernel *kernel, const processor *machine) {
+    return !kernel->outdone_on || !kernel->outdone_on(machine);
 }
 
 static const product_kernel *find_product(const processor *machine, const char *name, precision wanted) {
     for (size_t i = 0; i < PRODUCTS; ++i) {
-        if (suits(products[i], name, wanted) && products[i]->runs_on(machine)) return products[i];
+        const product_kernel *have = products[i];
+        if (!suits(have, name, wanted) || !have->runs_on(machine)) continue;
+        if (!is_auto(name) || is_best(have, machine)) return have;
     }
     return NULL;
 }
@@ -86,7 +93,7 @@ static void list_products(const processor *machine, char *out, size_t room) {
 }
 
 static hl_status refuse(const processor *machine, const char *name, precision wanted, hl_error *error) {
-    char there[256];
+    char there[512];
     list_products(machine, there, sizeof there);
     return hl_fail(error, HL_USAGE,
                    "no kernel for `kernel: %s` and `precision: %s` runs on this machine; there are %s", name,

@@ -8,7 +8,9 @@
 
 extern const product_kernel plain_product_f32, plain_product_bf16x6, plain_product_bf16x3, plain_product_bf16,
     plain_product_int8;
-extern const product_kernel avx512_product_f32, avx512_product_int8, avx2_product_f32;
+extern const product_kernel avx512_product_f32, avx512_product_bf16, avx512_product_int8;
+extern const product_kernel avx512_bf16_product, avx512_vnni_product, avx_vnni_product;
+extern const product_kernel avx2_product_f32, avx2_product_bf16, avx2_product_int8;
 
 #if defined __x86_64__
 extern const product_kernel amx_product_bf16x6, amx_product_bf16x3, amx_product_bf16, amx_product_int8;

@@ -98,10 +98,10 @@ INLINED void multiply_parts(const float *x, const float *weight, size_t depth, s
                                                  .multiply = NAME##_multiply,                                \
                                                  .tolerance = TOLERANCE};
 
-DEFINE_PRODUCT(f32, PRECISION_F32, 1, true, 1e-4)
-DEFINE_PRODUCT(bf16x6, PRECISION_BF16X6, 3, false, 1e-4)
-DEFINE_PRODUCT(bf16x3, PRECISION_BF16X3, 2, false, 1e-4)
-DEFINE_PRODUCT(bf16, PRECISION_BF16, 1, false, 0.2)
+DEFINE_PRODUCT(f32, PRECISION_F32, 1, true, F32_TOLERANCE)
+DEFINE_PRODUCT(bf16x6, PRECISION_BF16X6, 3, false, F32_TOLERANCE)
+DEFINE_PRODUCT(bf16x3, PRECISION_BF16X3, 2, false, F32_TOLERANCE)
+DEFINE_PRODUCT(bf16, PRECISION_BF16, 1, false, BF16_TOLERANCE)
 
 /* ---- int8 ---- */
 

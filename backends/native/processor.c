@@ -45,9 +45,15 @@ static void find_units(processor *out) {
     out->avx2 = first_c & bit_FMA && first_c & bit_F16C && b & bit_AVX2;
     const unsigned wide = bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL;
     out->avx512 = out->avx2 && (b & wide) == wide && (kept & VECTORS_512) == VECTORS_512;
-    out->vnni = out->avx512 && c & bit_AVX512VNNI;
-    const unsigned narrowing = 1u << 5, tiles = 1u << 24, tiles_bf16 = 1u << 22, tiles_int8 = 1u << 25;
-    if (!out->avx512 || !(newer & narrowing) || !(d & tiles) || (kept & TILES) != TILES) return;
+    const unsigned vnni = 1u << 4, bf16 = 1u << 5; /* bits of `newer` */
+    out->avx_vnni = out->avx2 && newer & vnni;
+    out->avx512_vnni = out->avx512 && c & bit_AVX512VNNI;
+    out->avx512_bf16 = out->avx512 && newer & bf16;
+    /* Intel's cores that have tiles, which a virtual machine may hide. */
+    const unsigned fp16 = 1u << 23;
+    out->slow_bf16 = d & fp16 && __builtin_cpu_is("intel");
+    const unsigned tiles = 1u << 24, tiles_bf16 = 1u << 22, tiles_int8 = 1u << 25;
+    if (!out->avx512_bf16 || !(d & tiles) || (kept & TILES) != TILES) return;
     if (!has_usual_tiles() || !may_use_tiles()) return;
     out->amx_bf16 = d & tiles_bf16;
     out->amx_int8 = d & tiles_int8;

@@ -1,187 +1,95 @@
-/* Products in f32 and f64 over vectors of any width: a file that includes vector_avx512.h or vector_avx2.h,
- * says how many ROWS of two vectors the registers hold sums of, and then includes this, has panels and their
- * products. A panel is (depth, rows or outputs). */
-#include "double.h"
+/* Products over vectors of any width. Numbers lie in words of 32 bits, one f32, two bf16 or four int8 in
+ * each, and a panel is (steps along the depth, rows or outputs) words.
+ *
+ * A kernel's file includes vector_avx512.h or vector_avx2.h; says how many ROWS of two vectors the registers
+ * hold sums of, and into how many PARTS the numbers of a word are spread before they are multiplied (1: its
+ * instructions take words as they are); defines `add_products`, sums + x w of such parts; and then includes
+ * f32_vectors.h, bf16_vectors.h or int8_vectors.h, which say what is in a word. */
 #include "kernels.h"
 
-enum { COLUMNS = 2 * LANES, LANES_F64 = LANES / 2, COLUMNS_F64 = LANES, DEPTH = 256 };
+enum { COLUMNS = 2 * LANES };
 
-static size_t panel_bytes(size_t depth, size_t width) {
-    return (depth * width * sizeof(float) + 63) / 64 * 64;
+static size_t steps_of(size_t depth) {
+    return (depth + GROUP - 1) / GROUP;
 }
 
-static size_t row_panel_bytes(size_t depth) {
-    return panel_bytes(depth, ROWS);
+static size_t row_words_bytes(size_t depth) {
+    return (steps_of(depth) * PARTS * ROWS * sizeof(float) + 63) / 64 * 64;
 }
 
-static size_t weight_panel_bytes(size_t depth) {
-    return panel_bytes(depth, COLUMNS);
+static size_t weight_words_bytes(size_t depth) {
+    return steps_of(depth) * COLUMNS * sizeof(float);
 }
 
-/* Up to LANES rows of x (count, depth) become columns of a panel (depth, width): `lanes` of them, from
- * `panel` on. */
-VECTOR_CODE static void weave(const float *x, size_t stride, size_t count, size_t depth, float *panel,
-                              size_t width, size_t lanes) {
-    for (size_t i = 0; i < depth; i += LANES) {
-        vector rows[LANES];
+/* Up to LANES rows of x (count, depth), each times its factor, if there are any, become columns of a panel
+ * (steps, parts, width): `lanes` of them, from `panel` on. The bits of `flip` change each word. */
+VECTOR_INLINED void weave(const float *x, size_t stride, size_t count, size_t depth, const float *factors,
+                          uint32_t flip, size_t parts, float *panel, size_t width, size_t lanes) {
+    for (size_t i = 0; i < depth; i += LANES * GROUP) {
+        vector columns[LANES];
 #pragma GCC unroll 16
         for (size_t r = 0; r < LANES; ++r) {
-            rows[r] = r < count ? v_load_first(x + r * stride + i, depth - i) : v_spread(0);
+            columns[r] =
+                r < count ? narrow(x + r * stride + i, depth - i, factors ? factors[r] : 1) : v_spread(0);
         }
-        transpose(rows);
-        float *to = panel + i * width;
+        transpose(columns);
+        float *to = panel + i / GROUP * parts * width;
 #pragma GCC unroll 16
         for (size_t j = 0; j < LANES; ++j) {
-            if (i + j < depth) v_store_first(to + j * width, rows[j], lanes);
+            if (i + j * GROUP >= depth) break;
+            vector word = (vector)((words)columns[j] ^ flip);
+            for (size_t part = 0; part < parts; ++part, to += width) {
+                v_store_first(to, parts > 1 ? part_of(word, part) : word, lanes);
+            }
         }
     }
 }
 
-static void pack_rows(const float *x, size_t stride, size_t count, size_t depth, void *panel) {
-    weave(x, stride, count, depth, panel, ROWS, ROWS);
+/* Rows are spread when they are packed. */
+VECTOR_INLINED void weave_rows(const float *x, size_t stride, size_t count, size_t depth,
+                               const float *factors, uint32_t flip, float *panel) {
+    weave(x, stride, count, depth, factors, flip, PARTS, panel, ROWS, ROWS);
 }
 
-static void pack_weight(const float *weight, size_t stride, size_t count, size_t depth, void *panel) {
+/* Outputs are narrow in memory, and are spread each time that they are multiplied. */
+VECTOR_INLINED void weave_weight(const float *weight, size_t stride, size_t count, size_t depth,
+                                 const float *factors, float *panel) {
     size_t left = count < LANES ? count : LANES;
-    weave(weight, stride, left, depth, panel, COLUMNS, LANES);
-    weave(weight + left * stride, stride, count - left, depth, (float *)panel + LANES, COLUMNS, LANES);
+    weave(weight, stride, left, depth, factors, 0, 1, panel, COLUMNS, LANES);
+    weave(weight + left * stride, stride, count - left, depth, factors ? factors + LANES : NULL, 0, 1,
+          panel + LANES, COLUMNS, LANES);
 }
-
-/* ---- products ---- */
 
 /* Both panels come from the second cache, or from beyond. */
 enum { STEPS_AHEAD = 32 };
 
-/* Each step along the depth takes one number of every row and two vectors of outputs, so that all sums of a
- * micro tile stay in registers. A row's sum runs from its first number to the last, by fused multiply-adds,
- * whichever row it is. `rows` is known where this is called. */
-VECTOR_INLINED void tile(size_t rows, const float *x, const float *w, size_t depth, bool add, float *out) {
-    vector sums[ROWS][2];
+/* A word of every row times two vectors of outputs, or part of each. */
+VECTOR_INLINED void multiply_part(size_t rows, const float *x, const float *w, size_t part,
+                                  vector sums[ROWS][2]) {
+    vector left = part_of(v_load(w), part), right = part_of(v_load(w + LANES), part);
 #pragma GCC unroll 16
     for (size_t r = 0; r < rows; ++r) {
-        sums[r][0] = add ? v_load(out + r * COLUMNS) : v_spread(0);
-        sums[r][1] = add ? v_load(out + r * COLUMNS + LANES) : v_spread(0);
+        vector word = v_spread(x[r]);
+        sums[r][0] = add_products(sums[r][0], word, left);
+        sums[r][1] = add_products(sums[r][1], word, right);
     }
-    for (size_t i = 0; i < depth; ++i, x += ROWS, w += COLUMNS) {
+}
+
+/* All sums of a micro tile stay in registers. A row's sum runs from its first number to the last, whichever
+ * row it is. `rows` is known where this is called. */
+VECTOR_INLINED void multiply_panels(size_t rows, const float *x, const float *w, size_t depth,
+                                    vector sums[ROWS][2]) {
+    for (size_t i = steps_of(depth); i > 0; --i, x += PARTS * ROWS, w += COLUMNS) {
         __builtin_prefetch(w + STEPS_AHEAD * COLUMNS);
-        __builtin_prefetch(w + STEPS_AHEAD * COLUMNS + LANES);
-        __builtin_prefetch(x + STEPS_AHEAD * ROWS);
-        vector left = v_load(w), right = v_load(w + LANES);
-#pragma GCC unroll 16
-        for (size_t r = 0; r < rows; ++r) {
-            vector number = v_spread(x[r]);
-            sums[r][0] = v_fma(number, left, sums[r][0]);
-            sums[r][1] = v_fma(number, right, sums[r][1]);
-        }
-    }
-#pragma GCC unroll 16
-    for (size_t r = 0; r < rows; ++r) {
-        v_store(out + r * COLUMNS, sums[r][0]);
-        v_store(out + r * COLUMNS + LANES, sums[r][1]);
+        if (COLUMNS > 16) __builtin_prefetch(w + STEPS_AHEAD * COLUMNS + 16); /* its other line */
+        __builtin_prefetch(x + STEPS_AHEAD * PARTS * ROWS);
+        multiply_part(rows, x, w, 0, sums);
+        if (PARTS > 1) multiply_part(rows, x + ROWS, w, 1, sums);
     }
 }
 
-VECTOR_CODE static void multiply(const void *row_panel, const void *weight_panel, size_t depth, size_t count,
-                                 bool add, float *out) {
-    if (count > ROWS / 2)
-        tile(ROWS, row_panel, weight_panel, depth, add, out);
-    else
-        tile(ROWS / 2, row_panel, weight_panel, depth, add, out);
-}
-
-/* ---- the same in f64 ---- */
-
-/* Lines that lie side by side, step by step: the memory that they come from is read in its order. */
-VECTOR_INLINED void copy_f64(const double *from, size_t step, size_t count, size_t depth, size_t width,
-                             double *panels) {
-    for (size_t i = 0; i < depth; ++i, from += step, panels += width) {
-        double *to = panels;
-        size_t first = 0;
-        for (; first + width <= count; first += width, to += depth * width) {
-            for (size_t l = 0; l < width; l += LANES_F64) {
-                v_store_first_f64(to + l, v_load_first_f64(from + first + l, width - l), width - l);
-            }
-        }
-        for (size_t l = 0; first < count && l < width; l += LANES_F64) {
-            size_t there = first + l < count ? count - first - l : 0;
-            v_store_first_f64(to + l, v_load_first_f64(from + first + l, there), width - l);
-        }
-    }
-}
-
-/* Lines whose numbers lie side by side. */
-VECTOR_INLINED void weave_f64(const double *from, size_t line, size_t count, size_t depth, size_t width,
-                              double *panel) {
-    for (size_t l = 0; l < width; l += LANES_F64) {
-        for (size_t i = 0; i < depth; i += LANES_F64) {
-            vector_f64 rows[LANES_F64];
-#pragma GCC unroll 8
-            for (size_t r = 0; r < LANES_F64; ++r) {
-                rows[r] =
-                    l + r < count ? v_load_first_f64(from + (l + r) * line + i, depth - i) : v_spread_f64(0);
-            }
-            transpose_f64(rows);
-#pragma GCC unroll 8
-            for (size_t j = 0; j < LANES_F64; ++j) {
-                if (i + j < depth) v_store_first_f64(panel + (i + j) * width + l, rows[j], width - l);
-            }
-        }
-    }
-}
-
-VECTOR_INLINED void pack_panels_f64(const double *from, size_t line, size_t step, size_t count, size_t depth,
-                                    size_t width, double *panels) {
-    if (line == 1) {
-        copy_f64(from, step, count, depth, width, panels);
-        return;
-    }
-    for (size_t l = 0; l < count; l += width, panels += depth * width) {
-        weave_f64(from + l * line, line, count - l < width ? count - l : width, depth, width, panels);
-    }
-}
-
-/* Each width known when this is compiled. */
-VECTOR_CODE static void pack_f64(const double *from, size_t line, size_t step, size_t count, size_t depth,
-                                 size_t width, double *panels) {
-    if (width == ROWS)
-        pack_panels_f64(from, line, step, count, depth, ROWS, panels);
-    else
-        pack_panels_f64(from, line, step, count, depth, COLUMNS_F64, panels);
-}
-
-VECTOR_INLINED void tile_f64(size_t rows, const double *x, size_t x_step, const double *w, size_t w_step,
-                             size_t depth, bool add, double *out, size_t stride) {
-    vector_f64 sums[ROWS][2];
-#pragma GCC unroll 16
-    for (size_t r = 0; r < rows; ++r) {
-        sums[r][0] = add ? v_load_f64(out + r * stride) : v_spread_f64(0);
-        sums[r][1] = add ? v_load_f64(out + r * stride + LANES_F64) : v_spread_f64(0);
-    }
-    for (size_t i = 0; i < depth; ++i, x += x_step, w += w_step) {
-        __builtin_prefetch(w + STEPS_AHEAD * w_step);
-        __builtin_prefetch(w + STEPS_AHEAD * w_step + LANES_F64);
-        __builtin_prefetch(x + STEPS_AHEAD * x_step);
-        vector_f64 left = v_load_f64(w), right = v_load_f64(w + LANES_F64);
-#pragma GCC unroll 16
-        for (size_t r = 0; r < rows; ++r) {
-            vector_f64 number = v_spread_f64(x[r]);
-            sums[r][0] = v_fma_f64(number, left, sums[r][0]);
-            sums[r][1] = v_fma_f64(number, right, sums[r][1]);
-        }
-    }
-#pragma GCC unroll 16
-    for (size_t r = 0; r < rows; ++r) {
-        v_store_f64(out + r * stride, sums[r][0]);
-        v_store_f64(out + r * stride + LANES_F64, sums[r][1]);
-    }
-}
-
-VECTOR_CODE static void multiply_f64(const double *x, size_t x_step, const double *w, size_t w_step,
-                                     size_t depth, size_t count, bool add, double *out, size_t stride) {
-    if (count > ROWS / 2)
-        tile_f64(ROWS, x, x_step, w, w_step, depth, add, out, stride);
-    else if (count > 1)
-        tile_f64(ROWS / 2, x, x_step, w, w_step, depth, add, out, stride);
-    else
-        tile_f64(1, x, x_step, w, w_step, depth, add, out, stride);
-}
+/* What all their tables have in common. */
+#define VECTOR_KERNEL(NAME, PRECISION, DEPTH, TOLERANCE)                                                     \
+    .name = NAME, .precision = PRECISION, .runs_on = runs_on, .rows = ROWS, .columns = COLUMNS,              \
+    .depth = DEPTH, .row_panel_bytes = row_panel_bytes, .weight_panel_bytes = weight_panel_bytes,            \
+    .pack_rows = pack_rows, .pack_weight = pack_weight, .multiply = multiply, .tolerance = TOLERANCE

@@ -4,9 +4,13 @@
 
 #include <immintrin.h>
 #include <stddef.h>
+#include <stdint.h>
 
-#define VECTOR_CODE    __attribute__((target("avx2,fma")))
-#define VECTOR_INLINED __attribute__((target("avx2,fma"), always_inline)) static inline
+#ifndef AVX2_BESIDES
+#define AVX2_BESIDES "" /* what a file uses besides: ",avxvnni" */
+#endif
+#define VECTOR_CODE    __attribute__((target("avx2,fma" AVX2_BESIDES)))
+#define VECTOR_INLINED __attribute__((target("avx2,fma" AVX2_BESIDES), always_inline)) static inline
 
 enum { LANES = 8 };
 typedef __m256 vector;
@@ -106,6 +110,37 @@ VECTOR_INLINED void transpose(vector rows[LANES]) {
         rows[i] = _mm256_permute2f128_ps(low, high, 0x20);
         rows[i + LANES / 2] = _mm256_permute2f128_ps(low, high, 0x31);
     }
+}
+
+typedef uint32_t words __attribute__((vector_size(sizeof(vector))));
+
+/* The larger of two words without a sign. */
+VECTOR_INLINED words w_larger(words a, words b) {
+    return (words)_mm256_max_epu32((__m256i)a, (__m256i)b);
+}
+
+VECTOR_INLINED words w_nearest(vector x) {
+    return (words)_mm256_cvtps_epi32(x);
+}
+
+VECTOR_INLINED vector v_whole(words x) {
+    return _mm256_cvtepi32_ps((__m256i)x);
+}
+
+VECTOR_INLINED vector v_pair_products(vector a, vector b) {
+    return (vector)_mm256_madd_epi16((__m256i)a, (__m256i)b);
+}
+
+VECTOR_INLINED vector v_halves(words a, words b) {
+    __m256i mixed = _mm256_packus_epi32((__m256i)(a >> 16), (__m256i)(b >> 16));
+    return _mm256_castsi256_ps(_mm256_permute4x64_epi64(mixed, 0xd8));
+}
+
+VECTOR_INLINED vector v_bytes(words a, words b, words c, words d) {
+    __m256i low = _mm256_packs_epi32((__m256i)a, (__m256i)b);
+    __m256i mixed = _mm256_packs_epi16(low, _mm256_packs_epi32((__m256i)c, (__m256i)d));
+    const __m256i places = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    return _mm256_castsi256_ps(_mm256_permutevar8x32_epi32(mixed, places));
 }
 
 /* Vectors of f64, of half as many lanes. */

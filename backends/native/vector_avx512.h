@@ -82,6 +82,44 @@ VECTOR_INLINED float v_largest(vector x) {
     return _mm512_reduce_max_ps(x);
 }
 
+/* The bits of as many numbers. Operators work on them as on numbers without a sign. */
+typedef uint32_t words __attribute__((vector_size(sizeof(vector))));
+
+/* The larger of two words without a sign. */
+VECTOR_INLINED words w_larger(words a, words b) {
+    return (words)_mm512_max_epu32((__m512i)a, (__m512i)b);
+}
+
+/* Whole numbers, ties to even. */
+VECTOR_INLINED words w_nearest(vector x) {
+    return (words)_mm512_cvtps_epi32(x);
+}
+
+/* Numbers of whole ones, which have a sign. */
+VECTOR_INLINED vector v_whole(words x) {
+    return _mm512_cvtepi32_ps((__m512i)x);
+}
+
+/* Words of two int16 each: the product of the first ones plus that of the second ones. */
+VECTOR_INLINED vector v_pair_products(vector a, vector b) {
+    return (vector)_mm512_madd_epi16((__m512i)a, (__m512i)b);
+}
+
+/* The upper halves of the words of a, then of b, side by side. */
+VECTOR_INLINED vector v_halves(words a, words b) {
+    __m512i mixed = _mm512_packus_epi32((__m512i)(a >> 16), (__m512i)(b >> 16));
+    const __m512i places = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);
+    return _mm512_castsi512_ps(_mm512_permutexvar_epi64(places, mixed));
+}
+
+/* Whole numbers with a sign, as int8, of a, b, c and d side by side. */
+VECTOR_INLINED vector v_bytes(words a, words b, words c, words d) {
+    __m512i low = _mm512_packs_epi32((__m512i)a, (__m512i)b);
+    __m512i mixed = _mm512_packs_epi16(low, _mm512_packs_epi32((__m512i)c, (__m512i)d));
+    const __m512i places = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    return _mm512_castsi512_ps(_mm512_permutexvar_epi32(places, mixed));
+}
+
 /* Vectors of f64, of half as many lanes. */
 typedef __m512d vector_f64;
 
