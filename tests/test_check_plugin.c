@@ -103,8 +103,9 @@ static char *install(const char *fixture) {
 /* `line` is in what it says, and no other check fails. */
 static void check_fails(const char *fixture, const char *line, size_t failures, const char *seconds) {
     char *file = install(fixture), *model = text("%s/model", folder);
-    bool is_model = strcmp(fixture, "bad_sum") == 0 || strcmp(fixture, "bad_batch") == 0 ||
-                    strcmp(fixture, "bad_gram") == 0;
+    static const char *const models[] = {"bad_sum", "bad_batch", "bad_gram", "bad_query", "bad_parts"};
+    bool is_model = false;
+    for (size_t i = 0; i < sizeof models / sizeof *models; ++i) is_model |= strcmp(fixture, models[i]) == 0;
     char *said = check(file, is_model ? model : NULL, seconds, 1);
     if (!strstr(said, line)) fail_msg("%s: no \"%s\" in\n%s", fixture, line, said);
     size_t found = 0;
@@ -157,6 +158,16 @@ static void a_model_that_differs_by_batch_fails(void **state) {
 static void a_model_with_impossible_value_maps_fails(void **state) {
     (void)state;
     check_fails("bad_gram", "FAILED       value maps: ", WITHOUT_MEMORY + 2, NULL);
+}
+
+static void a_model_whose_queries_are_not_its_bases_fails(void **state) {
+    (void)state;
+    check_fails("bad_query", "FAILED       queries equal bases: ", WITHOUT_MEMORY + 2, NULL);
+}
+
+static void a_model_that_shows_other_parts_than_it_hands_out_fails(void **state) {
+    (void)state;
+    check_fails("bad_parts", "by token_parts than by token_codes: off by ", WITHOUT_MEMORY + 2, NULL);
 }
 
 static void an_analysis_that_leaks_fails(void **state) {
@@ -214,6 +225,8 @@ int main(void) {
         cmocka_unit_test(a_model_whose_parts_do_not_sum_fails),
         cmocka_unit_test(a_model_that_differs_by_batch_fails),
         cmocka_unit_test(a_model_with_impossible_value_maps_fails),
+        cmocka_unit_test(a_model_whose_queries_are_not_its_bases_fails),
+        cmocka_unit_test(a_model_that_shows_other_parts_than_it_hands_out_fails),
         cmocka_unit_test(an_analysis_that_leaks_fails),
 #ifndef TEST_SANITIZED
         cmocka_unit_test(an_analysis_that_crashes_without_memory_fails),

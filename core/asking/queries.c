@@ -9,8 +9,9 @@ enum { MOST_NUMBERS = 1 << 25 }; /* 128 MiB; beyond them all are made anew */
 
 typedef struct kept {
     const hl_direction *direction; /* the key */
-    float *vector;                 /* as it was */
-    float **by_component;
+    float *vector;                 /* as it was; with what follows one block of memory */
+    float *queries;                /* of all bases, see engine_queries */
+    bool *made;                    /* by basis: whether it is there */
 } kept;
 
 struct queries {
@@ -34,17 +35,14 @@ hl_status queries_open(engine *model, queries **out, hl_error *error) {
     return HL_OK;
 }
 
-static size_t code_width(const queries *self, uint32_t component) {
-    return engine_code_width(engine_component(self->model, component));
+static size_t numbers_of_one(const queries *self) {
+    const hl_model_info *info = self->model->info;
+    return info->embed_dim + engine_query_start(self->model, info->basis_count);
 }
 
 /* Already out of the tree. */
 static void free_kept(queries *self, kept *one) {
-    for (uint32_t i = 0; one->by_component && i < self->model->info->component_count; ++i) {
-        if (one->by_component[i]) self->numbers -= code_width(self, i);
-        free(one->by_component[i]);
-    }
-    free(one->by_component);
+    if (one->vector) self->numbers -= numbers_of_one(self);
     free(one->vector);
     free(one);
 }
@@ -76,41 +74,39 @@ void queries_forget(queries *self, const hl_direction *direction) {
 
 /* NULL: no memory. */
 static kept *find_or_make(queries *self, const hl_direction *direction) {
-    size_t bytes = self->model->info->embed_dim * sizeof(float);
+    const hl_model_info *info = self->model->info;
+    size_t bytes = info->embed_dim * sizeof(float), numbers = numbers_of_one(self);
     kept **found = tfind(&(kept){.direction = direction}, &self->tree, compare);
     if (found && memcmp((*found)->vector, direction->vector, bytes) == 0) return *found;
     if (found) drop(self, direction);
     kept *made = calloc(1, sizeof *made);
     if (!made) return NULL;
     made->direction = direction;
-    made->vector = malloc(bytes);
-    made->by_component = calloc(self->model->info->component_count, sizeof *made->by_component);
-    if (!made->vector || !made->by_component || !tsearch(made, &self->tree, compare)) {
+    made->vector = calloc(numbers * sizeof(float) + info->basis_count, 1);
+    if (made->vector) self->numbers += numbers;
+    if (!made->vector || !tsearch(made, &self->tree, compare)) {
         free_kept(self, made);
         return NULL;
     }
     memcpy(made->vector, direction->vector, bytes);
+    made->queries = made->vector + info->embed_dim;
+    made->made = (bool *)(made->vector + numbers);
     return made;
 }
 
 static hl_status get(queries *self, const hl_direction *direction, uint32_t component, float *out,
                      hl_error *error) {
-    size_t width = code_width(self, component);
+    const hl_component *row = engine_component(self->model, component);
     if (self->numbers > MOST_NUMBERS) drop_all(self);
     kept *known = find_or_make(self, direction);
     if (!known) return hl_no_memory(error, "a query");
-    if (!known->by_component[component]) {
-        float *made = calloc(width + 1, sizeof *made);
-        if (!made) return hl_no_memory(error, "a query");
-        hl_status status = engine_query(self->model, component, direction->vector, made, error);
-        if (status != HL_OK) {
-            free(made);
-            return status;
-        }
-        known->by_component[component] = made;
-        self->numbers += width;
+    if (!known->made[row->basis]) {
+        hl_status status =
+            engine_queries(self->model, row->basis, known->vector, known->queries, known->made, error);
+        if (status != HL_OK) return status;
     }
-    memcpy(out, known->by_component[component], width * sizeof *out);
+    memcpy(out, known->queries + engine_query_start(self->model, row->basis),
+           engine_code_width(row) * sizeof *out);
     return HL_OK;
 }
 

@@ -1,5 +1,5 @@
-/* q = B t of directions, component by component: made when first needed, kept while there is room, so that a
- * text asked of many images costs its products once. [any thread] */
+/* q = B t of directions: made when first needed, kept while there is room, so that a text asked of many
+ * images costs its products once. [any thread] */
 #ifndef QUERIES_H
 #define QUERIES_H
 

@@ -28,19 +28,29 @@ INLINE void load_f32(const float *from, sums *out) {
     out->high = __builtin_convertvector(high, quad);
 }
 
+INLINE double dot_of_f32(const float *y, size_t width, const float *q) {
+    sums row = {{0}, {0}}, a, b;
+    size_t whole = width - width % KERNEL_LANES;
+    for (size_t k = 0; k < whole; k += KERNEL_LANES) {
+        load_f32(y + k, &a);
+        load_f32(q + k, &b);
+        row.low += a.low * b.low;
+        row.high += a.high * b.high;
+    }
+    double sum = total(&row);
+    for (size_t k = whole; k < width; ++k) sum += (double)y[k] * (double)q[k];
+    return sum;
+}
+
 INLINE void add_dots_of_f32(const void *codes, size_t rows, size_t width, const float *q, double *out) {
     const float *y = codes;
-    size_t whole = width - width % KERNEL_LANES;
-    for (size_t r = 0; r < rows; ++r, y += width) {
-        sums row = {{0}, {0}}, a, b;
-        for (size_t k = 0; k < whole; k += KERNEL_LANES) {
-            load_f32(y + k, &a);
-            load_f32(q + k, &b);
-            row.low += a.low * b.low;
-            row.high += a.high * b.high;
-        }
-        out[r] += total(&row);
-        for (size_t k = whole; k < width; ++k) out[r] += (double)y[k] * (double)q[k];
+    for (size_t r = 0; r < rows; ++r) out[r] += dot_of_f32(y + r * width, width, q);
+}
+
+INLINE void add_weighted_dots_of(const weighted_rows *of, const float *q, double each, double *out) {
+    for (size_t r = 0; r < of->count; ++r) {
+        double dot = dot_of_f32(of->rows + r * of->stride, of->width, q);
+        out[r] += (double)of->factors[r] * of->scale * dot + each;
     }
 }
 
@@ -88,6 +98,10 @@ INLINE void product_of(const double *y, size_t rows, size_t width, const double 
                                            double *out) {                                                    \
         add_dots_of_f32(codes, rows, width, q, out);                                                         \
     }                                                                                                        \
+    TARGET static void add_weighted_dots_##NAME(const weighted_rows *of, const float *q, double each,        \
+                                                double *out) {                                               \
+        add_weighted_dots_of(of, q, each, out);                                                              \
+    }                                                                                                        \
     TARGET static void widen_f32_##NAME(const void *codes, size_t rows, size_t width, double *out,           \
                                         size_t stride) {                                                     \
         widen_of_f32(codes, rows, width, out, stride);                                                       \
@@ -103,8 +117,8 @@ INLINE void product_of(const double *y, size_t rows, size_t width, const double 
 
 #define TABLE_OF(NAME)                                                                                       \
     {                                                                                                        \
-        add_dots_f16_##NAME, add_dots_f32_##NAME, widen_f16_##NAME, widen_f32_##NAME, dots_##NAME,           \
-            product_##NAME                                                                                   \
+        add_dots_f16_##NAME, add_dots_f32_##NAME, add_weighted_dots_##NAME, widen_f16_##NAME,                \
+            widen_f32_##NAME, dots_##NAME, product_##NAME                                                    \
     }
 
 /* ---- for any processor ---- */

@@ -1,6 +1,6 @@
-/* The inner loops of the search, in the vector instructions that the processor has. Conversions are exact,
- * and products are rounded and added one by one in a fixed order, so that every processor gives the same
- * bits. Knows rows of numbers, neither atlases nor queries. */
+/* The inner loops of search and heat, in the vector instructions that the processor has. Conversions are
+ * exact, and products are rounded and added one by one in a fixed order, so that every processor gives the
+ * same bits. Knows rows of numbers, neither atlases nor queries. */
 #ifndef KERNELS_H
 #define KERNELS_H
 
@@ -9,11 +9,20 @@
 /* Rows of f64 have a multiple of so many numbers, zero padded. */
 enum { KERNEL_LANES = 8 };
 
+/* Rows of f32 that lie `stride` numbers apart, each with a factor of its own. */
+typedef struct weighted_rows {
+    const float *rows, *factors;
+    size_t count, width, stride;
+    double scale;
+} weighted_rows;
+
 typedef struct kernels {
     /* out[r] += codes[r] . q; codes: rows x width, q: width. f32 is multiplied and added in f64, f16 in f32,
      * which has bits to spare for it, eight sums that are then added in f64. */
     void (*add_dots_f16)(const void *codes, size_t rows, size_t width, const float *q, double *out);
     void (*add_dots_f32)(const void *codes, size_t rows, size_t width, const float *q, double *out);
+    /* out[r] += factors[r] * scale * (rows[r * stride ...] . q) + each, in f64 */
+    void (*add_weighted_dots)(const weighted_rows *of, const float *q, double each, double *out);
     /* out[r * stride + k] = codes[r * width + k] */
     void (*widen_f16)(const void *codes, size_t rows, size_t width, double *out, size_t stride);
     void (*widen_f32)(const void *codes, size_t rows, size_t width, double *out, size_t stride);

@@ -161,6 +161,35 @@ static hl_status check_sum_of(engine *model, const hl_trace *trace, hl_error *er
     return status;
 }
 
+/* What lies in the trace, where the model shows it, against the codes that it hands out. */
+static hl_status check_parts_of(engine *model, const hl_trace *trace, uint32_t index, const float *codes,
+                                hl_error *error) {
+    const hl_component *component = engine_component(model, index);
+    size_t width = engine_code_width(component), tokens = engine_tokens(model);
+    hl_token_parts parts = {.size = sizeof parts};
+    if (!model->api.token_parts) return HL_OK;
+    float *even = room_for(width), *code = room_for(width);
+    hl_status status = even && code ? HL_OK : hl_no_memory(error, "the parts of a code");
+    if (status == HL_OK) {
+        status = GUARD(model->model_plugin, error, model->api.token_parts(trace, index, &parts, even, error));
+    }
+    for (size_t token = 0; token < tokens && status == HL_OK; ++token, codes += width) {
+        memcpy(code, even, width * sizeof *code);
+        double share = parts.scale * (double)parts.attention[token];
+        const float *values = parts.values + token * parts.stride;
+        for (size_t i = 0; i < component->width; ++i) code[i] += (float)(share * (double)values[i]);
+        if (!are_close(codes, code, width, CLOSE)) {
+            status =
+                hl_fail(error, HL_FAILED,
+                        "%s: token %zu has another code by token_parts than by token_codes: off by %g of %g",
+                        component->name, token, distance(codes, code, width), largest_of(codes, width));
+        }
+    }
+    free(even);
+    free(code);
+    return status;
+}
+
 static hl_status check_tokens_of(engine *model, const hl_trace *trace, uint32_t index, hl_error *error) {
     const hl_component *component = engine_component(model, index);
     size_t width = engine_code_width(component), tokens = engine_tokens(model);
@@ -170,6 +199,7 @@ static hl_status check_tokens_of(engine *model, const hl_trace *trace, uint32_t 
     if (status == HL_OK) {
         status = GUARD(model->model_plugin, error, model->api.token_codes(trace, index, parts, error));
     }
+    if (status == HL_OK) status = check_parts_of(model, trace, index, parts, error);
     for (size_t i = 0; i < tokens * width && status == HL_OK; ++i) sum[i % width] += parts[i];
     if (status == HL_OK && !are_close(code, sum, width, CLOSE)) {
         status = hl_fail(error, HL_FAILED,
@@ -429,6 +459,53 @@ static hl_status check_value_grams(const void *user, hl_error *error) {
     return status;
 }
 
+/* ---- queries ---- */
+
+static hl_status check_query_of(engine *model, uint32_t index, const float *vector, const float *query,
+                                hl_error *error) {
+    const hl_component *component = engine_component(model, index);
+    size_t width = engine_code_width(component);
+    float *expected = room_for(width);
+    if (!expected) return hl_no_memory(error, "a query");
+    hl_status status = engine_query(model, index, vector, expected, error);
+    if (status == HL_OK && !are_close(expected, query, width, CLOSE)) {
+        status = hl_fail(error, HL_FAILED,
+                         "%s: its query is another than its basis times the vector: off by %g of %g",
+                         component->name, distance(expected, query, width), largest_of(expected, width));
+    }
+    free(expected);
+    return status;
+}
+
+static hl_status check_queries_of(engine *model, hl_error *error) {
+    const hl_model_info *info = model->info;
+    size_t numbers = engine_query_start(model, info->basis_count);
+    float *vector = random_numbers(info->embed_dim, 7, 0), *queries = room_for(numbers);
+    hl_status status = vector && queries ? HL_OK : hl_no_memory(error, "queries");
+    if (status == HL_OK) {
+        status = GUARD(model->model_plugin, error, model->api.queries(model->model, vector, queries, error));
+    }
+    for (uint32_t i = 0; i < info->component_count && status == HL_OK; ++i) {
+        const float *own = queries + engine_query_start(model, engine_component(model, i)->basis);
+        status = check_query_of(model, i, vector, own, error);
+    }
+    free(vector);
+    free(queries);
+    return status;
+}
+
+static hl_status check_queries(const void *user, hl_error *error) {
+    loaded_model made;
+    hl_status status = open_model(user, 1, &made, error);
+    if (status == HL_OK) {
+        status = made.model->api.queries
+                     ? check_queries_of(made.model, error)
+                     : hl_fail(error, HL_UNAVAILABLE, "the model leaves queries to its bases");
+    }
+    close_model(&made);
+    return status;
+}
+
 /* ---- texts ---- */
 
 static hl_status try_texts(const loaded_model *made, hl_error *error) {
@@ -497,6 +574,7 @@ static hl_status use_model(engine *model, hl_error *error) {
             status = engine_basis(model, i, &basis, error);
         }
         if (status == HL_OK) status = use_value_map(model, error);
+        if (status == HL_OK && model->api.queries) status = check_queries_of(model, error);
         GUARD_VOID(model->model_plugin, model->api.release(trace));
     }
     free(pixels);
@@ -545,6 +623,7 @@ const named_check model_checks[] = {
     {"several threads equal one", check_threads},
     {"edits do what they say", check_edits},
     {"value maps", check_value_grams},
+    {"queries equal bases", check_queries},
     {"texts", check_texts},
     {"leaks nothing", check_leaks},
     {"copes without memory", check_failures},

@@ -145,9 +145,13 @@ static hl_status index_components(engine *self, hl_error *error) {
     self->heads = calloc((size_t)count + 1, sizeof *self->heads);
     self->others = calloc((size_t)count + 1, sizeof *self->others);
     self->bases = calloc((size_t)self->info->basis_count + 1, sizeof *self->bases);
-    if (!self->heads || !self->others || !self->bases) return hl_no_memory(error, "the component table");
+    self->basis_starts = calloc((size_t)self->info->basis_count + 1, sizeof *self->basis_starts);
+    if (!self->heads || !self->others || !self->bases || !self->basis_starts) {
+        return hl_no_memory(error, "the component table");
+    }
     for (uint32_t i = 0; i < count; ++i) {
         const hl_component *component = engine_component(self, i);
+        self->basis_starts[component->basis + 1] = engine_code_width(component);
         if (component->kind == HL_HEAD) self->heads[self->head_count++] = i;
         if (component->kind == HL_INPUT) self->others[self->other_count++] = i;
     }
@@ -155,6 +159,7 @@ static hl_status index_components(engine *self, hl_error *error) {
         uint32_t kind = engine_component(self, i)->kind;
         if (kind != HL_HEAD && kind != HL_INPUT) self->others[self->other_count++] = i;
     }
+    for (uint32_t i = 0; i < self->info->basis_count; ++i) self->basis_starts[i + 1] += self->basis_starts[i];
     return HL_OK;
 }
 
@@ -324,6 +329,7 @@ void engine_close(engine *self) {
     if (!self) return;
     for (uint32_t i = 0; self->bases && i < self->info->basis_count; ++i) free(self->bases[i]);
     free(self->bases);
+    free(self->basis_starts);
     hl_session *sessions[] = {self->session, self->text_session};
     for (size_t i = 0; i < sizeof sessions / sizeof *sessions; ++i) {
         if (sessions[i]) GUARD_VOID(self->model_plugin, self->api.close_session(sessions[i]));
@@ -427,17 +433,13 @@ hl_status engine_encode_images(engine *self, const float *pixels, size_t count, 
     return pass(self, pixels, count, &request, traces, error);
 }
 
-/* Rows of a basis: the code width of any component that uses it. */
-static size_t basis_rows(const engine *self, uint32_t basis) {
-    for (uint32_t i = 0; i < self->info->component_count; ++i) {
-        const hl_component *component = engine_component(self, i);
-        if (component->basis == basis) return engine_code_width(component);
-    }
-    return 0;
+size_t engine_query_start(const engine *self, uint32_t basis) {
+    return self->basis_starts[basis];
 }
 
 static hl_status make_basis(engine *self, uint32_t basis, hl_error *error) {
-    float *made = calloc(basis_rows(self, basis) * self->info->embed_dim + 1, sizeof *made);
+    size_t rows = self->basis_starts[basis + 1] - self->basis_starts[basis];
+    float *made = calloc(rows * self->info->embed_dim + 1, sizeof *made);
     if (!made) return hl_no_memory(error, "a basis");
     hl_status status = GUARD(self->model_plugin, error, self->api.basis(self->model, basis, made, error));
     if (status == HL_OK) {
@@ -461,19 +463,36 @@ hl_status engine_basis(engine *self, uint32_t basis, const float **out, hl_error
     return status;
 }
 
-hl_status engine_query(engine *self, uint32_t component, const float *direction, float *out,
-                       hl_error *error) {
-    const hl_component *row = engine_component(self, component);
+static hl_status query_basis(engine *self, uint32_t number, size_t rows, const float *direction, float *out,
+                             hl_error *error) {
     const float *basis;
-    hl_status status = engine_basis(self, row->basis, &basis, error);
+    hl_status status = engine_basis(self, number, &basis, error);
     if (status != HL_OK) return status;
     size_t width = self->info->embed_dim;
-    for (size_t i = 0; i < engine_code_width(row); ++i) {
+    for (size_t i = 0; i < rows; ++i) {
         double sum = 0;
         for (size_t j = 0; j < width; ++j) sum += (double)basis[i * width + j] * (double)direction[j];
         out[i] = (float)sum;
     }
     return HL_OK;
+}
+
+hl_status engine_query(engine *self, uint32_t component, const float *direction, float *out,
+                       hl_error *error) {
+    const hl_component *row = engine_component(self, component);
+    return query_basis(self, row->basis, engine_code_width(row), direction, out, error);
+}
+
+hl_status engine_queries(engine *self, uint32_t basis, const float *direction, float *out, bool *made,
+                         hl_error *error) {
+    size_t first = self->basis_starts[basis], rows = self->basis_starts[basis + 1] - first;
+    bool all = self->api.queries != NULL;
+    hl_status status =
+        all ? GUARD(self->model_plugin, error, self->api.queries(self->model, direction, out, error))
+            : query_basis(self, basis, rows, direction, out + first, error);
+    made[basis] = status == HL_OK;
+    for (uint32_t i = 0; i < self->info->basis_count && all; ++i) made[i] = status == HL_OK;
+    return status;
 }
 
 typedef struct expansion {
@@ -509,10 +528,38 @@ hl_status engine_expand(engine *self, uint32_t component, const float *codes, si
     return status;
 }
 
+/* Where the model hands out its parts as they lie, no code is written for a token. */
+static hl_status add_heats_of_parts(const engine *self, const hl_trace *trace, uint32_t component,
+                                    const float *queries, size_t stride, size_t count, double *grids,
+                                    float *even, hl_error *error) {
+    const hl_component *row = engine_component(self, component);
+    size_t prefix = self->info->prefix_tokens, cells = engine_tokens(self) - prefix;
+    hl_token_parts parts = {.size = sizeof parts};
+    hl_status status =
+        GUARD(self->model_plugin, error, self->api.token_parts(trace, component, &parts, even, error));
+    if (status != HL_OK) return status;
+    const weighted_rows rows = {.rows = parts.values + prefix * parts.stride,
+                                .factors = parts.attention + prefix,
+                                .count = cells,
+                                .width = row->width,
+                                .stride = parts.stride,
+                                .scale = parts.scale};
+    for (size_t i = 0; i < count; ++i) {
+        const float *query = queries + i * stride;
+        double each = 0;
+        for (size_t k = 0; k < engine_code_width(row); ++k) each += (double)even[k] * (double)query[k];
+        kernels_best()->add_weighted_dots(&rows, query, each, grids + i * cells);
+    }
+    return HL_OK;
+}
+
 hl_status engine_add_heats(const engine *self, const hl_trace *trace, uint32_t component,
                            const float *queries, size_t stride, size_t count, double *grids, float *scratch,
                            hl_error *error) {
     size_t width = engine_code_width(engine_component(self, component));
+    if (self->api.token_parts) {
+        return add_heats_of_parts(self, trace, component, queries, stride, count, grids, scratch, error);
+    }
     hl_status status =
         GUARD(self->model_plugin, error, self->api.token_codes(trace, component, scratch, error));
     if (status != HL_OK) return status;

@@ -53,6 +53,7 @@ typedef struct engine {
     uint32_t *others, other_count; /* and of all others: the input first, then in the table's order */
     pthread_mutex_t making;        /* guards what follows */
     float **bases;                 /* by number; made when first asked for */
+    size_t *basis_starts;          /* the numbers of a basis's queries, among those of all; one more */
     char digest[33];               /* empty before it is asked for */
 } engine;
 
@@ -156,6 +157,14 @@ hl_status engine_basis(engine *self, uint32_t basis, const float **out, hl_error
 
 /* q = B t: width + scalar_count numbers. */
 hl_status engine_query(engine *self, uint32_t component, const float *direction, float *out, hl_error *error);
+
+/* The same for the basis of that number, and for all others besides where the model makes them all at once:
+ * `made` says for each basis whether its numbers, which begin at engine_query_start, are there. */
+hl_status engine_queries(engine *self, uint32_t basis, const float *direction, float *out, bool *made,
+                         hl_error *error);
+
+/* Of basis_count: how many numbers there are. */
+size_t engine_query_start(const engine *self, uint32_t basis);
 
 /* Contributions c = y B: out[rows x embed_dim] = codes[rows x (width + scalar_count)] B. */
 hl_status engine_expand(engine *self, uint32_t component, const float *codes, size_t rows, float *out,

@@ -188,6 +188,18 @@ typedef struct hl_request {
     size_t edit_count;
 } hl_request;
 
+/* Since ABI 2.4. How a head's code is made up of its tokens, without a copy of them: the part of token i is
+ *     scale * attention[i] * values[i * stride ... + width)
+ * and then no further numbers, plus `even` (code width), the same for every token: an equal share of the
+ * further numbers, and before them zeros, but where an edit replaced the head. */
+typedef struct hl_token_parts {
+    uint32_t size;          /* sizeof(hl_token_parts), set by who asks */
+    const float *values;    /* the trace's own */
+    const float *attention; /* the trace's own */
+    size_t stride;
+    double scale;
+} hl_token_parts;
+
 typedef struct hl_model_api {
     uint32_t size;
 
@@ -267,6 +279,16 @@ typedef struct hl_model_api {
     /* Since ABI 2.1; may be missing. V^T V of a head's value map V, the gain of the layer norm before it
      * folded in (hl_ask.value_gram): width x width numbers, row-major. Deterministic. [any thread] */
     hl_status (*value_gram)(const hl_model *model, uint32_t component, double *out, hl_error *error);
+
+    /* Since ABI 2.4; may be missing. What `token_codes` hands out, as it lies in the trace, which must live
+     * as long as the parts are used; `even` has room for the code's numbers. [any thread] */
+    hl_status (*token_parts)(const hl_trace *trace, uint32_t component, hl_token_parts *out, float *even,
+                             hl_error *error);
+
+    /* Since ABI 2.4; may be missing. q = B v for every basis B at once, which for a few vectors takes far
+     * less than making the bases does: `vector` has embed_dim numbers, `out` those of all bases, one basis
+     * after the other, (width + scalar_count) each. Deterministic. [any thread] */
+    hl_status (*queries)(const hl_model *model, const float *vector, float *out, hl_error *error);
 } hl_model_api;
 
 #ifdef __cplusplus

@@ -29,7 +29,7 @@ extern "C" {
 #endif
 
 #define HL_ABI_MAJOR 2
-#define HL_ABI_MINOR 3
+#define HL_ABI_MINOR 4
 
 #define HL_EXPORT __attribute__((visibility("default")))
 

@@ -26,10 +26,6 @@ static const double *beta_row(const image_tower *self) {
     return gamma_row(self) + self->shape->embed_dim;
 }
 
-static double summands(const image_tower *self) {
-    return 2 * (double)self->shape->layers.layers + 1;
-}
-
 /* projected: (width + 2) x embed_dim. */
 static void project(const float *gain, const float *shift, const float *projection, size_t width, size_t dim,
                     double *projected) {
@@ -89,13 +85,14 @@ static void constant_rows(const image_tower *self, double shares, float *out) {
     }
 }
 
-/* A vector of the layer; `missing` everywhere where the model has none. */
-static hl_status read_vector(const image_tower *self, const tensor_spec *spec, size_t width, float missing,
-                             float *row, hl_error *error) {
-    for (size_t i = 0; i < width; ++i) row[i] = missing;
-    if (!spec->rank) return HL_OK;
-    TRY(checkpoint_read(self->weights, spec, 0, width, row, error));
-    checkpoint_done(self->weights, spec);
+hl_status bases_read_vector(const image_tower *self, size_t layer, layer_slot slot, float missing, float *out,
+                            hl_error *error) {
+    const tower_shape *shape = &self->shape->layers;
+    const tensor_spec spec = layer_tensor(shape, layer, slot);
+    for (size_t i = 0; i < shape->width; ++i) out[i] = missing;
+    if (!spec.rank) return HL_OK;
+    TRY(checkpoint_read(self->weights, &spec, 0, shape->width, out, error));
+    checkpoint_done(self->weights, &spec);
     return HL_OK;
 }
 
@@ -112,20 +109,14 @@ static double fold_norm(const float *gain, const float *shift, size_t own, doubl
     return added;
 }
 
-static size_t head_columns(const tower_shape *shape) {
-    return head_width(shape) + (has_inner_norms(shape) ? 2 : 1);
-}
-
 /* What a layer's inner norm adds to each head's columns. `room`: 2 * width numbers. */
 static hl_status fold_norms(const image_tower *self, size_t layer, float *room, double *out,
                             hl_error *error) {
     const tower_shape *shape = &self->shape->layers;
     size_t own = head_width(shape), width = shape->width, columns = head_columns(shape);
     float *gain = room, *shift = room + width;
-    const tensor_spec norm_gain = layer_tensor(shape, layer, HEADS_NORM_GAIN),
-                      norm_shift = layer_tensor(shape, layer, HEADS_NORM_SHIFT);
-    TRY(read_vector(self, &norm_gain, width, 1, gain, error));
-    TRY(read_vector(self, &norm_shift, width, 0, shift, error));
+    TRY(bases_read_vector(self, layer, HEADS_NORM_GAIN, 1, gain, error));
+    TRY(bases_read_vector(self, layer, HEADS_NORM_SHIFT, 0, shift, error));
     for (size_t i = 0; i < width; ++i) {
         for (size_t h = 0; h < shape->heads; ++h) {
             double *row = out + (i * shape->heads + h) * columns;
@@ -144,11 +135,10 @@ static hl_status read_output(const image_tower *self, size_t layer, float *room,
     size_t own = head_width(shape), heads = shape->heads, width = shape->width, columns = head_columns(shape);
     float *vector = room + width * width;
     const tensor_spec matrix = layer_tensor(shape, layer, OUT_WEIGHT),
-                      bias = layer_tensor(shape, layer, OUT_BIAS),
                       scale = layer_tensor(shape, layer, OUT_SCALE);
     TRY(checkpoint_read(self->weights, &matrix, 0, width * width, room, error));
     checkpoint_done(self->weights, &matrix);
-    TRY(read_vector(self, &bias, width, 0, vector, error));
+    TRY(bases_read_vector(self, layer, OUT_BIAS, 0, vector, error));
     for (size_t i = 0; i < width; ++i) {
         double share = (double)vector[i] / (double)heads;
         for (size_t h = 0; h < heads; ++h) {
@@ -159,7 +149,7 @@ static hl_status read_output(const image_tower *self, size_t layer, float *room,
         }
     }
     if (has_inner_norms(shape)) TRY(fold_norms(self, layer, vector, out, error));
-    TRY(read_vector(self, &scale, width, 1, vector, error));
+    TRY(bases_read_vector(self, layer, OUT_SCALE, 1, vector, error));
     for (size_t i = 0; scale.rank && i < width; ++i) {
         double *row = out + i * heads * columns;
         for (size_t j = 0; j < heads * columns; ++j) row[j] *= (double)vector[i];

@@ -154,6 +154,9 @@ void image_tower_free(image_tower *self);
 /* See hl_model_api.basis. [any thread] */
 hl_status image_tower_basis(const image_tower *self, uint32_t basis, float *out, hl_error *error);
 
+/* See hl_model_api.queries. [any thread] */
+hl_status image_tower_queries(const image_tower *self, const float *vector, float *out, hl_error *error);
+
 /* See hl_model_api.value_gram. [any thread] */
 hl_status image_tower_value_gram(const image_tower *self, uint32_t component, double *out, hl_error *error);
 
@@ -204,7 +207,7 @@ hl_status image_session_encode(image_session *self, const float *pixels, size_t 
 /* See hl_model_api. */
 #define TRACE_FUNCTIONS                                                                                      \
     .retain = trace_retain, .release = trace_release, .bytes = trace_bytes, .embedding = trace_embedding,    \
-    .code = trace_code, .token_codes = trace_token_codes
+    .code = trace_code, .token_codes = trace_token_codes, .token_parts = trace_token_parts
 
 void trace_retain(hl_trace *trace);
 void trace_release(hl_trace *trace);
@@ -212,5 +215,7 @@ size_t trace_bytes(const hl_trace *trace);
 void trace_embedding(const hl_trace *trace, float *out);
 hl_status trace_code(const hl_trace *trace, uint32_t component, float *out, hl_error *error);
 hl_status trace_token_codes(const hl_trace *trace, uint32_t component, float *out, hl_error *error);
+hl_status trace_token_parts(const hl_trace *trace, uint32_t component, hl_token_parts *out, float *even,
+                            hl_error *error);
 
 #endif

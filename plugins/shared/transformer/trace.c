@@ -145,37 +145,60 @@ hl_status trace_code(const hl_trace *trace, uint32_t index, float *out, hl_error
 }
 
 /* What a head wrote in place of what it gathered: nothing of it belongs to one token more than to another. */
-static void spread_rest(const hl_trace *trace, const hl_component *component, double scale, float *out) {
-    size_t tokens = image_tokens(trace->tower->shape), step = component->width + component->scalar_count;
+static void spread_rest(const hl_trace *trace, const hl_component *component, const hl_token_parts *parts,
+                        float *even) {
+    size_t tokens = image_tokens(trace->tower->shape);
     const float *whole = written(trace, component);
     for (size_t i = 0; i < component->width; ++i) {
-        double rest = scale * (double)whole[i];
-        for (size_t token = 0; token < tokens; ++token) rest -= (double)out[token * step + i];
+        double rest = (double)whole[i];
         for (size_t token = 0; token < tokens; ++token) {
-            float *part = &out[token * step + i];
-            *part = (float)((double)*part + rest / (double)tokens);
+            rest -= (double)parts->attention[token] * (double)parts->values[token * parts->stride + i];
         }
+        even[i] = (float)(parts->scale * rest / (double)tokens);
     }
 }
 
-hl_status trace_token_codes(const hl_trace *trace, uint32_t index, float *out, hl_error *error) {
+hl_status trace_token_parts(const hl_trace *trace, uint32_t index, hl_token_parts *out, float *even,
+                            hl_error *error) {
     if (index >= trace->tower->components.count || !trace->components[index].tokens) {
         return not_captured(trace, index, "parts by token", error);
     }
     const hl_component *component = &trace->tower->components.rows[index];
-    size_t tokens = image_tokens(trace->tower->shape), width = component->width;
-    size_t first = (size_t)component->index * width, stride = trace->tower->shape->layers.width;
-    const float *attention = trace->attention[component->layer] + (size_t)component->index * tokens;
-    const float *values = trace->values[component->layer] + first;
-    float *part = out, further[MOST_FURTHER];
-    double scale = scale_of(trace, component, further);
-    for (size_t token = 0; token < tokens; ++token, values += stride) {
-        double share = scale * (double)attention[token];
-        for (size_t i = 0; i < width; ++i) *part++ = (float)(share * (double)values[i]);
-        for (size_t i = 0; i < component->scalar_count; ++i) {
-            *part++ = (float)((double)further[i] / (double)tokens);
-        }
+    size_t tokens = image_tokens(trace->tower->shape), layer = (size_t)component->layer;
+    float further[MOST_FURTHER];
+    out->scale = scale_of(trace, component, further);
+    out->attention = trace->attention[layer] + (size_t)component->index * tokens;
+    out->values = trace->values[layer] + (size_t)component->index * component->width;
+    out->stride = trace->tower->shape->layers.width;
+    memset(even, 0, component->width * sizeof *even);
+    for (size_t i = 0; i < component->scalar_count; ++i) {
+        even[component->width + i] = (float)((double)further[i] / (double)tokens);
     }
-    if (trace->components[index].even) spread_rest(trace, component, scale, out);
+    if (trace->components[index].even) spread_rest(trace, component, out, even);
     return HL_OK;
+}
+
+static void write_tokens(const hl_component *component, size_t tokens, const hl_token_parts *parts,
+                         const float *even, float *out) {
+    for (size_t token = 0; token < tokens; ++token) {
+        const float *values = parts->values + token * parts->stride;
+        double share = parts->scale * (double)parts->attention[token];
+        for (size_t i = 0; i < component->width; ++i) {
+            *out++ = (float)(share * (double)values[i] + (double)even[i]);
+        }
+        for (size_t i = 0; i < component->scalar_count; ++i) *out++ = even[component->width + i];
+    }
+}
+
+hl_status trace_token_codes(const hl_trace *trace, uint32_t index, float *out, hl_error *error) {
+    const image_tower *tower = trace->tower;
+    float *even = malloc((head_width(&tower->shape->layers) + MOST_FURTHER) * sizeof *even);
+    if (!even) return hl_no_memory(error, "the parts of a code");
+    hl_token_parts parts = {.size = sizeof parts};
+    hl_status status = trace_token_parts(trace, index, &parts, even, error);
+    if (status == HL_OK) {
+        write_tokens(&tower->components.rows[index], image_tokens(tower->shape), &parts, even, out);
+    }
+    free(even);
+    return status;
 }

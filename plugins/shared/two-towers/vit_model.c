@@ -130,6 +130,10 @@ hl_status vit_basis(const hl_model *model, uint32_t basis, float *out, hl_error 
     return image_tower_basis(tower_of(model), basis, out, error);
 }
 
+hl_status vit_queries(const hl_model *model, const float *vector, float *out, hl_error *error) {
+    return image_tower_queries(tower_of(model), vector, out, error);
+}
+
 hl_status vit_value_gram(const hl_model *model, uint32_t component, double *out, hl_error *error) {
     return image_tower_value_gram(tower_of(model), component, out, error);
 }

@@ -67,9 +67,11 @@ void vit_close_session(hl_session *session);
 
 /* For the table, besides TWO_TOWERS_FUNCTIONS. */
 #define VIT_FUNCTIONS                                                                                        \
-    .basis = vit_basis, .value_gram = vit_value_gram, .encode_images = vit_encode_images, TRACE_FUNCTIONS
+    .basis = vit_basis, .queries = vit_queries, .value_gram = vit_value_gram,                                \
+    .encode_images = vit_encode_images, TRACE_FUNCTIONS
 
 hl_status vit_basis(const hl_model *model, uint32_t basis, float *out, hl_error *error);
+hl_status vit_queries(const hl_model *model, const float *vector, float *out, hl_error *error);
 hl_status vit_value_gram(const hl_model *model, uint32_t component, double *out, hl_error *error);
 hl_status vit_encode_images(hl_session *session, const float *pixels, size_t count, const hl_request *request,
                             hl_trace **traces, hl_error *error);
