@@ -6,7 +6,7 @@
 #include "plugins/models/clip-vit/config.c"
 #include "plugins/models/clip-vit/hugging_face.c"
 #include "plugins/models/clip-vit/tensors.c"
-#include "tests/fuzz/clip_timm.h"
+#include "plugins/models/clip-vit/timm.c"
 
 #include "core/weights/safetensors.h"
 #include "core/weights/weights.h"

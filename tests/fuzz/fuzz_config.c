@@ -2,7 +2,7 @@
  */
 #include "plugins/models/clip-vit/config.c"
 #include "plugins/models/clip-vit/hugging_face.c"
-#include "tests/fuzz/clip_timm.h"
+#include "plugins/models/clip-vit/timm.c"
 
 #include "tests/fuzz/clip_config.h"
 

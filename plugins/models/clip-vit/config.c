@@ -3,11 +3,10 @@
  * settings; never looks at weights. */
 #include "config.h"
 
-#include "hugging_face.h"
-#include <fcntl.h>
+#include "hugging-face/hugging_face.h"
+#include "open-clip/timm.h"
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* The settings of vision_cfg that this plugin knows; whatever else it says must be off. */
 static const config_setting vision_settings[] = {
@@ -39,16 +38,6 @@ static const config_setting vision_settings[] = {
     {"timm_drop_path", CONFIG_WITHOUT_EFFECT},
     {"timm_model_kwargs", CONFIG_WITHOUT_EFFECT},
     {NULL, NULL}};
-
-static void find_grid(config_reader *r, config_section vision, image_shape *image) {
-    image->grid_rows = image->image_height / image->patch;
-    image->grid_cols = image->image_width / image->patch;
-    if (image->grid_rows < 1 || image->grid_rows > OPEN_CLIP_GRID || image->grid_cols < 1 ||
-        image->grid_cols > OPEN_CLIP_GRID) {
-        config_refuse(r, HL_FAILED, "%s.patch_size: makes %zu x %zu patches, expected 1 to %d a side",
-                      vision.path, image->grid_rows, image->grid_cols, OPEN_CLIP_GRID);
-    }
-}
 
 static image_pooling read_pooling(config_reader *r, config_section vision) {
     const cJSON *type = config_find(vision, "pool_type");
@@ -85,6 +74,7 @@ static void read_image_tower(config_reader *r, const open_clip_config *from, cli
     image->image_height = image->image_width = 224;
     open_clip_read_sides(r, vision, "image_size", &image->image_height, &image->image_width);
     image->patch = config_read_side(r, vision, "patch_size", 16, OPEN_CLIP_IMAGE);
+    if (r->status == HL_OK) open_clip_find_grid(r, vision.path, image);
     image->pooling = read_pooling(r, vision);
     config->has_ln_pre = !config_read_bool(r, vision, "no_ln_pre");
     config->has_layer_scale = !config_is_off(config_find(vision, "ls_init_value"));
@@ -98,7 +88,6 @@ static void read_all(config_reader *r, const cJSON *json, clip_config *config) {
     (timm ? config_read_timm : read_image_tower)(r, &from, config);
     vit_config *vit = &config->vit;
     vit->image.embed_dim = from.embed_dim;
-    if (r->status == HL_OK) find_grid(r, from.vision, &vit->image);
     vit->has_texts = from.has_texts;
     if (from.has_texts) open_clip_read_text(r, &from, &vit->text, &vit->tokenizer);
     open_clip_read_preprocess(r, &from, vit->image.image_height, vit->image.image_width, &vit->preprocess);
@@ -123,14 +112,6 @@ hl_status config_parse(const char *name, const char *json, size_t length, clip_c
 
 /* ---- files ---- */
 
-/* Without memory of its own: a lack of it must not look like a folder without the file. */
-static bool is_there(const char *folder, const char *file) {
-    int opened = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    bool there = opened >= 0 && faccessat(opened, file, F_OK, 0) == 0;
-    if (opened >= 0) close(opened);
-    return there;
-}
-
 static hl_status parse(const char *path, const char *json, size_t length, void *out, hl_error *error) {
     return config_parse(path, json, length, out, error);
 }
@@ -139,33 +120,11 @@ static hl_status parse_tree(const char *path, const char *json, size_t length, v
     return config_parse_json(path, json, length, out, error);
 }
 
-static hl_status add_preprocess(const hl_host *host, const char *folder, cJSON *to, hl_error *error) {
-    cJSON *json = NULL;
-    config_reader r = {PLUGIN_NAME, HUGGING_FACE_PREPROCESSOR, HL_OK, error};
-    if (!is_there(folder, HUGGING_FACE_PREPROCESSOR)) return HL_OK;
-    hl_status status = config_read_file(host, folder, HUGGING_FACE_PREPROCESSOR, parse_tree, &json, error);
-    if (status) return status;
-    hugging_face_add_preprocess(&r, json, to);
-    cJSON_Delete(json);
-    return r.status;
-}
-
 static hl_status read_hugging_face(const hl_host *host, const char *folder, clip_config *config,
                                    hl_error *error) {
-    cJSON *json = NULL, *translated = NULL;
-    bool projected = true;
-    hl_status status = config_read_file(host, folder, HUGGING_FACE_CONFIG, parse_tree, &json, error);
-    if (status) return status;
-    config_reader r = {PLUGIN_NAME, HUGGING_FACE_CONFIG, HL_OK, error};
-    hugging_face_translate(&r, json, &translated, &projected);
-    status = r.status;
-    if (status == HL_OK) status = add_preprocess(host, folder, translated, error);
-    if (status == HL_OK) status = config_take(HUGGING_FACE_CONFIG, translated, config, error);
-    config->is_projected = projected;
-    config->file = HUGGING_FACE_CONFIG;
-    cJSON_Delete(translated);
-    cJSON_Delete(json);
-    return status;
+    bool there;
+    TRY(config_read_file(host, folder, HUGGING_FACE_CONFIG, hugging_face_parse, config, error));
+    return hugging_face_read_preprocessor(host, PLUGIN_NAME, folder, &config->vit.preprocess, &there, error);
 }
 
 /* One that is no JSON is taken for it, so that somebody says so. */
@@ -178,8 +137,8 @@ static bool is_clip(const hl_host *host, const char *folder) {
 }
 
 const char *config_file(const hl_host *host, const char *folder) {
-    if (is_there(folder, CONFIG_FILE)) return CONFIG_FILE;
-    bool there = is_there(folder, HUGGING_FACE_CONFIG);
+    if (config_is_there(folder, CONFIG_FILE)) return CONFIG_FILE;
+    bool there = config_is_there(folder, HUGGING_FACE_CONFIG);
     return there && is_clip(host, folder) ? HUGGING_FACE_CONFIG : NULL;
 }
 

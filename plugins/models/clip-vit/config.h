@@ -26,6 +26,11 @@ hl_status config_parse(const char *name, const char *json, size_t length, clip_c
 /* timm.c: vision_cfg that names a model of timm. */
 void config_read_timm(config_reader *r, const open_clip_config *from, clip_config *config);
 
+/* hugging_face.c: whether transformers' config.json is a CLIP's; and what it says, but for
+ * preprocessor_config.json. `out`: a clip_config. */
+bool hugging_face_is_clip(const cJSON *config);
+hl_status hugging_face_parse(const char *path, const char *json, size_t length, void *out, hl_error *error);
+
 /* The same from what open_clip_config.json would say. */
 hl_status config_take(const char *name, const cJSON *json, clip_config *config, hl_error *error);
 

@@ -2,54 +2,31 @@
  * Never looks at weights. */
 #include "config.h"
 
+#include "open-clip/timm.h"
 #include <dirent.h>
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-/* What timm makes of a name. */
+/* Four numbers for each of three in the width, and a third of them for the gate. */
+#define MLP_RATIO (4.0 * 2 / 3)
+
 typedef struct timm_shape {
     const char *name;
-    size_t image, patch, width, layers, heads;
+    size_t image;
+    timm_tower tower;
 } timm_shape;
 
 static const timm_shape timm_shapes[] = {
-    {"eva02_base_patch16_clip_224", 224, 16, 768, 12, 12},
-    {"eva02_large_patch14_clip_224", 224, 14, 1024, 24, 16},
-    {"eva02_large_patch14_clip_336", 336, 14, 1024, 24, 16},
+    {"eva02_base_patch16_clip_224", 224, {16, 768, 12, 12, MLP_RATIO}},
+    {"eva02_large_patch14_clip_224", 224, {14, 1024, 24, 16, MLP_RATIO}},
+    {"eva02_large_patch14_clip_336", 336, {14, 1024, 24, 16, MLP_RATIO}},
 };
 
 /* The same in all of them. */
-static const double timm_mlp_ratio = 4.0 * 2 / 3, rotary_side = 16;
+static const double rotary_side = 16;
 static const float epsilon = 1e-6F;
-
-static const config_setting vision_settings[] = {{"image_size", CONFIG_READ},
-                                                 {"timm_model_name", CONFIG_READ},
-                                                 {"timm_model_kwargs", CONFIG_READ},
-                                                 {"timm_pool", CONFIG_READ},
-                                                 {"timm_proj", "none"},
-                                                 {"timm_proj_bias", CONFIG_WITHOUT_EFFECT}, /* of timm_proj */
-                                                 {"timm_model_pretrained", CONFIG_WITHOUT_EFFECT},
-                                                 {"timm_drop", CONFIG_WITHOUT_EFFECT},
-                                                 {"timm_drop_path", CONFIG_WITHOUT_EFFECT},
-                                                 {"patch_dropout", CONFIG_WITHOUT_EFFECT},
-                                                 {"output_tokens", CONFIG_WITHOUT_EFFECT},
-                                                 {NULL, NULL}};
-
-static const config_setting kwargs_settings[] = {{"img_size", CONFIG_READ},
-                                                 {"patch_size", CONFIG_READ},
-                                                 {"embed_dim", CONFIG_READ},
-                                                 {"depth", CONFIG_READ},
-                                                 {"num_heads", CONFIG_READ},
-                                                 {"mlp_ratio", CONFIG_READ},
-                                                 {NULL, NULL}};
-
-static const char *timm_name(config_section vision) {
-    const cJSON *name = config_find(vision, "timm_model_name");
-    return cJSON_IsString(name) ? name->valuestring : "";
-}
 
 static const timm_shape *find_timm(config_reader *r, config_section vision) {
     const char *name = timm_name(vision);
@@ -63,64 +40,24 @@ static const timm_shape *find_timm(config_reader *r, config_section vision) {
     return NULL;
 }
 
-static void read_grid(config_reader *r, config_section vision, config_section kwargs, const timm_shape *timm,
-                      image_shape *image) {
-    size_t side = config_read_side(r, kwargs, "img_size", timm->image, OPEN_CLIP_IMAGE);
-    size_t said = config_read_side(r, vision, "image_size", side, OPEN_CLIP_IMAGE);
-    if (said != side) {
-        config_refuse(r, HL_FAILED,
-                      "%s.image_size: is %zu, but the image tower takes %zu; timm_model_kwargs may "
-                      "say another img_size",
-                      vision.path, said, side);
-    }
-    image->image_height = image->image_width = side;
-    image->patch = config_read_side(r, kwargs, "patch_size", timm->patch, OPEN_CLIP_IMAGE);
-    image->grid_rows = image->grid_cols = side / image->patch;
-    if (image->grid_rows < 1 || image->grid_rows > OPEN_CLIP_GRID) {
-        config_refuse(r, HL_FAILED, "%s.patch_size: makes %zu patches a side, expected 1 to %d", kwargs.path,
-                      image->grid_rows, OPEN_CLIP_GRID);
-    }
-}
-
-static void read_layers(config_reader *r, config_section kwargs, const timm_shape *timm, tower_shape *out) {
-    out->width = config_read_size(r, kwargs, "embed_dim", timm->width, 1, OPEN_CLIP_WIDTH);
-    out->layers = config_read_size(r, kwargs, "depth", timm->layers, 1, OPEN_CLIP_LAYERS);
-    out->heads = config_read_size(r, kwargs, "num_heads", timm->heads, 1, OPEN_CLIP_WIDTH);
-    out->hidden = config_find(kwargs, "mlp_ratio")
-                      ? config_read_hidden(r, kwargs, "mlp_ratio", out->width, OPEN_CLIP_HIDDEN)
-                      : (size_t)trunc((double)out->width * timm_mlp_ratio);
-    out->activation = HL_SILU;
-    out->gated = true;
-    out->epsilon = epsilon;
-    if (out->width % out->heads != 0 || out->width / out->heads % 4 != 0 || out->hidden < 1) {
-        config_refuse(
-            r, HL_FAILED,
-            "%s.num_heads: %zu heads of a width of %zu; expected heads of a multiple of 4 numbers, which "
-            "rotary positions need",
-            kwargs.path, out->heads, out->width);
-    }
-}
-
 static void read_image_tower(config_reader *r, const open_clip_config *from, image_shape *image) {
-    config_section vision = from->vision, kwargs = {"model_cfg.vision_cfg.timm_model_kwargs", NULL};
-    const timm_shape *timm = find_timm(r, vision);
+    const timm_shape *timm = find_timm(r, from->vision);
+    tower_shape *layers = &image->layers;
     if (!timm) return;
-    config_check_settings(r, vision, vision_settings);
-    if (!config_is_off(config_find(vision, "timm_model_kwargs"))) {
-        kwargs = config_read_section(r, vision, "timm_model_kwargs", kwargs.path);
-        if (r->status) return;
-        config_check_settings(r, kwargs, kwargs_settings);
-    }
-    const cJSON *pool = config_find(vision, "timm_pool");
-    if (!cJSON_IsString(pool) || strcmp(pool->valuestring, "token") != 0) {
-        config_refuse(r, HL_USAGE, "%s.timm_pool: expected token; %s pools no other way", vision.path,
-                      PLUGIN_NAME);
-    }
-    read_layers(r, kwargs, timm, &image->layers);
-    read_grid(r, vision, kwargs, timm, image);
+    image->image_height = image->image_width = timm->image;
+    timm_read(r, from->vision, "token", &timm->tower, image);
+    layers->activation = HL_SILU;
+    layers->gated = true;
+    layers->epsilon = epsilon;
     image->rotary_side = rotary_side;
     image->pooling = IMAGE_POOL_CLASS;
     image->embed_dim = from->embed_dim;
+    if (r->status == HL_OK && head_width(layers) % 4 != 0) {
+        config_refuse(r, HL_FAILED,
+                      "%s: %zu heads of a width of %zu; expected heads of a multiple of 4 numbers, which "
+                      "rotary positions need",
+                      from->vision.path, layers->heads, layers->width);
+    }
 }
 
 static void read_all(config_reader *r, const cJSON *json, vit_config *out) {

@@ -4,10 +4,7 @@
 
 #include "hugging-face/hugging_face.h"
 #include "open-clip/open_clip.h"
-#include <fcntl.h>
-#include <math.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { MAX_CONTEXT = 1 << 16, MAX_VOCABULARY = 1 << 24 };
 
@@ -18,22 +15,11 @@ static bool is_word(const cJSON *item, const char *word) {
 }
 
 /* What follows from image and patch, width, layers and heads. */
-static void complete_image(config_reader *r, const char *path, siglip_config *out) {
+static void complete_image(siglip_config *out) {
     image_shape *image = &out->vit.image;
-    tower_shape *layers = &image->layers;
+    const tower_shape *layers = &image->layers;
     image->pooling = IMAGE_POOL_ELSEWHERE;
     image->embed_dim = layers->width;
-    image->image_width = image->image_height;
-    image->grid_rows = image->grid_cols = image->image_height / image->patch;
-    if (image->grid_rows < 1 || image->grid_rows > OPEN_CLIP_GRID) {
-        config_refuse(r, HL_FAILED,
-                      "%s: %zu pixels in patches of %zu make %zu patches a side, expected 1 to %d", path,
-                      image->image_height, image->patch, image->grid_rows, OPEN_CLIP_GRID);
-    }
-    if (layers->width % layers->heads != 0) {
-        config_refuse(r, HL_FAILED, "%s: %zu heads do not divide the width %zu", path, layers->heads,
-                      layers->width);
-    }
     out->pool = (pool_shape){.tokens = image_cells(image),
                              .width = layers->width,
                              .heads = layers->heads,
@@ -45,65 +31,12 @@ static void complete_image(config_reader *r, const char *path, siglip_config *ou
 
 /* ---- open_clip's ---- */
 
-static const config_setting vision_settings[] = {
-    {"image_size", CONFIG_READ},
-    {"timm_model_name", CONFIG_READ},
-    {"timm_model_kwargs", CONFIG_READ},
-    {"timm_pool", "map"},
-    {"timm_proj", "none"},
-    {"timm_model_pretrained", CONFIG_WITHOUT_EFFECT},
-    {"timm_proj_bias", CONFIG_WITHOUT_EFFECT}, /* of a projection */
-    {"timm_drop", CONFIG_WITHOUT_EFFECT},
-    {"timm_drop_path", CONFIG_WITHOUT_EFFECT},
-    {"patch_dropout", CONFIG_WITHOUT_EFFECT},
-    {"output_tokens", CONFIG_WITHOUT_EFFECT},
-    {NULL, NULL}};
-
-static const config_setting kwargs_settings[] = {{"img_size", CONFIG_READ},
-                                                 {"patch_size", CONFIG_READ},
-                                                 {"embed_dim", CONFIG_READ},
-                                                 {"depth", CONFIG_READ},
-                                                 {"num_heads", CONFIG_READ},
-                                                 {"mlp_ratio", CONFIG_READ},
-                                                 {NULL, NULL}};
-
-static size_t hidden_width(config_reader *r, config_section kwargs, const timm_shape *timm, size_t width) {
-    if (config_find(kwargs, "mlp_ratio"))
-        return config_read_hidden(r, kwargs, "mlp_ratio", width, OPEN_CLIP_HIDDEN);
-    return (size_t)trunc((double)width * timm->mlp_ratio);
-}
-
-static void read_timm(config_reader *r, config_section vision, const timm_shape *timm, siglip_config *out) {
-    image_shape *image = &out->vit.image;
-    tower_shape *layers = &image->layers;
-    config_section kwargs = {"model_cfg.vision_cfg.timm_model_kwargs", NULL};
-    if (!config_is_off(config_find(vision, "timm_model_kwargs"))) {
-        kwargs = config_read_section(r, vision, "timm_model_kwargs", kwargs.path);
-        if (r->status) return;
-        config_check_settings(r, kwargs, kwargs_settings);
-    }
-    image->image_height = config_read_side(r, kwargs, "img_size", timm->image, OPEN_CLIP_IMAGE);
-    size_t said = config_read_side(r, vision, "image_size", image->image_height, OPEN_CLIP_IMAGE);
-    if (said != image->image_height) {
-        config_refuse(r, HL_FAILED, "%s.image_size: is %zu, but timm's %s takes %zu", vision.path, said,
-                      timm->name, image->image_height);
-    }
-    image->patch = config_read_side(r, kwargs, "patch_size", timm->patch, OPEN_CLIP_IMAGE);
-    layers->width = config_read_size(r, kwargs, "embed_dim", timm->width, 1, OPEN_CLIP_WIDTH);
-    layers->layers = config_read_size(r, kwargs, "depth", timm->layers, 1, OPEN_CLIP_LAYERS);
-    layers->heads = config_read_size(r, kwargs, "num_heads", timm->heads, 1, OPEN_CLIP_WIDTH);
-    layers->hidden = hidden_width(r, kwargs, timm, layers->width);
-    layers->activation = timm->activation;
-    layers->epsilon = EPSILON;
-    complete_image(r, vision.path, out);
-}
-
 static const timm_shape *read_name(config_reader *r, config_section vision) {
-    const cJSON *name = config_find(vision, "timm_model_name");
-    const timm_shape *timm = cJSON_IsString(name) ? timm_find(name->valuestring) : NULL;
+    const char *name = timm_name(vision);
+    const timm_shape *timm = timm_find(name);
     if (!timm) {
         config_refuse(r, HL_USAGE, "%s.timm_model_name: %s is none of timm's SigLIP towers that %s knows",
-                      vision.path, cJSON_IsString(name) ? name->valuestring : "what is there", PLUGIN_NAME);
+                      vision.path, *name ? name : "what is there", PLUGIN_NAME);
     }
     return timm;
 }
@@ -113,8 +46,13 @@ static void read_open_clip(config_reader *r, const cJSON *json, siglip_config *o
     open_clip_read(r, json, &whole);
     const timm_shape *timm = r->status ? NULL : read_name(r, whole.vision);
     if (!timm) return;
-    config_check_settings(r, whole.vision, vision_settings);
-    read_timm(r, whole.vision, timm, out);
+    image_shape *image = &out->vit.image;
+    image->image_height = image->image_width = timm->image;
+    timm_read(r, whole.vision, "map", &timm->tower, image);
+    if (r->status) return;
+    image->layers.activation = timm->activation;
+    image->layers.epsilon = EPSILON;
+    complete_image(out);
     open_clip_read_text(r, &whole, &out->vit.text, &out->vit.tokenizer);
     out->vit.has_texts = true;
     if (whole.embed_dim != out->vit.image.embed_dim) {
@@ -129,12 +67,8 @@ static void read_open_clip(config_reader *r, const cJSON *json, siglip_config *o
 
 /* ---- Hugging Face's ---- */
 
-static const config_setting hf_settings[] = {{"model_type", CONFIG_READ},
-                                             {"text_config", CONFIG_READ},
-                                             {"vision_config", CONFIG_READ},
-                                             {"architectures", CONFIG_WITHOUT_EFFECT},
-                                             {"initializer_factor", CONFIG_WITHOUT_EFFECT},
-                                             {NULL, NULL}};
+static const config_setting hf_settings[] = {
+    HUGGING_FACE_REMARKS, {"text_config", CONFIG_READ}, {"vision_config", CONFIG_READ}, {NULL, NULL}};
 
 static const config_setting hf_vision_settings[] = {
     HUGGING_FACE_TOWER,          {"image_size", CONFIG_READ},
@@ -145,9 +79,7 @@ static const config_setting hf_text_settings[] = {HUGGING_FACE_TOWER,
                                                   {"vocab_size", CONFIG_READ},
                                                   {"max_position_embeddings", CONFIG_READ},
                                                   {"projection_size", CONFIG_READ},
-                                                  {"bos_token_id", CONFIG_WITHOUT_EFFECT},
                                                   {"eos_token_id", CONFIG_WITHOUT_EFFECT},
-                                                  {"pad_token_id", CONFIG_WITHOUT_EFFECT},
                                                   {NULL, NULL}};
 
 /* What is not said is what transformers' SiglipConfig has. */
@@ -161,8 +93,10 @@ static void read_hf_vision(config_reader *r, config_section from, siglip_config 
     hugging_face_read_tower(r, from, &image->layers);
     image->image_height = config_read_side(r, from, "image_size", 224, OPEN_CLIP_IMAGE);
     image->patch = config_read_side(r, from, "patch_size", 16, OPEN_CLIP_IMAGE);
+    image->image_width = image->image_height;
     config_read_size(r, from, "num_channels", 3, 3, 3);
-    complete_image(r, from.path, out);
+    open_clip_find_grid(r, from.path, image);
+    complete_image(out);
 }
 
 static void read_hf_text(config_reader *r, config_section from, siglip_config *out) {
@@ -183,13 +117,6 @@ static void read_hf_text(config_reader *r, config_section from, siglip_config *o
     }
 }
 
-/* A section that may be missing: then it is all defaults. */
-static config_section find_tower(config_reader *r, config_section from, const char *key) {
-    config_section out = {key, NULL};
-    if (config_find(from, key)) out = config_read_section(r, from, key, key);
-    return out;
-}
-
 static void read_hugging_face(config_reader *r, const cJSON *json, siglip_config *out) {
     const config_section top = {"", json};
     const cJSON *type = config_find(top, "model_type");
@@ -206,8 +133,8 @@ static void read_hugging_face(config_reader *r, const cJSON *json, siglip_config
         return;
     }
     config_check_settings(r, top, hf_settings);
-    read_hf_vision(r, find_tower(r, top, "vision_config"), out);
-    read_hf_text(r, find_tower(r, top, "text_config"), out);
+    read_hf_vision(r, hugging_face_find_tower(r, top, "vision_config"), out);
+    read_hf_text(r, hugging_face_find_tower(r, top, "text_config"), out);
 }
 
 hl_status config_parse(const char *name, const char *text, size_t length, siglip_layout layout,
@@ -228,18 +155,10 @@ hl_status config_parse(const char *name, const char *text, size_t length, siglip
 
 /* ---- files ---- */
 
-/* Without a path of its own: where there is no memory, nothing is taken for missing. */
-static bool is_there(const char *folder, const char *file) {
-    int opened = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool there = opened >= 0 && faccessat(opened, file, F_OK, 0) == 0;
-    if (opened >= 0) close(opened);
-    return there;
-}
-
 bool config_find_layout(const char *folder, siglip_layout *out) {
     for (int i = LAYOUT_OPEN_CLIP; i <= LAYOUT_HUGGING_FACE; ++i) {
         *out = (siglip_layout)i;
-        if (is_there(folder, siglip_config_file(*out))) return true;
+        if (config_is_there(folder, siglip_config_file(*out))) return true;
     }
     return false;
 }

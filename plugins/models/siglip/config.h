@@ -3,6 +3,7 @@
 #define CONFIG_H
 
 #include "attention-pool/pooled_tower.h"
+#include "open-clip/timm.h"
 #include "two-towers/vit_model.h"
 
 #define PLUGIN_NAME "siglip"
@@ -40,8 +41,8 @@ hl_status config_parse(const char *name, const char *text, size_t length, siglip
 /* timm.c: what timm makes of a name. */
 typedef struct timm_shape {
     const char *name;
-    size_t image, patch, width, layers, heads;
-    double mlp_ratio;
+    size_t image;
+    timm_tower tower;
     hl_activation activation;
 } timm_shape;
 

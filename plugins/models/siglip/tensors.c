@@ -105,7 +105,7 @@ void tensors_name(siglip_config *config) {
     config->vit.image.layers.names = &image_layers;
     config->vit.image.names = image_names;
     config->pool.names = pool_names;
-    if (config->layout == LAYOUT_HUGGING_FACE) open_clip_name_text(&config->vit.text);
+    if (config->layout == LAYOUT_HUGGING_FACE) open_clip_name_text(&config->vit.text, true);
 }
 
 hl_status tensors_count_image(const siglip_config *config, size_t *out, hl_error *error) {

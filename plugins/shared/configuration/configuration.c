@@ -2,8 +2,10 @@
 #include "configuration.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdarg.h>
+#include <unistd.h>
 
 enum { MAX_FILE = 1 << 20 };
 
@@ -15,6 +17,16 @@ void config_refuse(config_reader *r, hl_status status, const char *format, ...) 
     hl_format_list(said.message, sizeof said.message, format, arguments);
     va_end(arguments);
     r->status = hl_fail(r->error, status, "%s: %s", r->file, said.message);
+}
+
+void config_refuse_value(config_reader *r, config_section from, const char *key, hl_status status,
+                         const char *format, ...) {
+    hl_error said;
+    va_list arguments;
+    va_start(arguments, format);
+    hl_format_list(said.message, sizeof said.message, format, arguments);
+    va_end(arguments);
+    config_refuse(r, status, "%s%s%.64s: %s", from.path, *from.path ? "." : "", key, said.message);
 }
 
 const cJSON *config_find(config_section from, const char *key) {
@@ -35,8 +47,7 @@ static size_t whole_number(config_reader *r, config_section from, const char *ke
                            size_t low, size_t high) {
     double value = cJSON_IsNumber(item) ? item->valuedouble : NAN;
     if (!(value >= (double)low && value <= (double)high && value == floor(value))) {
-        config_refuse(r, HL_FAILED, "%s.%s: expected a whole number from %zu to %zu", from.path, key, low,
-                      high);
+        config_refuse_value(r, from, key, HL_FAILED, "expected a whole number from %zu to %zu", low, high);
         return low;
     }
     return (size_t)value;
@@ -54,13 +65,13 @@ size_t config_read_side(config_reader *r, config_section from, const char *key, 
     if (!cJSON_IsArray(pair)) return config_read_size(r, from, key, fallback, 1, high);
     const cJSON *first = cJSON_GetArrayItem(pair, 0), *second = cJSON_GetArrayItem(pair, 1);
     if (cJSON_GetArraySize(pair) != 2 || !cJSON_IsNumber(first) || !cJSON_IsNumber(second)) {
-        config_refuse(r, HL_FAILED, "%s.%s: expected one whole number, or two that are equal", from.path,
-                      key);
+        config_refuse_value(r, from, key, HL_FAILED, "expected one whole number, or two that are equal");
         return fallback;
     }
     if (first->valuedouble != second->valuedouble) {
-        config_refuse(r, HL_USAGE, "%s.%s: is %g x %g, which is no square; %s takes square ones only",
-                      from.path, key, first->valuedouble, second->valuedouble, r->plugin);
+        config_refuse_value(r, from, key, HL_USAGE,
+                            "is %g x %g, which is no square; %s takes square ones only", first->valuedouble,
+                            second->valuedouble, r->plugin);
         return fallback;
     }
     return whole_number(r, from, key, first, 1, high);
@@ -71,8 +82,8 @@ size_t config_read_hidden(config_reader *r, config_section from, const char *key
     double ratio = !item ? 4.0 : cJSON_IsNumber(item) ? item->valuedouble : NAN;
     double hidden = trunc((double)width * ratio);
     if (!(hidden >= 1 && hidden <= (double)most)) {
-        config_refuse(r, HL_FAILED, "%s.%s: expected a number that makes the MLP 1 to %zu wide", from.path,
-                      key, most);
+        config_refuse_value(r, from, key, HL_FAILED, "expected a number that makes the MLP 1 to %zu wide",
+                            most);
         return 1;
     }
     return (size_t)hidden;
@@ -88,7 +99,7 @@ bool config_is_off(const cJSON *item) {
 bool config_read_bool(config_reader *r, config_section from, const char *key) {
     const cJSON *item = config_find(from, key);
     if (!cJSON_IsTrue(item) && !config_is_off(item)) {
-        config_refuse(r, HL_FAILED, "%s.%s: expected true or false", from.path, key);
+        config_refuse_value(r, from, key, HL_FAILED, "expected true or false");
     }
     return cJSON_IsTrue(item);
 }
@@ -100,7 +111,7 @@ void config_read_channels(config_reader *r, config_section from, const char *key
         const cJSON *item = cJSON_IsArray(list) ? cJSON_GetArrayItem(list, i) : NULL;
         double value = cJSON_IsNumber(item) ? item->valuedouble : NAN;
         if (!(value >= low && value <= 1e3) || cJSON_GetArraySize(list) != 3) {
-            config_refuse(r, HL_FAILED, "%s.%s: expected three numbers from %g to 1000", from.path, key, low);
+            config_refuse_value(r, from, key, HL_FAILED, "expected three numbers from %g to 1000", low);
             return;
         }
         out[i] = (float)value;
@@ -125,20 +136,20 @@ static bool is_remark(config_section from, const cJSON *item) {
 }
 
 void config_check_settings(config_reader *r, config_section from, const config_setting *settings) {
-    const char *dot = *from.path ? "." : "";
     const cJSON *item = NULL;
     cJSON_ArrayForEach(item, from.object) {
         const config_setting *known = find_setting(settings, item->string);
         bool harmless = !known ? config_is_off(item) || is_remark(from, item)
                                : !known->usual || is_usual(item, known->usual);
         if (!harmless) {
-            config_refuse(r, HL_USAGE,
-                          "%s%s%.64s: this setting is not supported by %s; use a plugin that knows it, or "
-                          "remove it if the model does not depend on it",
-                          from.path, dot, item->string, r->plugin);
+            config_refuse_value(
+                r, from, item->string, HL_USAGE,
+                "this setting is not supported by %s; use a plugin that knows it, or remove it if the "
+                "model does not depend on it",
+                r->plugin);
         }
         if (known && cJSON_GetObjectItemCaseSensitive(from.object, item->string) != item) {
-            config_refuse(r, HL_FAILED, "%s%s%s: is there twice; remove one", from.path, dot, item->string);
+            config_refuse_value(r, from, item->string, HL_FAILED, "is there twice; remove one");
         }
     }
 }
@@ -151,6 +162,14 @@ hl_status config_parse_json(const char *name, const char *json, size_t length, c
     if (errno == ENOMEM) return hl_no_memory(error, name);
     return hl_fail(error, HL_FAILED, "%s: is not valid JSON near byte %td: write the file again", name,
                    end - json);
+}
+
+/* Without memory of its own: a lack of it must not look like a folder without the file. */
+bool config_is_there(const char *folder, const char *file) {
+    int opened = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    bool there = opened >= 0 && faccessat(opened, file, F_OK, 0) == 0;
+    if (opened >= 0) close(opened);
+    return there;
 }
 
 hl_status config_read_file(const hl_host *host, const char *folder, const char *file,

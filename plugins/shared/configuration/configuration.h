@@ -22,6 +22,9 @@ typedef struct config_section {
 /* Parses the text, of which json[length] is NUL; cJSON_Delete *out. `name` is for messages. */
 hl_status config_parse_json(const char *name, const char *json, size_t length, cJSON **out, hl_error *error);
 
+/* Whether FOLDER/FILE is there. */
+bool config_is_there(const char *folder, const char *file);
+
 /* Reads FOLDER/FILE and has `parse` make of it what it will. */
 hl_status config_read_file(const hl_host *host, const char *folder, const char *file,
                            hl_status (*parse)(const char *path, const char *json, size_t length, void *out,
@@ -31,6 +34,10 @@ hl_status config_read_file(const hl_host *host, const char *folder, const char *
 /* "FILE: " and the message, unless something has been refused before. */
 void config_refuse(config_reader *r, hl_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* The same of a value: "FILE: PATH.KEY: " and the message. */
+void config_refuse_value(config_reader *r, config_section from, const char *key, hl_status status,
+                         const char *format, ...) __attribute__((format(printf, 5, 6)));
 
 /* ---- values; a missing one is NULL, and so is null ---- */
 

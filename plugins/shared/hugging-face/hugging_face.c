@@ -2,13 +2,15 @@
 #include "hugging_face.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { MAX_LAYERS = 1 << 10, MAX_WIDTH = 1 << 16, MAX_HIDDEN = 1 << 18, MAX_IMAGE = 1 << 14 };
 
 /* ---- towers ---- */
+
+config_section hugging_face_find_tower(config_reader *r, config_section from, const char *key) {
+    return config_find(from, key) ? config_read_section(r, from, key, key) : (config_section){key, NULL};
+}
 
 static void read_activation(config_reader *r, config_section from, hl_activation *io) {
     static const struct {
@@ -23,7 +25,7 @@ static void read_activation(config_reader *r, config_section from, hl_activation
         *io = known[i].activation;
         return;
     }
-    config_refuse(r, HL_USAGE, "%s.hidden_act: expected gelu, gelu_pytorch_tanh, quick_gelu, silu or relu",
+    config_refuse(r, HL_USAGE, "%s.hidden_act: expected quick_gelu, gelu, gelu_pytorch_tanh, silu or relu",
                   from.path);
 }
 
@@ -61,27 +63,45 @@ static const config_setting preprocessor_settings[] = {{"size", CONFIG_READ},
                                                        {"feature_extractor_type", CONFIG_WITHOUT_EFFECT},
                                                        {"image_processor_type", CONFIG_WITHOUT_EFFECT},
                                                        {"processor_class", CONFIG_WITHOUT_EFFECT},
+                                                       {"_valid_processor_keys", CONFIG_WITHOUT_EFFECT},
                                                        {NULL, NULL}};
 
-static void hold_side(config_reader *r, const char *key, const cJSON *item, uint32_t wanted) {
-    if (!item || (cJSON_IsNumber(item) && item->valuedouble == (double)wanted)) return;
-    config_refuse(r, HL_FAILED, "%s: expected the model's image_size, %u", key, wanted);
-}
-
-/* 224, {"height": 224, "width": 224}, {"shortest_edge": 224} */
-static void hold_size(config_reader *r, config_section top, const char *key, const hl_preprocess *wanted) {
+/* 224, {"shortest_edge": 224}, {"height": 224, "width": 224}; false: it is not said. */
+static bool read_size(config_reader *r, config_section top, const char *key, size_t *height, size_t *width) {
     const cJSON *item = config_find(top, key);
-    if (cJSON_IsNumber(item)) hold_side(r, key, item, wanted->height);
-    if (!item || cJSON_IsNumber(item)) return;
-    config_section size = config_read_section(r, top, key, key);
-    if (r->status) return;
-    uint32_t shorter = wanted->height < wanted->width ? wanted->height : wanted->width;
-    hold_side(r, key, config_find(size, "height"), wanted->height);
-    hold_side(r, key, config_find(size, "width"), wanted->width);
-    hold_side(r, key, config_find(size, "shortest_edge"), shorter);
+    if (!item) return false;
+    if (!cJSON_IsObject(item)) {
+        *height = *width = config_read_size(r, top, key, 0, 1, MAX_IMAGE);
+        return true;
+    }
+    const config_section size = {key, item};
+    bool edge = config_find(size, "shortest_edge") != NULL;
+    *height = config_read_size(r, size, edge ? "shortest_edge" : "height", 0, 1, MAX_IMAGE);
+    *width = edge ? *height : config_read_size(r, size, "width", 0, 1, MAX_IMAGE);
+    return true;
 }
 
-/* What is cut to a size has kept its proportions. Interpolations are Pillow's numbers. */
+/* Images become as large as the model's. What is cut to a size has kept its proportions. */
+static void read_resize(config_reader *r, config_section top, hl_preprocess *io) {
+    bool cuts = io->resize == HL_RESIZE_COVER;
+    size_t height = io->height, width = io->width;
+    if (config_find(top, "do_center_crop")) {
+        bool wide = config_find((config_section){"size", config_find(top, "size")}, "height") != NULL;
+        cuts = config_read_bool(r, top, "do_center_crop");
+        if (!cuts && io->resize == HL_RESIZE_COVER && !wide)
+            config_refuse(r, HL_USAGE, "do_center_crop: is false, which leaves images of any shape");
+        io->resize = cuts ? HL_RESIZE_COVER : HL_RESIZE_SQUASH;
+    }
+    bool sized = read_size(r, top, "size", &height, &width);
+    size_t cut_height = height, cut_width = width;
+    if (cuts) read_size(r, top, "crop_size", &cut_height, &cut_width);
+    if (sized && (cut_height != height || cut_width != width))
+        config_refuse(r, HL_USAGE, "crop_size: expected what size says, %zu x %zu", height, width);
+    if (cut_height != io->height || cut_width != io->width)
+        config_refuse(r, HL_FAILED, "size: expected the model's image_size, %u x %u", io->height, io->width);
+}
+
+/* Interpolations are Pillow's numbers. */
 static void read_preprocessor(config_reader *r, const cJSON *json, hl_preprocess *io) {
     const config_section top = {"", json};
     config_check_settings(r, top, preprocessor_settings);
@@ -89,13 +109,10 @@ static void read_preprocessor(config_reader *r, const cJSON *json, hl_preprocess
     config_read_channels(r, top, "image_std", 1e-6, io->deviation);
     size_t usual = io->interpolation == HL_BILINEAR ? 2 : 3;
     io->interpolation = config_read_size(r, top, "resample", usual, 2, 3) == 2 ? HL_BILINEAR : HL_BICUBIC;
-    if (config_find(top, "do_center_crop"))
-        io->resize = config_read_bool(r, top, "do_center_crop") ? HL_RESIZE_COVER : HL_RESIZE_SQUASH;
     const cJSON *factor = config_find(top, "rescale_factor");
     if (factor && !(cJSON_IsNumber(factor) && fabs(factor->valuedouble * 255 - 1) < 1e-6))
         config_refuse(r, HL_USAGE, "rescale_factor: expected 1/255");
-    hold_size(r, top, "size", io);
-    if (io->resize == HL_RESIZE_COVER) hold_size(r, top, "crop_size", io);
+    read_resize(r, top, io);
 }
 
 hl_status hugging_face_parse_preprocessor(const char *plugin, const char *name, const char *text,
@@ -122,10 +139,7 @@ static hl_status parse(const char *path, const char *text, size_t length, void *
 hl_status hugging_face_read_preprocessor(const hl_host *host, const char *plugin, const char *folder,
                                          hl_preprocess *io, bool *there, hl_error *error) {
     static const char file[] = "preprocessor_config.json";
-    char *path = NULL;
-    if (asprintf(&path, "%s/%s", folder, file) < 0) return hl_no_memory(error, "a path");
-    *there = access(path, F_OK) == 0;
-    free(path);
+    *there = config_is_there(folder, file);
     target to = {plugin, io};
     return *there ? config_read_file(host, folder, file, parse, &to, error) : HL_OK;
 }

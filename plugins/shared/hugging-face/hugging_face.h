@@ -7,18 +7,42 @@
 #include "configuration/configuration.h"
 #include "transformer/layer_tensors.h"
 
+#define HUGGING_FACE_CONFIG "config.json"
+
+/* A section for a tower; one that is missing is all defaults. */
+config_section hugging_face_find_tower(config_reader *r, config_section from, const char *key);
+
 /* hidden_size, intermediate_size, num_hidden_layers, num_attention_heads, hidden_act, layer_norm_eps. */
 void hugging_face_read_tower(config_reader *r, config_section from, tower_shape *io);
 
-/* Settings of a section for a tower, for a list of config_setting: those above, and what changes nothing. */
-#define HUGGING_FACE_TOWER                                                                                   \
-    {"hidden_size", CONFIG_READ}, {"intermediate_size", CONFIG_READ}, {"num_hidden_layers", CONFIG_READ},    \
-        {"num_attention_heads", CONFIG_READ}, {"hidden_act", CONFIG_READ}, {"layer_norm_eps", CONFIG_READ},  \
-        {"model_type", CONFIG_READ}, {"attention_dropout", CONFIG_WITHOUT_EFFECT},                           \
-        {"dropout", CONFIG_WITHOUT_EFFECT}, {"architectures", CONFIG_WITHOUT_EFFECT},                        \
+/* Settings of any section, for a list of config_setting, that change nothing: whose it is, how training
+ * began, and, in files of older versions, how texts would be generated. */
+#define HUGGING_FACE_REMARKS                                                                                 \
+    {"architectures", CONFIG_WITHOUT_EFFECT}, {"model_type", CONFIG_READ},                                   \
         {"initializer_factor", CONFIG_WITHOUT_EFFECT}, {"initializer_range", CONFIG_WITHOUT_EFFECT},         \
-        {"transformers_version", CONFIG_WITHOUT_EFFECT}, {"torch_dtype", CONFIG_WITHOUT_EFFECT}, {           \
-        "dtype", CONFIG_WITHOUT_EFFECT                                                                       \
+        {"attention_dropout", CONFIG_WITHOUT_EFFECT}, {"dropout", CONFIG_WITHOUT_EFFECT},                    \
+        {"torch_dtype", CONFIG_WITHOUT_EFFECT}, {"dtype", CONFIG_WITHOUT_EFFECT},                            \
+        {"transformers_version", CONFIG_WITHOUT_EFFECT}, {"_name_or_path", CONFIG_WITHOUT_EFFECT},           \
+        {"_commit_hash", CONFIG_WITHOUT_EFFECT}, {"id2label", CONFIG_WITHOUT_EFFECT},                        \
+        {"label2id", CONFIG_WITHOUT_EFFECT}, {"length_penalty", CONFIG_WITHOUT_EFFECT},                      \
+        {"repetition_penalty", CONFIG_WITHOUT_EFFECT}, {"max_length", CONFIG_WITHOUT_EFFECT},                \
+        {"min_length", CONFIG_WITHOUT_EFFECT}, {"num_beams", CONFIG_WITHOUT_EFFECT},                         \
+        {"num_beam_groups", CONFIG_WITHOUT_EFFECT}, {"num_return_sequences", CONFIG_WITHOUT_EFFECT},         \
+        {"return_dict", CONFIG_WITHOUT_EFFECT}, {"temperature", CONFIG_WITHOUT_EFFECT},                      \
+        {"top_k", CONFIG_WITHOUT_EFFECT}, {"top_p", CONFIG_WITHOUT_EFFECT},                                  \
+        {"typical_p", CONFIG_WITHOUT_EFFECT}, {"tie_word_embeddings", CONFIG_WITHOUT_EFFECT},                \
+        {"early_stopping", CONFIG_WITHOUT_EFFECT}, {"_attn_implementation", CONFIG_WITHOUT_EFFECT},          \
+        {"_attn_implementation_autoset", CONFIG_WITHOUT_EFFECT},                                             \
+        {"gradient_checkpointing", CONFIG_WITHOUT_EFFECT}, {"bos_token_id", CONFIG_WITHOUT_EFFECT}, {        \
+        "pad_token_id", CONFIG_WITHOUT_EFFECT                                                                \
+    }
+
+/* The same of a section for a tower: what hugging_face_read_tower reads, besides. */
+#define HUGGING_FACE_TOWER                                                                                   \
+    HUGGING_FACE_REMARKS, {"hidden_size", CONFIG_READ}, {"intermediate_size", CONFIG_READ},                  \
+        {"num_hidden_layers", CONFIG_READ}, {"num_attention_heads", CONFIG_READ},                            \
+        {"hidden_act", CONFIG_READ}, {                                                                       \
+        "layer_norm_eps", CONFIG_READ                                                                        \
     }
 
 /* FOLDER/preprocessor_config.json -> *io, whose height and width are the model's. *there: whether it is

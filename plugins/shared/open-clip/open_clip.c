@@ -115,17 +115,16 @@ void open_clip_read_sides(config_reader *r, config_section from, const char *key
         const cJSON *item = cJSON_GetArraySize(pair) == 2 ? cJSON_GetArrayItem(pair, i) : NULL;
         double value = cJSON_IsNumber(item) ? item->valuedouble : NAN;
         if (!(value >= 1 && value <= OPEN_CLIP_IMAGE && value == floor(value))) {
-            config_refuse(r, HL_FAILED,
-                          "%s.%s: expected one whole number, or two, height and width, from 1 to %d",
-                          from.path, key, OPEN_CLIP_IMAGE);
+            config_refuse_value(r, from, key, HL_FAILED,
+                                "expected one whole number, or two, height and width, from 1 to %d",
+                                OPEN_CLIP_IMAGE);
             return;
         }
         *sides[i] = (size_t)value;
     }
 }
 
-void open_clip_read_preprocess(config_reader *r, const open_clip_config *config, size_t height, size_t width,
-                               hl_preprocess *out) {
+void open_clip_usual_preprocess(size_t height, size_t width, hl_preprocess *out) {
     *out = (hl_preprocess){.size = sizeof *out,
                            .resize = HL_RESIZE_COVER,
                            .interpolation = HL_BICUBIC,
@@ -133,6 +132,11 @@ void open_clip_read_preprocess(config_reader *r, const open_clip_config *config,
                            .width = (uint32_t)width,
                            .mean = {0.48145466F, 0.4578275F, 0.40821073F},
                            .deviation = {0.26862954F, 0.26130258F, 0.27577711F}};
+}
+
+void open_clip_read_preprocess(config_reader *r, const open_clip_config *config, size_t height, size_t width,
+                               hl_preprocess *out) {
+    open_clip_usual_preprocess(height, width, out);
     if (config_is_off(config_find(config->top, "preprocess_cfg"))) return;
     config_section preprocess = config_read_section(r, config->top, "preprocess_cfg", "preprocess_cfg");
     if (r->status) return;

@@ -41,12 +41,16 @@ void open_clip_read_functions(config_reader *r, const open_clip_config *config, 
 void open_clip_read_text(config_reader *r, const open_clip_config *config, text_shape *out,
                          tokenizer_rules *rules);
 
-/* The names of a text tower whose projection has a bias, for who has its shape from elsewhere. */
-void open_clip_name_text(text_shape *out);
+/* The names of a text tower with a projection, with a bias or without, for who has its shape from elsewhere.
+ */
+void open_clip_name_text(text_shape *out, bool biased);
 
 /* height, width: of the model's images. */
 void open_clip_read_preprocess(config_reader *r, const open_clip_config *config, size_t height, size_t width,
                                hl_preprocess *out);
+
+/* The same where nothing is said: CLIP's own. */
+void open_clip_usual_preprocess(size_t height, size_t width, hl_preprocess *out);
 
 /* Two sides of an image: 224, [224, 288]; height first. Missing: they stay. */
 void open_clip_read_sides(config_reader *r, config_section from, const char *key, size_t *height,

@@ -83,8 +83,8 @@ const char *const open_clip_harmless[] = {
     "logit_scale",    "logit_bias", "attn_mask",     "position_ids",   "input_resolution",
     "context_length", "vocab_size", ".position_ids", "text.attn_mask", NULL};
 
-void open_clip_name_text(text_shape *out) {
-    out->names = linear_names;
+void open_clip_name_text(text_shape *out, bool biased) {
+    out->names = biased ? linear_names : plain_names;
     out->layers.names = &plain_layers;
 }
 
@@ -147,8 +147,7 @@ void open_clip_read_text(config_reader *r, const open_clip_config *config, text_
     out->mask = config_read_bool(r, section, "no_causal_mask") ? HL_MASK_NONE : HL_MASK_CAUSAL;
     out->context = config_read_size(r, section, "context_length", 77, 2, MAX_CONTEXT);
     tokenizer_read_settings(r, section, rules);
-    /* CLIP's own: 256 bytes, 256 bytes that end a word, start, end. */
-    size_t fewest = rules->style == TOKENIZER_SIMPLE ? 514 : 1;
+    size_t fewest = rules->style == TOKENIZER_SIMPLE ? TOKENIZER_SIMPLE_LEAST : 1;
     out->vocab_size = config_read_size(r, section, "vocab_size", 49408, fewest, MAX_VOCABULARY);
     rules->vocab_size = out->vocab_size;
     rules->context = out->context;

@@ -21,6 +21,9 @@ typedef enum tokenizer_style {
     TOKENIZER_TRANSFORMERS
 } tokenizer_style;
 
+/* Of TOKENIZER_SIMPLE: 256 bytes, 256 bytes that end a word, start, end. */
+enum { TOKENIZER_SIMPLE_LEAST = 514 };
+
 typedef struct tokenizer_rules {
     tokenizer_style style;
     text_cleaning cleaning;
