@@ -184,7 +184,7 @@ static void unsound_files_are_refused(void **state) {
          "bad.so: is built for ABI 1 of headlight, and this one has ABI 2: build it again from its "
          "source"},
         {"abi_major", "bad.so: is built for ABI 3 of headlight, and this one has ABI 2: build it again"},
-        {"abi_minor", "bad.so: is built for ABI 2.4 of headlight, and this one has ABI 2.3: build it again"},
+        {"abi_minor", "bad.so: is built for ABI 2.5 of headlight, and this one has ABI 2.4: build it again"},
         {"no_symbol", "bad.so: not a plugin, for it exports no headlight_plugin"},
         {"broken_default", "option \"opacity\": expected a number from 0 to 1, got \"1.5\""},
         {"no_help", "option \"opacity\" has no help"},
