@@ -1,18 +1,19 @@
-/* RGB bytes -> PNG: stb_image_write filters and frames, zlib compresses; and RGB bytes -> JPEG:
+/* RGB bytes -> PNG: stb_image_write filters and frames, libdeflate compresses; and RGB bytes -> JPEG:
  * libjpeg-turbo. The bytes depend on the picture alone. */
 #include "core/io/picture.h"
 
+#include <libdeflate.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <turbojpeg.h>
-#include <zlib.h>
 
 /* stb_image_write does not check all of its allocations. All of them are therefore cut from one block, which
  * is large enough for whatever the picture needs; only that block can fail, and that is checked. */
 static _Thread_local struct {
     uint8_t *block;
     size_t used, size;
+    struct libdeflate_compressor *compressor;
 } arena;
 
 static void *arena_take(size_t bytes) {
@@ -22,20 +23,24 @@ static void *arena_take(size_t bytes) {
     return arena.block + start;
 }
 
-static unsigned char *compress_with_zlib(unsigned char *data, int bytes, int *compressed, int level) {
-    (void)level; /* zlib's default is nearly as small as the best and many times as fast */
-    uLongf size = compressBound((uLong)bytes);
-    unsigned char *out = arena_take(size);
-    if (!out || compress2(out, &size, data, (uLong)bytes, Z_DEFAULT_COMPRESSION) != Z_OK) return NULL;
+static size_t most_compressed(size_t bytes) {
+    return libdeflate_zlib_compress_bound(NULL, bytes);
+}
+
+static unsigned char *compress_rows(unsigned char *data, int bytes, int *compressed, int level) {
+    (void)level; /* the compressor has one */
+    size_t room = most_compressed((size_t)bytes);
+    unsigned char *out = arena_take(room);
+    size_t size = out ? libdeflate_zlib_compress(arena.compressor, data, (size_t)bytes, out, room) : 0;
     *compressed = (int)size;
-    return out;
+    return size > 0 ? out : NULL;
 }
 
 #define STBIW_MALLOC(bytes)                        arena_take((size_t)(bytes))
 #define STBIW_REALLOC_SIZED(old, old_bytes, bytes) NULL /* its own compressor alone would grow a block */
 #define STBIW_FREE(memory)                         ((void)(memory))
 #define STBIW_ASSERT(condition)                    ((void)0)
-#define STBIW_ZLIB_COMPRESS                        compress_with_zlib
+#define STBIW_ZLIB_COMPRESS                        compress_rows
 #define STBI_WRITE_NO_STDIO
 #define STB_IMAGE_WRITE_STATIC
 #define STB_IMAGE_WRITE_IMPLEMENTATION
@@ -44,15 +49,17 @@ static unsigned char *compress_with_zlib(unsigned char *data, int bytes, int *co
 
 enum {
     RGB = 3,
-    LARGEST = INT_MAX - INT_MAX / 64, /* bytes; stb_image_write counts in int, also what zlib may add */
-    SMALL_PARTS = 4096                /* chunk headers, rounding of blocks */
+    LARGEST =
+        INT_MAX - INT_MAX / 64, /* bytes; stb_image_write counts in int, also what a compressor may add */
+    SMALL_PARTS = 4096,         /* chunk headers, rounding of blocks */
+    LEVEL = 6                   /* nearly as small as the best and many times as fast */
 };
 
 /* What stb_image_write takes from the arena: the filtered rows, a row being tried, the compressed rows, the
  * file. */
 static size_t room_for(size_t row, size_t height) {
     size_t filtered = row * height;
-    return filtered + row + 2 * compressBound((uLong)filtered) + SMALL_PARTS;
+    return filtered + row + 2 * most_compressed(filtered) + SMALL_PARTS;
 }
 
 hl_status picture_encode_png(const picture *image, uint8_t **png, size_t *count, hl_error *error) {
@@ -67,16 +74,19 @@ hl_status picture_encode_png(const picture *image, uint8_t **png, size_t *count,
     arena.used = 0;
     arena.size = room_for(row, image->height);
     arena.block = malloc(arena.size);
-    if (!arena.block) return hl_no_memory(error, "a PNG picture");
+    arena.compressor = libdeflate_alloc_compressor(LEVEL);
     int length = 0;
-    uint8_t *made = stbi_write_png_to_mem(image->rgb, 0, (int)image->width, (int)image->height, RGB, &length);
+    uint8_t *made = NULL;
+    if (arena.block && arena.compressor) {
+        made = stbi_write_png_to_mem(image->rgb, 0, (int)image->width, (int)image->height, RGB, &length);
+    }
     *png = made ? malloc((size_t)length) : NULL;
     if (*png) {
         *count = (size_t)length;
         memcpy(*png, made, *count);
     }
+    libdeflate_free_compressor(arena.compressor);
     free(arena.block);
-    arena.block = NULL;
     return *png ? HL_OK : hl_no_memory(error, "a PNG picture");
 }
 

@@ -79,7 +79,7 @@ void colormap_make_diverging(colormap *map) {
 
 const uint8_t *colormap_at(const colormap *map, double value) {
     double inside = fmin(fmax(value, 0), 1);
-    return map->rgb[lround(inside * (COLORMAP_STEPS - 1))];
+    return map->rgb[(size_t)(inside * (COLORMAP_STEPS - 1) + 0.5)];
 }
 
 void colormap_category(size_t index, size_t count, double lightness, double chroma, uint8_t rgb[3]) {

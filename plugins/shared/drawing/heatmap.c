@@ -71,7 +71,7 @@ static void blend(uint8_t *pixel, const uint8_t *color, double opacity) {
     double luma = 0.2126 * pixel[0] + 0.7152 * pixel[1] + 0.0722 * pixel[2];
     for (int i = 0; i < 3; i++) {
         double under = (1 - opacity) * pixel[i] + opacity * luma;
-        pixel[i] = (uint8_t)lround((1 - opacity) * under + opacity * color[i]);
+        pixel[i] = (uint8_t)((1 - opacity) * under + opacity * color[i] + 0.5);
     }
 }
 
