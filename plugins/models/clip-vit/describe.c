@@ -4,11 +4,11 @@
 static hl_status summarise(hl_model *model, hl_error *error) {
     const image_shape *image = &model->config.vit.image;
     const tower_shape *layers = &image->layers;
-    char by[32] = "";
-    if (image->image_width != image->image_height) snprintf(by, sizeof by, " x %zu", image->image_width);
-    return two_towers_describe(
-        &model->vit.base, error, "ViT, %zu layers x %zu heads of width %zu, patch %zu, %zu%s pixels",
-        layers->layers, layers->heads, head_width(layers), image->patch, image->image_height, by);
+    char size[48];
+    vit_tell_size(image, size);
+    return two_towers_describe(&model->vit.base, error,
+                               "ViT, %zu layers x %zu heads of width %zu, patch %zu, %s", layers->layers,
+                               layers->heads, head_width(layers), image->patch, size);
 }
 
 /* What weights do not show and is most often wrong; the image tower's size, by which models are compared; and

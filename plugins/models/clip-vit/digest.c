@@ -7,10 +7,8 @@
 /* What most models have alike is not said, so that their digests stay what they were. */
 static void add_unusual(const image_shape *image, char *out, size_t room) {
     const tower_shape *layers = &image->layers;
+    vit_tell_width(image, out);
     size_t used = strlen(out);
-    if (image->image_width != image->image_height) {
-        used += (size_t)snprintf(out + used, room - used, " by %zu", image->image_width);
-    }
     if (layers->epsilon != 1e-5F) {
         used += (size_t)snprintf(out + used, room - used, " epsilon %a", (double)layers->epsilon);
     }

@@ -11,10 +11,7 @@ enum { WEIGHTS, ACTIVATION, IMAGE_SIZE }; /* rows of the table, and of the value
 static const char *const activations[] = {"gelu", "quick_gelu", NULL};
 
 static const hl_option options[] = {
-    [WEIGHTS] = {.name = "weights",
-                 .type = HL_STRING,
-                 .fallback = "~",
-                 .help = "the file of weights in the model's folder, where there are several"},
+    [WEIGHTS] = WEIGHTS_OPTION,
     [ACTIVATION] = {.name = "activation",
                     .type = HL_CHOICE,
                     .fallback = "~",
@@ -67,15 +64,11 @@ static void hint(const hl_host *host, const char *path, char *out, size_t room) 
     snprintf(out + used, room - used, "; %s", why.message);
 }
 
-/* What was asked for; NULL: nothing. A test may have no values at all. */
-static const char *asked(const hl_value *const *values, int option) {
-    return values && values[option]->given ? values[option]->string : NULL;
-}
-
 /* From the weights' shapes. */
 static hl_status assume_config(const hl_host *host, const hl_model_source *source,
                                const hl_value *const *values, clip_config *config, hl_error *error) {
-    TRY(shapes_read(host, source, asked(values, WEIGHTS), asked(values, ACTIVATION), config, error));
+    TRY(shapes_read(host, source, two_towers_asked(values, WEIGHTS), two_towers_asked(values, ACTIVATION),
+                    config, error));
     host->log(host, HL_LOG_WARNING, "%s: without a configuration; assumed: %s", source->path,
               config->assumed);
     return HL_OK;
@@ -90,8 +83,9 @@ static hl_status read_config(const hl_host *host, const hl_model_source *source,
 
 static hl_status find_config(const hl_host *host, const hl_model_source *source,
                              const hl_value *const *values, clip_config *config, hl_error *error) {
-    const char *file = config_file(host, source->path), *activation = asked(values, ACTIVATION);
-    bool by_shapes = !file && !source->random_weights && has_weights(source->path, asked(values, WEIGHTS));
+    const char *file = config_file(host, source->path), *activation = two_towers_asked(values, ACTIVATION);
+    bool by_shapes =
+        !file && !source->random_weights && has_weights(source->path, two_towers_asked(values, WEIGHTS));
     if (by_shapes)
         TRY(assume_config(host, source, values, config, error));
     else
@@ -108,9 +102,9 @@ static hl_status open_parts(hl_model *model, const hl_model_source *source, cons
     clip_config *config = &model->config;
     two_towers *base = &model->vit.base;
     TRY(find_config(base->host, source, values, config, error));
-    TRY(vit_set_size(&config->vit, asked(values, IMAGE_SIZE), error));
+    TRY(vit_set_size(&config->vit, two_towers_asked(values, IMAGE_SIZE), error));
     tensors_name(config);
-    TRY(tensors_open(base->host, source, asked(values, WEIGHTS), config, &base->weights, error));
+    TRY(tensors_open(base->host, source, two_towers_asked(values, WEIGHTS), config, &base->weights, error));
     TRY(vit_open(&model->vit, &config->vit, source, error));
     return describe_model(model, error);
 }

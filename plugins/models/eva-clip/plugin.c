@@ -4,11 +4,9 @@
 #include "headlight/plugin.h"
 #include <stdlib.h>
 
-static const hl_option options[] = {
-    {.name = "weights",
-     .type = HL_STRING,
-     .fallback = "~",
-     .help = "the file of weights in the model's folder, where there are several"}};
+enum { WEIGHTS, IMAGE_SIZE }; /* rows of the table, and of the values that `open` gets */
+
+static const hl_option options[] = {[WEIGHTS] = WEIGHTS_OPTION, [IMAGE_SIZE] = IMAGE_SIZE_OPTION};
 
 /* A configuration that this plugin refuses is still more its business than anybody else's, and its error says
  * why. */
@@ -44,9 +42,10 @@ static hl_status find_config(hl_model *model, const hl_model_source *source, hl_
 
 static hl_status open_parts(hl_model *model, const hl_model_source *source, const hl_value *const *values,
                             hl_error *error) {
-    const char *named = values && values[0]->given ? values[0]->string : NULL;
+    const char *named = two_towers_asked(values, WEIGHTS);
     two_towers *base = &model->vit.base;
     TRY(find_config(model, source, error));
+    TRY(vit_set_size(&model->config, two_towers_asked(values, IMAGE_SIZE), error));
     tensors_name(&model->config);
     TRY(tensors_open(base->host, source, named, model->config_file, &model->config, &base->weights, error));
     TRY(vit_open(&model->vit, &model->config, source, error));

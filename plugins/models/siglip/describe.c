@@ -4,11 +4,13 @@
 static hl_status summarise(hl_model *model, hl_error *error) {
     const image_shape *image = &model->config.vit.image;
     const tower_shape *layers = &image->layers;
+    char size[48];
+    vit_tell_size(image, size);
     return two_towers_describe(&model->base, error,
                                "SigLIP, attention pooling of %zu heads over %zu layers x %zu heads of width "
-                               "%zu, patch %zu, %zu pixels",
+                               "%zu, patch %zu, %s",
                                model->config.pool.heads, layers->layers, layers->heads, head_width(layers),
-                               image->patch, image->image_height);
+                               image->patch, size);
 }
 
 /* The activation follows from the layout, and weights do not show it. */
@@ -36,11 +38,12 @@ hl_status digest_model(const hl_model *model, char out[33], hl_error *error) {
     const vit_config *config = &model->config.vit;
     const image_shape *image = &config->image;
     const tower_shape *layers = &image->layers;
-    char texts[160] = "";
+    char texts[160] = "", by[32];
+    vit_tell_width(image, by);
     two_towers_add_texts(&config->text, texts, sizeof texts);
     return two_towers_digest(
         &model->base, out, error,
-        "image %zu patch %zu layers %zu width %zu heads %zu hidden %zu activation %d epsilon %a%s",
-        image->image_height, image->patch, layers->layers, layers->width, layers->heads, layers->hidden,
+        "image %zu%s patch %zu layers %zu width %zu heads %zu hidden %zu activation %d epsilon %a%s",
+        image->image_height, by, image->patch, layers->layers, layers->width, layers->heads, layers->hidden,
         (int)layers->activation, (double)layers->epsilon, texts);
 }

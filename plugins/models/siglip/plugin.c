@@ -4,7 +4,7 @@
 #include "headlight/plugin.h"
 #include <stdlib.h>
 
-enum { LEVEL, WEIGHTS }; /* rows of the table, and of the values that `open` gets */
+enum { LEVEL, WEIGHTS, IMAGE_SIZE }; /* rows of the table, and of the values that `open` gets */
 
 static const char *const levels[] = {"pooling", "layers", NULL};
 
@@ -15,10 +15,8 @@ static const hl_option options[] = {
                .choices = levels,
                .help = "what the embedding is taken apart into: the heads of the attention that pools the "
                        "patches, or all layers' heads and MLPs, through that pooling"},
-    [WEIGHTS] = {.name = "weights",
-                 .type = HL_STRING,
-                 .fallback = "~",
-                 .help = "the file of weights in the model's folder, where there are several"}};
+    [WEIGHTS] = WEIGHTS_OPTION,
+    [IMAGE_SIZE] = IMAGE_SIZE_OPTION};
 
 static model_files files_of(siglip_layout layout) {
     return (model_files){PLUGIN_NAME, siglip_config_file(layout), siglip_weights_file(layout),
@@ -51,7 +49,7 @@ static void close_model(hl_model *model) {
 static hl_status open_parts(hl_model *model, const hl_model_source *source, const hl_value *const *values,
                             hl_error *error) {
     bool by_layers = values && values[LEVEL]->integer == 1;
-    const char *named = values && values[WEIGHTS]->given ? values[WEIGHTS]->string : NULL;
+    const char *named = two_towers_asked(values, WEIGHTS);
     siglip_config *config = &model->config;
     two_towers *base = &model->base;
     image_tower *trunk = &model->image.trunk;
@@ -60,6 +58,8 @@ static hl_status open_parts(hl_model *model, const hl_model_source *source, cons
     const model_files files = files_of(layout);
     TRY(model_folder_check(&files, source->path, !source->random_weights, error));
     TRY(config_read(base->host, source->path, layout, config, error));
+    TRY(vit_set_size(&config->vit, two_towers_asked(values, IMAGE_SIZE), error));
+    config->pool.tokens = image_cells(&config->vit.image);
     TRY(tensors_open(base->host, source, named, config, &base->weights, error));
     trunk->shape = &config->vit.image;
     model->image.top.pool.shape = &config->pool;

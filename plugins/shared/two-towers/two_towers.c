@@ -35,6 +35,10 @@ hl_status two_towers_open(const two_towers_kind *kind, const hl_host *host, cons
     return status;
 }
 
+const char *two_towers_asked(const hl_value *const *values, int option) {
+    return values && values[option]->given ? values[option]->string : NULL;
+}
+
 hl_status two_towers_open_texts(two_towers *self, const hl_model_source *source, const text_shape *texts,
                                 const tokenizer_rules *rules, hl_error *error) {
     self->text.shape = texts;

@@ -54,6 +54,16 @@ typedef struct two_towers_session {
 hl_status two_towers_open(const two_towers_kind *kind, const hl_host *host, const hl_model_source *source,
                           const hl_value *const *values, hl_model **model, hl_error *error);
 
+/* The option that says which file of weights is meant; see checkpoint_rules.named. */
+#define WEIGHTS_OPTION                                                                                       \
+    {                                                                                                        \
+        .name = "weights", .type = HL_STRING, .fallback = "~",                                               \
+        .help = "the file of weights in the model's folder, where there are several"                         \
+    }
+
+/* The text that a user gave for an option; NULL: none. A test may have no values at all. */
+const char *two_towers_asked(const hl_value *const *values, int option);
+
 /* Once the weights are open: the tokenizer, and the text tower's place among them. `texts` outlives the
  * model. */
 hl_status two_towers_open_texts(two_towers *self, const hl_model_source *source, const text_shape *texts,

@@ -79,6 +79,22 @@ hl_model_info vit_info(const vit_config *config, const component_table *componen
     };
 }
 
+static bool is_square(const image_shape *shape) {
+    return shape->image_width == shape->image_height;
+}
+
+void vit_tell_size(const image_shape *shape, char out[48]) {
+    if (is_square(shape))
+        snprintf(out, 48, "%zu pixels", shape->image_height);
+    else
+        snprintf(out, 48, "%zu x %zu pixels", shape->image_height, shape->image_width);
+}
+
+void vit_tell_width(const image_shape *shape, char out[32]) {
+    out[0] = '\0';
+    if (!is_square(shape)) snprintf(out, 32, " by %zu", shape->image_width);
+}
+
 void vit_state_places(two_towers *self, const image_tower *tower) {
     if (!image_tower_resizes_places(tower)) return;
     two_towers_state(self, "positions", "resized from %zu x %zu to %zu x %zu", tower->places_rows,

@@ -37,6 +37,12 @@ hl_status vit_count_numbers(const vit_config *config, size_t *out, hl_error *err
 /* All but name, summary and facts. `pooled`: the rows that become the embedding. */
 hl_model_info vit_info(const vit_config *config, const component_table *components, pooling pooled);
 
+/* "224 pixels", "224 x 336 pixels". */
+void vit_tell_size(const image_shape *shape, char out[48]);
+
+/* For a digest, behind the height: " by 336", the width of images that are no squares; else "". */
+void vit_tell_width(const image_shape *shape, char out[32]);
+
 /* From which grid to which positions were resized, where they were. */
 void vit_state_places(two_towers *self, const image_tower *tower);
 
