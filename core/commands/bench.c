@@ -2,7 +2,6 @@
  * the cores could do, and what codes and heat cost on top. */
 #include "core/commands/bench_cases.h"
 #include "core/commands/bench_tower.h"
-#include "core/commands/peak.h"
 #include "core/host/compute.h"
 #include "core/host/library.h"
 #include "core/io/call.h"
@@ -24,6 +23,11 @@ static double images_of(const measurement *row) {
     return (double)row->batch / row->seconds;
 }
 
+/* Of f32 in vectors, as wide as this machine has them. */
+static double widest_peak(const bench_tower *tower) {
+    return tower->peaks[PEAK_FMA_512] > 0 ? tower->peaks[PEAK_FMA_512] : tower->peaks[PEAK_FMA_256];
+}
+
 /* ---- JSON ---- */
 
 static bool add_texts(const bench_tower *tower, cJSON *object) {
@@ -41,12 +45,19 @@ static bool add_numbers(const bench *self, const bench_tower *tower, const measu
         double value;
         bool missing;
     } numbers[] = {
-        {"batch", (double)row->batch, false},          {"threads", row->threads, false},
-        {"runs", self->request->runs, false},          {"seconds", row->seconds, false},
-        {"images_per_second", images_of(row), false},  {"gflops", row->flops * 1e-9, false},
-        {"peak_gflops", tower->peak * 1e-9, false},    {"peak_tile_gflops", tower->tile_peak * 1e-9, false},
-        {"load_seconds", tower->load_seconds, false},  {"plain_seconds", row->plain, !row->decomposed},
-        {"times_plain", row->codes, !row->decomposed}, {"heat_times_plain", row->heat, !row->decomposed},
+        {"batch", (double)row->batch, false},
+        {"threads", row->threads, false},
+        {"runs", self->request->runs, false},
+        {"seconds", row->seconds, false},
+        {"images_per_second", images_of(row), false},
+        {"gflops", row->flops * 1e-9, false},
+        {"peak_gflops", widest_peak(tower) * 1e-9, false},
+        {"peak_256_gflops", tower->peaks[PEAK_FMA_256] * 1e-9, false},
+        {"peak_tile_gflops", tower->peaks[PEAK_TILES] * 1e-9, false},
+        {"load_seconds", tower->load_seconds, false},
+        {"plain_seconds", row->plain, !row->decomposed},
+        {"times_plain", row->codes, !row->decomposed},
+        {"heat_times_plain", row->heat, !row->decomposed},
     };
     bool whole = true;
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers && whole; ++i) {
@@ -76,25 +87,28 @@ static hl_status print_json(const bench *self, const bench_tower *tower, const m
 
 /* ---- the table ---- */
 
+static const char *const peak_names[] = {
+    [PEAK_FMA_512] = "512-bit FMA", [PEAK_FMA_256] = "256-bit FMA", [PEAK_TILES] = "bf16 tiles"};
+
 static void print_heading(bench *self, const bench_tower *tower) {
     const hl_compute *compute = &tower->model->compute;
     if (!self->headed) fprintf(self->out, "%s: %s\n", tower->model->info->name, tower->model->info->summary);
     fprintf(self->out, "%s: %s\n", tower->model->compute_plugin->name,
             compute->api->describe(compute->backend));
     if (self->request->weights) fprintf(self->out, "weights ready after %.3f s\n", tower->load_seconds);
-    fprintf(self->out, "%6s %8s %10s %10s %10s %6s", "batch", "threads", "images/s", "GFLOP/s", "FMA peak",
-            "share");
-    if (tower->tile_peak > 0) fprintf(self->out, " %10s %6s", "tile peak", "share");
+    fprintf(self->out, "%6s %8s %10s %10s", "batch", "threads", "images/s", "GFLOP/s");
+    for (size_t i = 0; i < PEAK_KINDS; ++i) {
+        if (tower->peaks[i] > 0) fprintf(self->out, " %10s %6s", peak_names[i], "share");
+    }
     if (self->request->decomposition) fprintf(self->out, " %8s %8s", "codes", "and heat");
     fputc('\n', self->out);
     self->headed = true;
 }
 
-static void print_share(const bench *self, double flops, double peak) {
-    if (peak > 0) {
-        fprintf(self->out, " %10.1f %5.0f%%", peak * 1e-9, 100 * flops / peak);
-    } else {
-        fprintf(self->out, " %10s %6s", "-", "-");
+static void print_shares(const bench *self, const bench_tower *tower, double flops) {
+    for (size_t i = 0; i < PEAK_KINDS; ++i) {
+        double peak = tower->peaks[i];
+        if (peak > 0) fprintf(self->out, " %10.1f %5.0f%%", peak * 1e-9, 100 * flops / peak);
     }
 }
 
@@ -113,8 +127,7 @@ static void print_operations(const bench *self, const bench_tower *tower, const 
 
 static void print_row(const bench *self, const bench_tower *tower, const measurement *row) {
     fprintf(self->out, "%6zu %8u %10.2f %10.1f", row->batch, row->threads, images_of(row), row->flops * 1e-9);
-    print_share(self, row->flops, tower->peak);
-    if (tower->tile_peak > 0) print_share(self, row->flops, tower->tile_peak);
+    print_shares(self, tower, row->flops);
     if (self->request->decomposition) {
         fprintf(self->out, " %+7.1f%% %+7.1f%%", 100 * (row->codes - 1), 100 * (row->heat - 1));
     }

@@ -2,7 +2,6 @@
 #include "core/commands/bench_tower.h"
 
 #include "core/commands/median.h"
-#include "core/commands/peak.h"
 #include "core/host/compute.h"
 #include "core/io/call.h"
 #include "core/registry/guard.h"
@@ -107,8 +106,9 @@ static account account_now(const bench_tower *self) {
 }
 
 static void look_at_peaks(bench_tower *self) {
-    self->peak = fmax(self->peak, peak_flops(&self->host->interface));
-    self->tile_peak = fmax(self->tile_peak, peak_tile_flops(&self->host->interface));
+    for (peak_kind kind = 0; kind < PEAK_KINDS; ++kind) {
+        self->peaks[kind] = fmax(self->peaks[kind], peak_flops(&self->host->interface, kind));
+    }
 }
 
 static hl_status time_pass(bench_tower *self, size_t batch, pass_kind kind, unsigned run, hl_error *error) {

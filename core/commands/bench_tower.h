@@ -3,6 +3,7 @@
 #ifndef BENCH_TOWER_H
 #define BENCH_TOWER_H
 
+#include "core/commands/peak.h"
 #include "core/engine/engine.h"
 
 /* The backend and its options, "KEY=VALUE" each. */
@@ -17,8 +18,8 @@ typedef struct bench_tower {
     engine *model;
     size_t largest_batch;
     unsigned runs;
-    double peak, tile_peak; /* operations a second of this machine, the best seen so far; 0: not known */
-    double load_seconds;    /* until the weights were ready */
+    double peaks[PEAK_KINDS]; /* of this machine, the best seen so far; 0: not known */
+    double load_seconds;      /* until the weights were ready */
     float *pixels, *queries;
     size_t widest; /* numbers of the largest code */
     /* Of each image of a batch: its trace, and what is asked of it. */

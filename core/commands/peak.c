@@ -47,15 +47,12 @@ static void run_chains(void *argument, size_t index) {
     if (job->chains() < 1e30f) atomic_fetch_add(&job->finite, 1);
 }
 
-double peak_flops(const hl_host *host) {
-    bool wide = __builtin_cpu_supports("avx512f");
-    bool narrow = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    if (!wide && !narrow) return 0;
-    peak_job job = {.chains = wide ? chains_512 : chains_256};
+static double vector_flops(const hl_host *host, size_t lanes, float (*chains)(void)) {
+    peak_job job = {.chains = chains};
     unsigned threads = host->threads(host);
     double start = peak_clock();
     host->parallel(host, threads, run_chains, &job);
-    double operations = 2.0 * (wide ? 16 : 8) * CHAINS * (double)STEPS * atomic_load(&job.finite);
+    double operations = 2.0 * (double)lanes * CHAINS * (double)STEPS * atomic_load(&job.finite);
     return operations / (peak_clock() - start);
 }
 
@@ -104,23 +101,25 @@ __attribute__((target("amx-tile,amx-bf16"))) static void run_tiles(void *argumen
     _tile_release();
 }
 
-double peak_tile_flops(const hl_host *host) {
-    if (!has_tiles()) return 0;
+static double tile_flops(const hl_host *host) {
     unsigned threads = host->threads(host);
     double start = peak_clock();
     host->parallel(host, threads, run_tiles, NULL);
     return 2.0 * 16 * 16 * 32 * TILES_AT_ONCE * (double)TILE_STEPS * threads / (peak_clock() - start);
 }
 
-#else
-
-double peak_tile_flops(const hl_host *host) {
-    (void)host;
-    return 0;
+double peak_flops(const hl_host *host, peak_kind kind) {
+    bool wide = __builtin_cpu_supports("avx512f");
+    bool narrow = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    if (kind == PEAK_FMA_512) return wide ? vector_flops(host, 16, chains_512) : 0;
+    if (kind == PEAK_FMA_256) return narrow ? vector_flops(host, 8, chains_256) : 0;
+    return has_tiles() ? tile_flops(host) : 0;
 }
 
-double peak_flops(const hl_host *host) {
-    (void)host;
+#else
+
+double peak_flops(const hl_host *host, peak_kind kind) {
+    (void)host, (void)kind;
     return 0;
 }
 
