@@ -8,6 +8,7 @@
 #define INLINE static inline __attribute__((always_inline))
 
 typedef float quad_f32 __attribute__((vector_size(4 * sizeof(float))));
+typedef float octet_f32 __attribute__((vector_size(8 * sizeof(float))));
 typedef double quad __attribute__((vector_size(4 * sizeof(double))));
 
 /* Eight partial sums, in two so that neither waits for the other. */
@@ -28,29 +29,70 @@ INLINE void load_f32(const float *from, sums *out) {
     out->high = __builtin_convertvector(high, quad);
 }
 
-INLINE double dot_of_f32(const float *y, size_t width, const float *q) {
-    sums row = {{0}, {0}}, a, b;
-    size_t whole = width - width % KERNEL_LANES;
-    for (size_t k = 0; k < whole; k += KERNEL_LANES) {
-        load_f32(y + k, &a);
-        load_f32(q + k, &b);
-        row.low += a.low * b.low;
-        row.high += a.high * b.high;
-    }
-    double sum = total(&row);
-    for (size_t k = whole; k < width; ++k) sum += (double)y[k] * (double)q[k];
-    return sum;
-}
-
 INLINE void add_dots_of_f32(const void *codes, size_t rows, size_t width, const float *q, double *out) {
     const float *y = codes;
-    for (size_t r = 0; r < rows; ++r) out[r] += dot_of_f32(y + r * width, width, q);
+    size_t whole = width - width % KERNEL_LANES;
+    for (size_t r = 0; r < rows; ++r, y += width) {
+        sums row = {{0}, {0}}, a, b;
+        for (size_t k = 0; k < whole; k += KERNEL_LANES) {
+            load_f32(y + k, &a);
+            load_f32(q + k, &b);
+            row.low += a.low * b.low;
+            row.high += a.high * b.high;
+        }
+        out[r] += total(&row);
+        for (size_t k = whole; k < width; ++k) out[r] += (double)y[k] * (double)q[k];
+    }
 }
 
-INLINE void add_weighted_dots_of(const weighted_rows *of, const float *q, double each, double *out) {
-    for (size_t r = 0; r < of->count; ++r) {
-        double dot = dot_of_f32(of->rows + r * of->stride, of->width, q);
-        out[r] += (double)of->factors[r] * of->scale * dot + each;
+/* The dots of one row with up to so many queries, which use what is loaded of the row. */
+enum { QUERIES_AT_ONCE = 4 };
+
+INLINE void dots_of_row(const float *row, size_t width, const float *queries, size_t between, size_t number,
+                        double *out) {
+    octet_f32 lanes[QUERIES_AT_ONCE] = {{0}};
+    size_t whole = width - width % KERNEL_LANES;
+    for (size_t k = 0; k < whole; k += KERNEL_LANES) {
+        octet_f32 y, q;
+        memcpy(&y, row + k, sizeof y);
+        for (size_t i = 0; i < number; ++i) {
+            memcpy(&q, queries + i * between + k, sizeof q);
+            lanes[i] += y * q;
+        }
+    }
+    for (size_t i = 0; i < number; ++i) {
+        sums eight;
+        load_f32((const float *)&lanes[i], &eight);
+        out[i] = total(&eight);
+        for (size_t k = whole; k < width; ++k) out[i] += (double)row[k] * (double)queries[i * between + k];
+    }
+}
+
+/* Rows that lie far apart no processor fetches ahead by itself. */
+enum { ROWS_AHEAD = 12 };
+
+INLINE void fetch_row(const float *row, size_t width) {
+    enum { LINE = 64 / sizeof *row };
+    for (size_t k = 0; k < width; k += LINE) __builtin_prefetch(row + k);
+}
+
+INLINE void add_weighted_dots_of(const weighted_rows *of, const float *queries, size_t between, size_t number,
+                                 const double *each, double *out) {
+    for (size_t first = 0; first < number; first += QUERIES_AT_ONCE) {
+        const float *some = queries + first * between;
+        size_t now = number - first < QUERIES_AT_ONCE ? number - first : QUERIES_AT_ONCE;
+        double *to = out + first * of->count, dots[QUERIES_AT_ONCE];
+        for (size_t r = 0; r < of->count; ++r) {
+            const float *row = of->rows + r * of->stride;
+            if (first == 0 && r + ROWS_AHEAD < of->count) fetch_row(row + ROWS_AHEAD * of->stride, of->width);
+            double factor = (double)of->factors[r] * of->scale;
+            if (now == QUERIES_AT_ONCE) {
+                dots_of_row(row, of->width, some, between, QUERIES_AT_ONCE, dots);
+            } else {
+                dots_of_row(row, of->width, some, between, now, dots);
+            }
+            for (size_t i = 0; i < now; ++i) to[i * of->count + r] += factor * dots[i] + each[first + i];
+        }
     }
 }
 
@@ -98,9 +140,10 @@ INLINE void product_of(const double *y, size_t rows, size_t width, const double 
                                            double *out) {                                                    \
         add_dots_of_f32(codes, rows, width, q, out);                                                         \
     }                                                                                                        \
-    TARGET static void add_weighted_dots_##NAME(const weighted_rows *of, const float *q, double each,        \
+    TARGET static void add_weighted_dots_##NAME(const weighted_rows *of, const float *queries,               \
+                                                size_t between, size_t number, const double *each,           \
                                                 double *out) {                                               \
-        add_weighted_dots_of(of, q, each, out);                                                              \
+        add_weighted_dots_of(of, queries, between, number, each, out);                                       \
     }                                                                                                        \
     TARGET static void widen_f32_##NAME(const void *codes, size_t rows, size_t width, double *out,           \
                                         size_t stride) {                                                     \

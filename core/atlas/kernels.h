@@ -21,8 +21,10 @@ typedef struct kernels {
      * which has bits to spare for it, eight sums that are then added in f64. */
     void (*add_dots_f16)(const void *codes, size_t rows, size_t width, const float *q, double *out);
     void (*add_dots_f32)(const void *codes, size_t rows, size_t width, const float *q, double *out);
-    /* out[r] += factors[r] * scale * (rows[r * stride ...] . q) + each, in f64 */
-    void (*add_weighted_dots)(const weighted_rows *of, const float *q, double each, double *out);
+    /* out[i * count + r] += factors[r] * scale * (rows[r * stride ...] . query i) + each[i], for every query,
+     * `between` numbers after the one before. Products and eight sums of them are f32, all else f64. */
+    void (*add_weighted_dots)(const weighted_rows *of, const float *queries, size_t between, size_t number,
+                              const double *each, double *out);
     /* out[r * stride + k] = codes[r * width + k] */
     void (*widen_f16)(const void *codes, size_t rows, size_t width, double *out, size_t stride);
     void (*widen_f32)(const void *codes, size_t rows, size_t width, double *out, size_t stride);

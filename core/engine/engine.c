@@ -463,17 +463,19 @@ hl_status engine_basis(engine *self, uint32_t basis, const float **out, hl_error
     return status;
 }
 
+static double dot(const float *a, const float *b, size_t count) {
+    double sum = 0;
+    for (size_t i = 0; i < count; ++i) sum += (double)a[i] * (double)b[i];
+    return sum;
+}
+
 static hl_status query_basis(engine *self, uint32_t number, size_t rows, const float *direction, float *out,
                              hl_error *error) {
     const float *basis;
     hl_status status = engine_basis(self, number, &basis, error);
     if (status != HL_OK) return status;
     size_t width = self->info->embed_dim;
-    for (size_t i = 0; i < rows; ++i) {
-        double sum = 0;
-        for (size_t j = 0; j < width; ++j) sum += (double)basis[i * width + j] * (double)direction[j];
-        out[i] = (float)sum;
-    }
+    for (size_t i = 0; i < rows; ++i) out[i] = (float)dot(basis + i * width, direction, width);
     return HL_OK;
 }
 
@@ -532,6 +534,7 @@ hl_status engine_expand(engine *self, uint32_t component, const float *codes, si
 static hl_status add_heats_of_parts(const engine *self, const hl_trace *trace, uint32_t component,
                                     const float *queries, size_t stride, size_t count, double *grids,
                                     float *even, hl_error *error) {
+    enum { HEATS_AT_ONCE = 16 };
     const hl_component *row = engine_component(self, component);
     size_t prefix = self->info->prefix_tokens, cells = engine_tokens(self) - prefix;
     hl_token_parts parts = {.size = sizeof parts};
@@ -544,11 +547,12 @@ static hl_status add_heats_of_parts(const engine *self, const hl_trace *trace, u
                                 .width = row->width,
                                 .stride = parts.stride,
                                 .scale = parts.scale};
-    for (size_t i = 0; i < count; ++i) {
-        const float *query = queries + i * stride;
-        double each = 0;
-        for (size_t k = 0; k < engine_code_width(row); ++k) each += (double)even[k] * (double)query[k];
-        kernels_best()->add_weighted_dots(&rows, query, each, grids + i * cells);
+    for (size_t first = 0; first < count; first += HEATS_AT_ONCE) {
+        size_t now = count - first < HEATS_AT_ONCE ? count - first : HEATS_AT_ONCE;
+        const float *some = queries + first * stride;
+        double each[HEATS_AT_ONCE] = {0};
+        for (size_t i = 0; i < now; ++i) each[i] = dot(even, some + i * stride, engine_code_width(row));
+        kernels_best()->add_weighted_dots(&rows, some, stride, now, each, grids + first * cells);
     }
     return HL_OK;
 }

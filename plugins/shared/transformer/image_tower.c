@@ -3,6 +3,7 @@
 
 #include "bases.h"
 #include "places.h"
+#include "trace.h"
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>
@@ -96,12 +97,14 @@ hl_status image_tower_load(image_tower *self, loader *from) {
     TRY(load_norm(from, SPEC(LN_POST_GAIN), SPEC(LN_POST_SHIFT), epsilon, &self->ln_post));
     if (shape->pooling == IMAGE_POOL_ELSEWHERE) return HL_OK;
     TRY(load_projection(from, SPEC(IMAGE_PROJECTION), SPEC(PROJECTION_BIAS), &self->projection));
+    TRY(spare_traces_open(&self->spare, from->error));
     return bases_prepare(self, from->error);
 #undef SPEC
 }
 
 void image_tower_free(image_tower *self) {
     bases_free(self);
+    spare_traces_close(self->host, self->spare);
     free(self->pooled_rows);
     components_free(&self->components);
     const hl_compute *c = self->compute;

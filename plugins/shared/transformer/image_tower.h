@@ -114,6 +114,7 @@ tensor_spec image_tensor(const image_shape *shape, image_slot slot);
 size_t image_tensors(const image_shape *shape, tensor_spec *out);
 
 typedef struct recent_bases recent_bases; /* see bases.c */
+typedef struct spare_traces spare_traces; /* see trace.c */
 
 typedef struct image_tower {
     /* From the plugin. */
@@ -135,6 +136,7 @@ typedef struct image_tower {
     double *projected;      /* what all bases share, see bases.c */
     float *projection_bias; /* embed_dim; NULL: none */
     recent_bases *recent;
+    spare_traces *spare;
 } image_tower;
 
 /* Makes the component table, and looks what the opened weights leave open. */

@@ -2,6 +2,7 @@
 #include "trace.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,21 +42,75 @@ static void lay_out(hl_trace *trace, const image_tower *tower, const pass_plan *
     }
 }
 
+/* Passes of one kind come one after the other: blocks of traces that are gone serve the next ones, so that
+ * the system need not clear new pages for every image. */
+enum { MOST_SPARE_BYTES = 64 << 20 };
+
+struct spare_traces {
+    pthread_mutex_t lock;
+    hl_trace *first; /* the next: `next` */
+    size_t bytes;
+};
+
+hl_status spare_traces_open(spare_traces **out, hl_error *error) {
+    *out = calloc(1, sizeof **out);
+    if (!*out) return hl_no_memory(error, "traces");
+    pthread_mutex_init(&(*out)->lock, NULL);
+    return HL_OK;
+}
+
+void spare_traces_close(const hl_host *host, spare_traces *self) {
+    if (!self) return;
+    for (hl_trace *next; self->first; self->first = next) {
+        next = self->first->next;
+        host->release(host, self->first);
+    }
+    pthread_mutex_destroy(&self->lock);
+    free(self);
+}
+
+/* One of exactly that size; NULL: there is none. */
+static hl_trace *take_spare(spare_traces *from, size_t bytes) {
+    hl_trace *found = NULL;
+    pthread_mutex_lock(&from->lock);
+    hl_trace **at = &from->first;
+    while (*at && (*at)->bytes != bytes) at = &(*at)->next;
+    if (*at) {
+        found = *at;
+        *at = found->next;
+        from->bytes -= bytes;
+    }
+    pthread_mutex_unlock(&from->lock);
+    return found;
+}
+
+static bool keep_spare(spare_traces *to, hl_trace *trace) {
+    pthread_mutex_lock(&to->lock);
+    bool fits = trace->bytes <= MOST_SPARE_BYTES - to->bytes;
+    if (fits) {
+        trace->next = to->first;
+        to->first = trace;
+        to->bytes += trace->bytes;
+    }
+    pthread_mutex_unlock(&to->lock);
+    return fits;
+}
+
 hl_trace *trace_new(const image_tower *tower, const pass_plan *plan) {
     hl_trace measured = {0};
     block rest = {NULL, 0};
     lay_out(&measured, tower, plan, &rest);
     size_t bytes = sizeof(hl_trace) + rest.used;
-    hl_trace *trace = tower->host->allocate(tower->host, 1, bytes);
+    hl_trace *trace = take_spare(tower->spare, bytes);
+    if (!trace) trace = tower->host->allocate(tower->host, 1, bytes);
     if (!trace) return NULL;
+    *trace = (hl_trace){.tower = tower, .bytes = bytes};
     rest = (block){trace->rest, 0};
     lay_out(trace, tower, plan, &rest);
     for (size_t i = 0; i < plan->component_count; ++i) {
         const component_plan *wish = &plan->components[i];
         trace->components[i] = (component_plan){wish->code, wish->tokens, wish->even, NULL};
     }
-    trace->tower = tower;
-    trace->bytes = bytes;
     atomic_init(&trace->references, 1);
     return trace;
 }
@@ -84,8 +139,8 @@ void trace_retain(hl_trace *trace) {
 
 void trace_release(hl_trace *trace) {
     if (!trace || atomic_fetch_sub_explicit(&trace->references, 1, memory_order_acq_rel) > 1) return;
-    const hl_host *host = trace->tower->host;
-    host->release(host, trace);
+    const image_tower *tower = trace->tower;
+    if (!keep_spare(tower->spare, trace)) tower->host->release(tower->host, trace);
 }
 
 size_t trace_bytes(const hl_trace *trace) {

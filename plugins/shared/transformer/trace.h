@@ -11,6 +11,7 @@ struct hl_trace {
     atomic_size_t references;
     const image_tower *tower;
     size_t bytes;
+    hl_trace *next;   /* while it is a spare one */
     double scale;     /* 1 / (sigma r) */
     float further[3]; /* 1 / (sigma r), mu / (sigma r), 1 / r */
     float *embedding;
@@ -23,6 +24,9 @@ struct hl_trace {
     float **values;                             /* of a layer: tokens x width */
     _Alignas(max_align_t) unsigned char rest[]; /* what the pointers point to */
 };
+
+hl_status spare_traces_open(spare_traces **out, hl_error *error);
+void spare_traces_close(const hl_host *host, spare_traces *self); /* accepts NULL */
 
 hl_trace *trace_new(const image_tower *tower, const pass_plan *plan); /* one reference; NULL: no memory */
 
