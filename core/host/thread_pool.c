@@ -19,6 +19,16 @@ typedef struct loop {
     size_t count;
 } loop;
 
+/* A thread that sleeps is woken some ten microseconds later, a hundred in a virtual machine, and a model's
+ * loops follow each other within less: so whoever waits looks again for a while first (measured: one image
+ * takes 10 to 15 % less time). Where others want the cores that is in vain, and is left out the next times.
+ */
+enum { LOOKS = 2000, LEFT_OUT = 16 };
+
+typedef struct patience {
+    unsigned left_out; /* times to come */
+} patience;
+
 struct thread_pool {
     unsigned workers; /* besides the caller */
     pthread_t *handles;
@@ -26,10 +36,41 @@ struct thread_pool {
     pthread_mutex_t mutex; /* guards what follows */
     pthread_cond_t start, finish;
     loop current;
-    unsigned round, busy;
-    bool stop;
+    atomic_uint round, busy; /* written under the mutex; whoever waits looks at them without, for a while */
+    atomic_bool stop;
     atomic_size_t next;
+    patience patience; /* of the caller */
 };
+
+static void pause_a_little(void) {
+#ifdef __x86_64__
+    __builtin_ia32_pause();
+#else
+    atomic_signal_fence(memory_order_seq_cst);
+#endif
+}
+
+static bool has_loop(const thread_pool *pool, unsigned seen) {
+    return atomic_load(&pool->round) != seen || atomic_load(&pool->stop);
+}
+
+static bool is_done(const thread_pool *pool, unsigned seen) {
+    (void)seen;
+    return atomic_load(&pool->busy) == 0;
+}
+
+static void look(const thread_pool *pool, bool (*came)(const thread_pool *pool, unsigned seen), unsigned seen,
+                 patience *own) {
+    if (own->left_out > 0) {
+        own->left_out--;
+        return;
+    }
+    for (int i = 0; i < LOOKS; ++i) {
+        if (came(pool, seen)) return;
+        pause_a_little();
+    }
+    own->left_out = LEFT_OUT;
+}
 
 /* Set while a thread runs a loop's work. */
 static _Thread_local bool inside_loop;
@@ -51,9 +92,13 @@ static void take_turns(thread_pool *pool, const loop *todo) {
 static void *worker_main(void *argument) {
     thread_pool *pool = argument;
     unsigned seen = 0;
+    patience own = {0};
     locale_enter(); /* for all its life */
     pthread_mutex_lock(&pool->mutex);
     for (;;) {
+        pthread_mutex_unlock(&pool->mutex);
+        look(pool, has_loop, seen, &own);
+        pthread_mutex_lock(&pool->mutex);
         while (pool->round == seen && !pool->stop) pthread_cond_wait(&pool->start, &pool->mutex);
         if (pool->stop) break;
         seen = pool->round;
@@ -133,6 +178,7 @@ void thread_pool_run(thread_pool *pool, size_t count, void (*work)(void *argumen
     pthread_cond_broadcast(&pool->start);
     pthread_mutex_unlock(&pool->mutex);
     take_turns(pool, &todo);
+    look(pool, is_done, 0, &pool->patience);
     pthread_mutex_lock(&pool->mutex);
     while (pool->busy > 0) pthread_cond_wait(&pool->finish, &pool->mutex);
     pthread_mutex_unlock(&pool->mutex);
