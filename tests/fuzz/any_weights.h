@@ -6,16 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of what is accepted every tensor is found by its name, has no more numbers than the file has bytes, and can
- * be read. */
-static inline void read_any_weights(const uint8_t *bytes, size_t count) {
+/* Every tensor is found by its name, has no more numbers than the files have bytes, `count`, and can be read.
+ * Closes them. */
+static inline void read_opened_weights(hl_weights *weights, size_t count) {
     const hl_weights_api *api = &weights_api;
-    hl_weights *weights;
     hl_error error;
-    if (weights_parse("fuzz", bytes, count, &weights, &error) != HL_OK) {
-        if (strncmp(error.message, "fuzz: ", 6) != 0) abort();
-        return;
-    }
     const hl_stored_tensor *tensor;
     for (size_t i = 0; (tensor = api->at(weights, i)); ++i) {
         if (api->find(weights, tensor->name) != tensor || tensor->rank > 8 || !tensor->type) abort();
@@ -27,6 +22,15 @@ static inline void read_any_weights(const uint8_t *bytes, size_t count) {
         api->done(weights, tensor);
     }
     api->close(weights);
+}
+
+static inline void read_any_weights(const uint8_t *bytes, size_t count) {
+    hl_weights *weights;
+    hl_error error;
+    if (weights_parse("fuzz", bytes, count, &weights, &error) == HL_OK)
+        read_opened_weights(weights, count);
+    else if (strncmp(error.message, "fuzz: ", 6) != 0)
+        abort();
 }
 
 #endif
