@@ -2,40 +2,12 @@
 #include "headlight/plugin.h"
 #include "neighbors/neighbors.h"
 
-/* In the order of the table. */
-enum { TEXTS, HEADS, COUNT, METRIC };
-
 static const hl_option options[] = {
-    {.name = "texts", .type = HL_DIRECTIONS, .help = "The texts to ask for."},
-    {.name = "heads",
-     .type = HL_HEADS,
-     .flags = HL_OPTION_SETS | HL_OPTION_ALL_COMPONENTS,
-     .help =
-         "The heads to ask: a head (L3.H5), each head of a layer (L3), all of them one by one (all), or a "
-         "set of heads as one, by the weighted mean of what they write (0.7*L3.H5 + L2.H1)."},
-    {.name = "count",
-     .type = HL_INT,
-     .fallback = "3",
-     .min = 1,
-     .max = NEIGHBORS_MOST,
-     .help = "How many neighbours to show."},
-    {.name = "metric",
-     .type = HL_CHOICE,
-     .fallback = "dot",
-     .choices = neighbors_metrics,
-     .help = NEIGHBORS_METRIC_HELP},
-};
+    [NEIGHBORS_ASKED] = {.name = "texts", .type = HL_DIRECTIONS, .help = "The texts to ask for."},
+    NEIGHBORS_HEADS_ROW,
+    NEIGHBORS_ANSWER_ROWS("3")};
 
-static hl_status find_nearest_to_texts(const hl_ask *ask, const hl_value *const *values, hl_result *result,
-                                       hl_error *error) {
-    hl_query settings = {.size = sizeof settings,
-                         .metric = NEIGHBORS_METRIC_OF(values[METRIC]),
-                         .count = (size_t)values[COUNT]->integer};
-    return neighbors_run(ask, values[TEXTS], values[HEADS], settings, result, error);
-}
-
-static const hl_analysis_api api = {
-    .size = sizeof api, .run = find_nearest_to_texts, .needs = HL_NEEDS_GALLERY};
+static const hl_analysis_api api = {.size = sizeof api, .run = neighbors_of_texts, .needs = HL_NEEDS_GALLERY};
 
 HL_EXPORT const hl_plugin headlight_plugin = {
     HL_PLUGIN(HL_ANALYSIS, "text-neighbors", "1.0.0",

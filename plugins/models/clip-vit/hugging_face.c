@@ -18,12 +18,9 @@ static const config_setting top_settings[] = {HUGGING_FACE_REMARKS,
                                               {"logit_scale_init_value", CONFIG_WITHOUT_EFFECT},
                                               {NULL, NULL}};
 
-static const config_setting image_settings[] = {HUGGING_FACE_TOWER,
+static const config_setting image_settings[] = {HUGGING_FACE_IMAGE_TOWER,
                                                 {"eos_token_id", CONFIG_WITHOUT_EFFECT},
                                                 {"projection_dim", CONFIG_READ},
-                                                {"image_size", CONFIG_READ},
-                                                {"patch_size", CONFIG_READ},
-                                                {"num_channels", CONFIG_READ},
                                                 {NULL, NULL}};
 
 static const config_setting text_settings[] = {HUGGING_FACE_TOWER,
@@ -67,12 +64,8 @@ static config_section find_tower(config_reader *r, config_section top, const cha
 
 static void read_vision(config_reader *r, config_section from, image_shape *out) {
     config_check_settings(r, from, image_settings);
-    out->layers = image_tower_usual;
-    hugging_face_read_tower(r, from, &out->layers);
-    out->patch = config_read_side(r, from, "patch_size", 32, OPEN_CLIP_IMAGE);
-    out->image_height = config_read_side(r, from, "image_size", 224, OPEN_CLIP_IMAGE);
-    out->image_width = out->image_height;
-    config_read_size(r, from, "num_channels", 3, 3, 3);
+    *out = (image_shape){.layers = image_tower_usual, .image_height = 224, .patch = 32};
+    hugging_face_read_image_tower(r, from, out);
     open_clip_find_grid(r, from.path, out);
 }
 

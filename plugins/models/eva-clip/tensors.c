@@ -2,25 +2,14 @@
  * what lies there in parts, and EVA-CLIP's. */
 #include "tensors.h"
 
+#include "open-clip/timm.h"
+
 #define BLOCKS "visual.trunk.blocks."
 
-static const layer_names image_layers = {BLOCKS,
-                                         {[LN_1_GAIN] = "norm1.weight",
-                                          [LN_1_SHIFT] = "norm1.bias",
-                                          [QKV_WEIGHT] = "attn.qkv.weight",
-                                          [QKV_BIAS] = "attn.qkv.bias",
-                                          [HEADS_NORM_GAIN] = "attn.norm.weight",
-                                          [HEADS_NORM_SHIFT] = "attn.norm.bias",
-                                          [OUT_WEIGHT] = "attn.proj.weight",
-                                          [OUT_BIAS] = "attn.proj.bias",
-                                          [LN_2_GAIN] = "norm2.weight",
-                                          [LN_2_SHIFT] = "norm2.bias",
-                                          [MLP_IN_WEIGHT] = "mlp.fc1.weight",
-                                          [MLP_IN_BIAS] = "mlp.fc1.bias",
-                                          [MLP_NORM_GAIN] = "mlp.norm.weight",
-                                          [MLP_NORM_SHIFT] = "mlp.norm.bias",
-                                          [MLP_OUT_WEIGHT] = "mlp.fc2.weight",
-                                          [MLP_OUT_BIAS] = "mlp.fc2.bias"}};
+static const layer_names image_layers = {
+    BLOCKS,
+    {TIMM_LAYER_SLOTS, [HEADS_NORM_GAIN] = "attn.norm.weight", [HEADS_NORM_SHIFT] = "attn.norm.bias",
+     [MLP_NORM_GAIN] = "mlp.norm.weight", [MLP_NORM_SHIFT] = "mlp.norm.bias"}};
 
 static const char *const image_names[IMAGE_SLOTS] = {
     [CLASS_EMBEDDING] = "visual.trunk.cls_token",

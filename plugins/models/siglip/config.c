@@ -71,9 +71,7 @@ static const config_setting hf_settings[] = {
     HUGGING_FACE_REMARKS, {"text_config", CONFIG_READ}, {"vision_config", CONFIG_READ}, {NULL, NULL}};
 
 static const config_setting hf_vision_settings[] = {
-    HUGGING_FACE_TOWER,          {"image_size", CONFIG_READ},
-    {"patch_size", CONFIG_READ}, {"num_channels", CONFIG_READ},
-    {"vision_use_head", "true"}, {NULL, NULL}};
+    HUGGING_FACE_IMAGE_TOWER, {"vision_use_head", "true"}, {NULL, NULL}};
 
 static const config_setting hf_text_settings[] = {HUGGING_FACE_TOWER,
                                                   {"vocab_size", CONFIG_READ},
@@ -89,12 +87,8 @@ static const tower_shape hf_tower = {
 static void read_hf_vision(config_reader *r, config_section from, siglip_config *out) {
     image_shape *image = &out->vit.image;
     config_check_settings(r, from, hf_vision_settings);
-    image->layers = hf_tower;
-    hugging_face_read_tower(r, from, &image->layers);
-    image->image_height = config_read_side(r, from, "image_size", 224, OPEN_CLIP_IMAGE);
-    image->patch = config_read_side(r, from, "patch_size", 16, OPEN_CLIP_IMAGE);
-    image->image_width = image->image_height;
-    config_read_size(r, from, "num_channels", 3, 3, 3);
+    *image = (image_shape){.layers = hf_tower, .image_height = 224, .patch = 16};
+    hugging_face_read_image_tower(r, from, image);
     open_clip_find_grid(r, from.path, image);
     complete_image(out);
 }

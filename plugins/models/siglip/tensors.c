@@ -4,19 +4,7 @@
 
 #include "open-clip/open_clip.h"
 
-static const layer_names image_layers = {"visual.trunk.blocks.",
-                                         {[LN_1_GAIN] = "norm1.weight",
-                                          [LN_1_SHIFT] = "norm1.bias",
-                                          [QKV_WEIGHT] = "attn.qkv.weight",
-                                          [QKV_BIAS] = "attn.qkv.bias",
-                                          [OUT_WEIGHT] = "attn.proj.weight",
-                                          [OUT_BIAS] = "attn.proj.bias",
-                                          [LN_2_GAIN] = "norm2.weight",
-                                          [LN_2_SHIFT] = "norm2.bias",
-                                          [MLP_IN_WEIGHT] = "mlp.fc1.weight",
-                                          [MLP_IN_BIAS] = "mlp.fc1.bias",
-                                          [MLP_OUT_WEIGHT] = "mlp.fc2.weight",
-                                          [MLP_OUT_BIAS] = "mlp.fc2.bias"}};
+static const layer_names image_layers = {"visual.trunk.blocks.", {TIMM_LAYER_SLOTS}};
 
 static const char *const image_names[IMAGE_SLOTS] = {[IMAGE_POSITION] = "visual.trunk.pos_embed",
                                                      [PATCH_WEIGHT] = "visual.trunk.patch_embed.proj.weight",

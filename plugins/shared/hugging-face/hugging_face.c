@@ -46,6 +46,14 @@ void hugging_face_read_tower(config_reader *r, config_section from, tower_shape 
     }
 }
 
+void hugging_face_read_image_tower(config_reader *r, config_section from, image_shape *io) {
+    hugging_face_read_tower(r, from, &io->layers);
+    io->image_height = config_read_side(r, from, "image_size", io->image_height, MAX_IMAGE);
+    io->image_width = io->image_height;
+    io->patch = config_read_side(r, from, "patch_size", io->patch, MAX_IMAGE);
+    config_read_size(r, from, "num_channels", 3, 3, 3);
+}
+
 /* ---- preprocessor_config.json ---- */
 
 static const config_setting preprocessor_settings[] = {{"size", CONFIG_READ},

@@ -5,7 +5,7 @@
 #define HUGGING_FACE_H
 
 #include "configuration/configuration.h"
-#include "transformer/layer_tensors.h"
+#include "transformer/image_tower.h"
 
 #define HUGGING_FACE_CONFIG "config.json"
 
@@ -14,6 +14,9 @@ config_section hugging_face_find_tower(config_reader *r, config_section from, co
 
 /* hidden_size, intermediate_size, num_hidden_layers, num_attention_heads, hidden_act, layer_norm_eps. */
 void hugging_face_read_tower(config_reader *r, config_section from, tower_shape *io);
+
+/* The same of a tower for images, and image_size and patch_size, both square. */
+void hugging_face_read_image_tower(config_reader *r, config_section from, image_shape *io);
 
 /* Settings of any section, for a list of config_setting, that change nothing: whose it is, how training
  * began, and, in files of older versions, how texts would be generated. */
@@ -43,6 +46,12 @@ void hugging_face_read_tower(config_reader *r, config_section from, tower_shape 
         {"num_hidden_layers", CONFIG_READ}, {"num_attention_heads", CONFIG_READ},                            \
         {"hidden_act", CONFIG_READ}, {                                                                       \
         "layer_norm_eps", CONFIG_READ                                                                        \
+    }
+
+/* The same for hugging_face_read_image_tower. */
+#define HUGGING_FACE_IMAGE_TOWER                                                                             \
+    HUGGING_FACE_TOWER, {"image_size", CONFIG_READ}, {"patch_size", CONFIG_READ}, {                          \
+        "num_channels", CONFIG_READ                                                                          \
     }
 
 /* FOLDER/preprocessor_config.json -> *io, whose height and width are the model's. *there: whether it is

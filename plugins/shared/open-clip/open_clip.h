@@ -41,6 +41,16 @@ void open_clip_read_functions(config_reader *r, const open_clip_config *config, 
 void open_clip_read_text(config_reader *r, const open_clip_config *config, text_shape *out,
                          tokenizer_rules *rules);
 
+/* What open_clip calls the tensors of a layer, for a list of layer_names.slots; with a scale the second too.
+ */
+#define OPEN_CLIP_LAYER_SLOTS                                                                                \
+    [LN_1_GAIN] = "ln_1.weight", [LN_1_SHIFT] = "ln_1.bias", [QKV_WEIGHT] = "attn.in_proj_weight",           \
+    [QKV_BIAS] = "attn.in_proj_bias", [OUT_WEIGHT] = "attn.out_proj.weight",                                 \
+    [OUT_BIAS] = "attn.out_proj.bias", [LN_2_GAIN] = "ln_2.weight", [LN_2_SHIFT] = "ln_2.bias",              \
+    [MLP_IN_WEIGHT] = "mlp.c_fc.weight", [MLP_IN_BIAS] = "mlp.c_fc.bias",                                    \
+    [MLP_OUT_WEIGHT] = "mlp.c_proj.weight", [MLP_OUT_BIAS] = "mlp.c_proj.bias"
+#define OPEN_CLIP_SCALE_SLOTS [OUT_SCALE] = "ls_1.gamma", [MLP_OUT_SCALE] = "ls_2.gamma"
+
 /* The names of a text tower with a projection, with a bias or without, for who has its shape from elsewhere.
  */
 void open_clip_name_text(text_shape *out, bool biased);

@@ -43,16 +43,9 @@ static const config_setting text_settings[] = {
 
 /* ---- names ---- */
 
-#define SLOTS                                                                                                \
-    [LN_1_GAIN] = "ln_1.weight", [LN_1_SHIFT] = "ln_1.bias", [QKV_WEIGHT] = "attn.in_proj_weight",           \
-    [QKV_BIAS] = "attn.in_proj_bias", [OUT_WEIGHT] = "attn.out_proj.weight",                                 \
-    [OUT_BIAS] = "attn.out_proj.bias", [LN_2_GAIN] = "ln_2.weight", [LN_2_SHIFT] = "ln_2.bias",              \
-    [MLP_IN_WEIGHT] = "mlp.c_fc.weight", [MLP_IN_BIAS] = "mlp.c_fc.bias",                                    \
-    [MLP_OUT_WEIGHT] = "mlp.c_proj.weight", [MLP_OUT_BIAS] = "mlp.c_proj.bias"
-#define SCALES [OUT_SCALE] = "ls_1.gamma", [MLP_OUT_SCALE] = "ls_2.gamma"
-
-static const layer_names plain_layers = {"transformer.resblocks.", {SLOTS}};
-static const layer_names scaled_layers = {"transformer.resblocks.", {SLOTS, SCALES}};
+static const layer_names plain_layers = {"transformer.resblocks.", {OPEN_CLIP_LAYER_SLOTS}};
+static const layer_names scaled_layers = {"transformer.resblocks.",
+                                          {OPEN_CLIP_LAYER_SLOTS, OPEN_CLIP_SCALE_SLOTS}};
 
 #define BEFORE_PROJECTION                                                                                    \
     [TOKEN_EMBEDDING] = "token_embedding.weight", [TEXT_POSITION] = "positional_embedding",                  \

@@ -11,6 +11,13 @@ typedef struct timm_tower {
     double mlp_ratio;
 } timm_tower;
 
+/* What timm calls the tensors of a layer, for a list of layer_names.slots. */
+#define TIMM_LAYER_SLOTS                                                                                     \
+    [LN_1_GAIN] = "norm1.weight", [LN_1_SHIFT] = "norm1.bias", [QKV_WEIGHT] = "attn.qkv.weight",             \
+    [QKV_BIAS] = "attn.qkv.bias", [OUT_WEIGHT] = "attn.proj.weight", [OUT_BIAS] = "attn.proj.bias",          \
+    [LN_2_GAIN] = "norm2.weight", [LN_2_SHIFT] = "norm2.bias", [MLP_IN_WEIGHT] = "mlp.fc1.weight",           \
+    [MLP_IN_BIAS] = "mlp.fc1.bias", [MLP_OUT_WEIGHT] = "mlp.fc2.weight", [MLP_OUT_BIAS] = "mlp.fc2.bias"
+
 /* The name; "": there is none. */
 const char *timm_name(config_section vision);
 
