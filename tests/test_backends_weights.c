@@ -103,8 +103,37 @@ static void test_rows_that_cannot_be_read(void **state) {
     free(numbers);
 }
 
+/* Large ones lie together in some backends. */
+static void test_large_weights_come_and_go(void **state) {
+    (void)state;
+    enum { IN = 1024, OUT = 1024, WEIGHTS = 20, ROUNDS = 2 };
+    float *numbers = random_numbers(IN * OUT + WEIGHTS, 3, 0), *x = random_numbers(X_ROWS * IN, 5, 0);
+    float *expected[WEIGHTS], result[X_ROWS * OUT];
+    for (size_t i = 0; i < WEIGHTS; ++i) expected[i] = calloc(X_ROWS * OUT, sizeof **expected);
+    for (size_t b = 0; b < backend_count; ++b) {
+        const hl_compute *with = &backends[b].compute;
+        hl_weight *weights[WEIGHTS] = {NULL};
+        hl_error error;
+        for (size_t step = 0; step < ROUNDS * WEIGHTS; ++step) {
+            size_t i = step * 7 % WEIGHTS; /* in another order than they came in */
+            hl_weight_source source = {sizeof source, HL_ROLE_OUT, 0, OUT, IN, numbers + i, NULL};
+            with->api->free_weight(with->backend, weights[i]);
+            assert_ok(with->api->prepare(with->backend, &source, &weights[i], &error), error);
+            if (step < WEIGHTS) multiply(with, weights[i], x, IN, OUT, expected[i]);
+        }
+        for (size_t i = 0; i < WEIGHTS; ++i) {
+            multiply(with, weights[i], x, IN, OUT, result);
+            assert_memory_equal(result, expected[i], sizeof result);
+            with->api->free_weight(with->backend, weights[i]);
+        }
+    }
+    for (size_t i = 0; i < WEIGHTS; ++i) free(expected[i]);
+    free(numbers), free(x);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_same_weight),
-                                       cmocka_unit_test(test_rows_that_cannot_be_read)};
+                                       cmocka_unit_test(test_rows_that_cannot_be_read),
+                                       cmocka_unit_test(test_large_weights_come_and_go)};
     return cmocka_run_group_tests(tests, set_up_backends, tear_down_backends);
 }

@@ -20,11 +20,21 @@ typedef struct lender {
     lent *free;
 } lender;
 
+/* Large weights share slabs, so that they lie in large pages to their ends: the system takes much longer to
+ * hand out small ones. A slab is used once from its beginning to its end, and goes with its last weight. */
+typedef struct slab slab;
+typedef struct shelf {
+    const hl_host *host;
+    void *lock; /* a pthread_mutex_t */
+    slab *slabs;
+} shelf;
+
 struct hl_backend {
     const hl_host *host;
     processor processor;
     kernel_set kernels;
     lender memory;
+    shelf shelf;
     char description[128];
 };
 
@@ -39,6 +49,7 @@ struct hl_weight {
     size_t depth, chunks;            /* numbers of `in` that are multiplied at once, and how often that is */
     size_t chunk_bytes, panel_bytes; /* of `depth` numbers, and of all */
     unsigned char *panels;
+    slab *slab;  /* that they lie in; NULL: in none */
     float *bias; /* of all outputs of all panels; zeros where there is none */
 };
 
@@ -85,6 +96,12 @@ void lender_close(lender *self);
  * NULL. [any thread] */
 void *lend(lender *self, size_t bytes);
 void give_back(lender *self, void *memory);
+
+bool shelf_open(shelf *self, const hl_host *host);
+void shelf_close(shelf *self); /* when all has been given back */
+/* As hl_host.allocate; `from` is wanted to give it back. [any thread] */
+void *shelf_take(shelf *self, size_t count, size_t element, slab **from);
+void shelf_give_back(shelf *self, void *memory, slab *from);
 
 /* ---- product.c ---- */
 

@@ -31,6 +31,7 @@ static int score(const hl_host *host) {
 static void close_backend(hl_backend *backend) {
     if (!backend) return;
     lender_close(&backend->memory);
+    shelf_close(&backend->shelf);
     backend->host->release(backend->host, backend);
 }
 
@@ -42,7 +43,7 @@ static hl_status open_backend(const hl_host *host, const hl_value *const *values
     backend->processor = processor_of_this_machine();
     hl_status status = choose_kernels(&backend->processor, values[KERNEL]->string,
                                       (precision)values[PRECISION]->integer, &backend->kernels, error);
-    if (status == HL_OK && !lender_open(&backend->memory, host))
+    if (status == HL_OK && !(lender_open(&backend->memory, host) && shelf_open(&backend->shelf, host)))
         status = hl_no_memory(error, "a compute backend");
     if (status != HL_OK) {
         close_backend(backend);

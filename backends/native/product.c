@@ -95,7 +95,7 @@ static hl_status pack_weight_panel(void *argument, size_t panel, hl_error *error
 
 void free_weight(hl_backend *backend, hl_weight *weight) {
     if (!weight) return;
-    backend->host->release(backend->host, weight->panels);
+    shelf_give_back(&backend->shelf, weight->panels, weight->slab);
     backend->host->release(backend->host, weight->bias);
     backend->host->release(backend->host, weight);
 }
@@ -110,7 +110,7 @@ hl_status prepare_weight_rows(hl_backend *backend, const hl_weight_source *sourc
     if (!weight) return hl_no_memory(error, "a weight");
     *weight = (hl_weight){.kernel = kernel, .out = source->out, .in = source->in};
     cut_depth(kernel, source->in, weight);
-    weight->panels = host->allocate(host, panels, weight->panel_bytes);
+    weight->panels = shelf_take(&backend->shelf, panels, weight->panel_bytes, &weight->slab);
     weight->bias = host->allocate(host, panels, kernel->columns * sizeof *weight->bias);
     if (!weight->panels || !weight->bias) {
         free_weight(backend, weight);

@@ -115,15 +115,24 @@ hl_status load_linear(loader *from, const hl_weight_source *what, tensor_spec ma
     return load_scaled(from, what, matrix, bias, (tensor_spec){.rank = 0}, first, out);
 }
 
+/* Some columns at a time, so that what is read and what is written stays in the cache. */
+static void turn(const float *from, size_t rows, size_t cols, float *to) {
+    enum { SOME = 16 };
+    for (size_t first = 0; first < cols; first += SOME) {
+        size_t end = first + SOME < cols ? first + SOME : cols;
+        for (size_t i = 0; i < rows; ++i) {
+            for (size_t j = first; j < end; ++j) to[j * rows + i] = from[i * cols + j];
+        }
+    }
+}
+
 hl_status load_projection(loader *from, tensor_spec matrix, tensor_spec bias, hl_weight **out) {
     size_t rows = matrix.shape[0], cols = matrix.shape[1], elements = rows * cols;
     TRY(make_room(from, 2 * elements + cols));
     const float *stored = from->numbers;
     float *turned = from->numbers + elements;
     TRY(read_part(from, &matrix, 0, elements, from->numbers));
-    for (size_t i = 0; i < rows; ++i) {
-        for (size_t j = 0; j < cols; ++j) turned[j * rows + i] = stored[i * cols + j];
-    }
+    turn(stored, rows, cols, turned);
     hl_weight_source source = {sizeof source, HL_ROLE_EMBED, -1, cols, rows, turned, NULL};
     if (bias.rank) {
         TRY(read_part(from, &bias, 0, cols, turned + elements));
