@@ -193,71 +193,37 @@ INLINED void pack_bf16_weight(const float *weight, size_t stride, size_t count, 
         DOT(3, 5, 7);                                                                                        \
     } while (0)
 
-TILES static void multiply_bf16(const void *row_panel, const void *weight_panel, size_t depth, size_t count,
-                                bool add, float *out) {
-    const unsigned char *x = row_panel, *w = weight_panel;
-    (void)count;
-    if (add) {
-        LOAD_SUMS(out);
-    } else {
-        CLEAR_SUMS();
-    }
-    for (size_t i = 0; i < depth; i += BF16_STEP, x += 2 * TILE, w += 2 * TILE) {
-        LOAD_ROWS(0);
-        LOAD_WEIGHT(0);
-        MULTIPLY(_tile_dpbf16ps);
-    }
-    STORE_SUMS(out);
+/* One step of the depth. Part 0 of a number is the nearest bf16, part 1 the nearest to what is missing, and
+ * so on; products of parts whose numbers add up to as many as there are parts are too small to count. Each
+ * product but the first has an operand of the one before it. */
+INLINED void multiply_step(const unsigned char *x, const unsigned char *w, size_t parts) {
+    LOAD_ROWS(parts - 1);
+    LOAD_WEIGHT(0);
+    MULTIPLY(_tile_dpbf16ps);
+    if (parts == 1) return;
+    LOAD_ROWS(parts - 2);
+    MULTIPLY(_tile_dpbf16ps);
+    LOAD_WEIGHT(1);
+    MULTIPLY(_tile_dpbf16ps);
+    if (parts == 2) return;
+    LOAD_ROWS(0);
+    MULTIPLY(_tile_dpbf16ps);
+    LOAD_WEIGHT(2);
+    MULTIPLY(_tile_dpbf16ps);
+    LOAD_WEIGHT(0);
+    MULTIPLY(_tile_dpbf16ps);
 }
 
-/* Part 0 is the nearest bf16, part 1 what is missing; the product of the two parts 1 is too small to count.
- */
-TILES static void multiply_bf16x3(const void *row_panel, const void *weight_panel, size_t depth, size_t count,
-                                  bool add, float *out) {
-    const unsigned char *x = row_panel, *w = weight_panel;
-    (void)count;
+/* `parts`, at most 3, is known where this is called. */
+INLINED void multiply_parts(const unsigned char *x, const unsigned char *w, size_t depth, size_t parts,
+                            bool add, float *out) {
     if (add) {
         LOAD_SUMS(out);
     } else {
         CLEAR_SUMS();
     }
-    for (size_t i = 0; i < depth; i += BF16_STEP, x += 4 * TILE, w += 4 * TILE) {
-        LOAD_ROWS(1);
-        LOAD_WEIGHT(0);
-        MULTIPLY(_tile_dpbf16ps);
-        LOAD_ROWS(0);
-        MULTIPLY(_tile_dpbf16ps);
-        LOAD_WEIGHT(1);
-        MULTIPLY(_tile_dpbf16ps);
-    }
-    STORE_SUMS(out);
-}
-
-/* Three parts, and of their nine products those whose parts' numbers add up to 2 at most. */
-TILES static void multiply_bf16x6(const void *row_panel, const void *weight_panel, size_t depth, size_t count,
-                                  bool add, float *out) {
-    const unsigned char *x = row_panel, *w = weight_panel;
-    (void)count;
-    if (add) {
-        LOAD_SUMS(out);
-    } else {
-        CLEAR_SUMS();
-    }
-    for (size_t i = 0; i < depth; i += BF16_STEP, x += 6 * TILE, w += 6 * TILE) {
-        LOAD_ROWS(2);
-        LOAD_WEIGHT(0);
-        MULTIPLY(_tile_dpbf16ps);
-        LOAD_ROWS(1);
-        MULTIPLY(_tile_dpbf16ps);
-        LOAD_WEIGHT(1);
-        MULTIPLY(_tile_dpbf16ps);
-        LOAD_ROWS(0);
-        MULTIPLY(_tile_dpbf16ps);
-        LOAD_WEIGHT(2);
-        MULTIPLY(_tile_dpbf16ps);
-        LOAD_WEIGHT(0);
-        MULTIPLY(_tile_dpbf16ps);
-    }
+    const size_t step = parts * 2 * TILE;
+    for (size_t i = 0; i < depth; i += BF16_STEP, x += step, w += step) multiply_step(x, w, parts);
     STORE_SUMS(out);
 }
 
@@ -273,6 +239,11 @@ TILES static void multiply_bf16x6(const void *row_panel, const void *weight_pane
                                          void *panel) {                                                      \
         pack_bf16_weight(weight, stride, count, depth, PARTS, panel);                                        \
     }                                                                                                        \
+    TILES static void NAME##_multiply(const void *row_panel, const void *weight_panel, size_t depth,         \
+                                      size_t count, bool add, float *out) {                                  \
+        (void)count;                                                                                         \
+        multiply_parts(row_panel, weight_panel, depth, PARTS, add, out);                                     \
+    }                                                                                                        \
     const product_kernel amx_product_##NAME = {.name = "amx",                                                \
                                                .precision = PRECISION,                                       \
                                                .runs_on = runs_bf16,                                         \
@@ -283,7 +254,7 @@ TILES static void multiply_bf16x6(const void *row_panel, const void *weight_pane
                                                .weight_panel_bytes = NAME##_bytes,                           \
                                                .pack_rows = NAME##_pack_rows,                                \
                                                .pack_weight = NAME##_pack_weight,                            \
-                                               .multiply = multiply_##NAME,                                  \
+                                               .multiply = NAME##_multiply,                                  \
                                                .begin = begin,                                               \
                                                .end = end,                                                   \
                                                .tolerance = TOLERANCE}

@@ -81,8 +81,10 @@ VECTOR_INLINED void multiply_panels(size_t rows, const float *x, const float *w,
                                     vector sums[ROWS][2]) {
     for (size_t i = steps_of(depth); i > 0; --i, x += PARTS * ROWS, w += COLUMNS) {
         __builtin_prefetch(w + STEPS_AHEAD * COLUMNS);
-        if (COLUMNS > 16) __builtin_prefetch(w + STEPS_AHEAD * COLUMNS + 16); /* its other line */
-        __builtin_prefetch(x + STEPS_AHEAD * PARTS * ROWS);
+        if (LANES == 16) { /* with fewer a step is too short to ask for more */
+            __builtin_prefetch(w + STEPS_AHEAD * COLUMNS + LANES);
+            __builtin_prefetch(x + STEPS_AHEAD * PARTS * ROWS);
+        }
         multiply_part(rows, x, w, 0, sums);
         if (PARTS > 1) multiply_part(rows, x + ROWS, w, 1, sums);
     }
