@@ -90,10 +90,35 @@ static void what_makes_no_resnet_is_refused(void **state) {
     free(out);
 }
 
+/* As the error says it where several files could be meant. */
+static void one_of_several_weights_is_named(void **state) {
+    (void)state;
+    char *stored = text("%s/open_clip_model.safetensors", model.model), *errors;
+    char *files[] = {text("%s/one.safetensors", model.model), text("%s/two.safetensors", model.model)};
+    char *image = text("%s/images/rgb_wide.png", TEST_GOLDEN), *out = make_folder();
+    copy_file(stored, files[0]);
+    assert_int_equal(rename(stored, files[1]), 0);
+    assert_int_equal(
+        run_command(NULL, &errors, "decompose", "--model", model.model, "--image", image, "--out", out, NULL),
+        2);
+    assert_non_null(strstr(errors, "say which, as in `weights: one.safetensors`"));
+    free(errors);
+    int status = run_command(NULL, &errors, "decompose", "--model", model.model, "--image", image, "--out",
+                             out, "--option", "weights=one.safetensors", NULL);
+    if (status != 0) fail_msg("%s", errors);
+    free(errors);
+    assert_int_equal(rename(files[1], stored), 0);
+    assert_int_equal(remove(files[0]), 0);
+    char *strings[] = {stored, files[0], files[1], image};
+    for (size_t i = 0; i < COUNT(strings); ++i) free(strings[i]);
+    remove_folder(out);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_analysis_takes_a_model_of_heads_only),
         cmocka_unit_test(what_makes_no_resnet_is_refused),
+        cmocka_unit_test(one_of_several_weights_is_named),
     };
     return cmocka_run_group_tests(tests, open_model, close_model);
 }

@@ -4,6 +4,10 @@
 #include "headlight/plugin.h"
 #include <stdlib.h>
 
+enum { WEIGHTS }; /* rows of the table, and of the values that `open` gets */
+
+static const hl_option options[] = {[WEIGHTS] = WEIGHTS_OPTION};
+
 static const model_files files = {PLUGIN_NAME, OPEN_CLIP_CONFIG, OPEN_CLIP_WEIGHTS,
                                   "as OpenCLIP publishes them"};
 
@@ -68,13 +72,12 @@ static hl_status describe(hl_model *model, hl_error *error) {
 
 static hl_status open_parts(hl_model *model, const hl_model_source *source, const hl_value *const *values,
                             hl_error *error) {
-    (void)values; /* there are no options */
     resnet_config *config = &model->config;
     two_towers *base = &model->base;
     TRY(model_folder_check(&files, source->path, !source->random_weights, error));
     TRY(read_config(base->host, source->path, config, error));
     tensors_name(config);
-    TRY(tensors_open(base->host, source, config, &base->weights, error));
+    TRY(tensors_open(base->host, source, two_towers_asked(values, WEIGHTS), config, &base->weights, error));
     TRY(two_towers_open_texts(base, source, &config->text, &config->tokenizer, error));
     model->trunk.shape = &config->trunk;
     model->image.pool.shape = &config->pool;
@@ -145,5 +148,6 @@ static const hl_model_api api = {
 HL_EXPORT const hl_plugin headlight_plugin = {
     HL_PLUGIN(HL_MODEL, PLUGIN_NAME, "1.0.0",
               "CLIP with a ModifiedResNet image tower, from open_clip's files"),
+    HL_OPTIONS(options),
     .api = &api,
 };

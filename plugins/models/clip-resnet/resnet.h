@@ -42,8 +42,9 @@ hl_status config_parse(const char *name, const char *json, size_t length, void *
 /* tensors.c */
 void tensors_name(resnet_config *config);
 tensor_spec tensors_positions(const resnet_config *config);
-hl_status tensors_open(const hl_host *host, const hl_model_source *source, const resnet_config *config,
-                       checkpoint *out, hl_error *error);
+/* `named`: the file of weights; NULL: the one that is there. */
+hl_status tensors_open(const hl_host *host, const hl_model_source *source, const char *named,
+                       const resnet_config *config, checkpoint *out, hl_error *error);
 /* Numbers of the image tower. */
 hl_status tensors_count_image(const resnet_config *config, size_t *out, hl_error *error);
 

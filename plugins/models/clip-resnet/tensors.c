@@ -68,14 +68,15 @@ hl_status tensors_count_image(const resnet_config *config, size_t *out, hl_error
     return status;
 }
 
-hl_status tensors_open(const hl_host *host, const hl_model_source *source, const resnet_config *config,
-                       checkpoint *out, hl_error *error) {
+hl_status tensors_open(const hl_host *host, const hl_model_source *source, const char *named,
+                       const resnet_config *config, checkpoint *out, hl_error *error) {
     const tensor_beyond beyond[] = {layer_beyond(&config->text.layers)};
     tensor_spec *all;
     size_t count;
     hl_status status = list_tensors(config, true, &all, &count, error);
     const checkpoint_rules rules = {.plugin = PLUGIN_NAME,
                                     .file = OPEN_CLIP_WEIGHTS,
+                                    .named = named,
                                     .configuration = OPEN_CLIP_CONFIG,
                                     .namings = namings,
                                     .naming_count = sizeof namings / sizeof *namings,
