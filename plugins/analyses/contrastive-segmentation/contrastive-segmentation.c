@@ -1,11 +1,8 @@
 /* Contrastive segmentation: where in an image a head sees one text rather than another, which is the
  * difference of their heats. The host computes a heat and draws it; this file only says which are wanted. */
-#include "headlight/analysis.h"
 #include "headlight/plugin.h"
+#include "heats/heats.h"
 #include <math.h>
-
-static const char *const scales[] = {"each", "shared", NULL};
-enum { SCALE_EACH, SCALE_SHARED };
 
 /* In the order of the table. */
 enum { IMAGES, TEXTS, HEADS, OPACITY, SCALE, MASK };
@@ -17,23 +14,12 @@ static const hl_option options[] = {
      .min = 2,
      .max = 2,
      .help = "The two texts: the heat of the second is taken off the heat of the first."},
-    {.name = "heads",
-     .type = HL_HEADS,
-     .fallback = "[aggregate]",
-     .flags = HL_OPTION_AGGREGATE | HL_OPTION_SETS,
-     .help = "Whose heat to show: a head (L3.H5), each head of a layer (L3), all of them one by one (all), "
-             "the sum over all of them (aggregate), or over a set of heads, each times its weight (0.7*L3.H5 "
-             "+ L2.H1)."},
-    {.name = "opacity",
-     .type = HL_REAL,
-     .fallback = "0.6",
-     .min = 0,
-     .max = 1,
-     .help = "How much of a picture is heat: 0 shows only the image, 1 only the colours."},
+    HEATS_HEADS_OPTION,
+    HEATS_OPACITY_OPTION,
     {.name = "scale",
      .type = HL_CHOICE,
      .fallback = "each",
-     .choices = scales,
+     .choices = heats_scales,
      .help = "Whether each picture's colours reach as far as its own heat, or all pictures of an image share "
              "one span, so that their colours can be compared. Zero has the same colour in all of them."},
     {.name = "mask",
@@ -78,18 +64,12 @@ static double reach(const float *numbers, size_t count) {
 
 static hl_status report(const contrast *self, const hl_image *image, size_t head, hl_result *result,
                         hl_error *error) {
-    const hl_model_info *model = self->ask->model;
     const float *heat = self->heats + head * self->cells;
     double end =
         self->shared_scale ? reach(self->heats, self->heads->count * self->cells) : reach(heat, self->cells);
-    hl_item *item = result->item(result, HL_SCHEMA_HEAT);
-    result->text(item, "image", image->name);
-    result->text(item, "text", self->text->name);
-    result->text(item, "minus", self->minus->name);
-    result->text(item, "head", self->heads->selections[head]->name);
-    float *grid = result->grid(item, "grid", model->grid_rows, model->grid_cols);
-    if (!grid) return hl_no_memory(error, "a heat");
-    for (size_t cell = 0; cell < self->cells; ++cell) grid[cell] = heat[cell];
+    hl_item *item = heats_add(self->ask->model, image, self->text, self->minus, self->heads->selections[head],
+                              heat, result);
+    if (!item) return hl_no_memory(error, "a heat");
     result->number(item, "opacity", self->opacity);
     result->number(item, "low", 0 - end);
     result->number(item, "high", end);
@@ -106,9 +86,9 @@ static hl_status contrast_texts(const hl_ask *ask, const hl_value *const *values
         .minus = values[TEXTS]->directions[1],
         .heads = values[HEADS],
         .opacity = values[OPACITY]->real,
-        .shared_scale = values[SCALE]->integer == SCALE_SHARED,
+        .shared_scale = values[SCALE]->integer == HEATS_SCALE_SHARED,
         .mask = values[MASK]->boolean,
-        .cells = (size_t)ask->model->grid_rows * ask->model->grid_cols,
+        .cells = heats_cells(ask->model),
     };
     self.heats = host->allocate(host, self.heads->count, self.cells * sizeof *self.heats);
     self.other = host->allocate(host, self.cells, sizeof *self.other);

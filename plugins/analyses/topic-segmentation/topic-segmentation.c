@@ -3,13 +3,11 @@
  * For every image, text and head one heat: how much each patch, through that head, moved the image's
  * embedding towards the text. The host computes a heat and draws it; this file only says which are wanted,
  * and what is taken off them. */
-#include "headlight/analysis.h"
 #include "headlight/plugin.h"
+#include "heats/heats.h"
 
 static const char *const baselines[] = {"none", "mean-of-texts", NULL};
-static const char *const scales[] = {"each", "shared", NULL};
 enum { BASELINE_NONE, BASELINE_MEAN_OF_TEXTS };
-enum { SCALE_EACH, SCALE_SHARED };
 
 /* In the order of the table. */
 enum { IMAGES, TEXTS, HEADS, BASELINE, OPACITY, SCALE, MASK };
@@ -17,29 +15,18 @@ enum { IMAGES, TEXTS, HEADS, BASELINE, OPACITY, SCALE, MASK };
 static const hl_option options[] = {
     {.name = "images", .type = HL_IMAGES, .help = "The image files to look at."},
     {.name = "texts", .type = HL_DIRECTIONS, .help = "What to look for; every text is asked of every image."},
-    {.name = "heads",
-     .type = HL_HEADS,
-     .fallback = "[aggregate]",
-     .flags = HL_OPTION_AGGREGATE | HL_OPTION_SETS,
-     .help = "Whose heat to show: a head (L3.H5), each head of a layer (L3), all of them one by one (all), "
-             "the sum over all of them (aggregate), or over a set of heads, each times its weight (0.7*L3.H5 "
-             "+ L2.H1)."},
+    HEATS_HEADS_OPTION,
     {.name = "baseline",
      .type = HL_CHOICE,
      .fallback = "none",
      .choices = baselines,
      .help = "What to take off a text's heat: nothing, or the mean heat of all texts, which leaves what sets "
              "this text apart from the others."},
-    {.name = "opacity",
-     .type = HL_REAL,
-     .fallback = "0.6",
-     .min = 0,
-     .max = 1,
-     .help = "How much of a picture is heat: 0 shows only the image, 1 only the colours."},
+    HEATS_OPACITY_OPTION,
     {.name = "scale",
      .type = HL_CHOICE,
      .fallback = "each",
-     .choices = scales,
+     .choices = heats_scales,
      .help =
          "Whether each picture's colours span its own heat, or all pictures of an image share one span, so "
          "that their colours can be compared."},
@@ -104,33 +91,30 @@ static double mean_of(const float *numbers, size_t count) {
     return sum / (double)count;
 }
 
-static hl_status report_grid(const segmentation *self, const float *heat, hl_result *result, hl_item *item,
-                             hl_error *error) {
-    const hl_model_info *model = self->ask->model;
-    float *grid = result->grid(item, "grid", model->grid_rows, model->grid_cols);
-    if (!grid) return hl_no_memory(error, "a heat");
-    for (size_t cell = 0; cell < self->cells; cell++) grid[cell] = heat[cell];
-    if (self->mask) result->number(item, "mask_threshold", mean_of(heat, self->cells));
+static hl_status report_heat(const segmentation *self, const hl_image *image, size_t text, size_t head,
+                             hl_result *result, hl_item **item, hl_error *error) {
+    const float *heat = heat_of(self, text, head);
+    *item = heats_add(self->ask->model, image, self->texts->directions[text], NULL,
+                      self->heads->selections[head], heat, result);
+    if (!*item) return hl_no_memory(error, "a heat");
+    if (self->mask) result->number(*item, "mask_threshold", mean_of(heat, self->cells));
+    result->number(*item, "opacity", self->opacity);
     return HL_OK;
 }
 
 static hl_status report(const segmentation *self, const hl_image *image, hl_result *result, hl_error *error) {
     float low, high;
     find_ends(self, &low, &high);
-    hl_status status = HL_OK;
     for (size_t text = 0; text < self->texts->count; text++) {
-        for (size_t head = 0; head < self->heads->count && status == HL_OK; head++) {
-            hl_item *item = result->item(result, HL_SCHEMA_HEAT);
-            result->text(item, "image", image->name);
-            result->text(item, "text", self->texts->directions[text]->name);
-            result->text(item, "head", self->heads->selections[head]->name);
-            status = report_grid(self, heat_of(self, text, head), result, item, error);
-            result->number(item, "opacity", self->opacity);
+        for (size_t head = 0; head < self->heads->count; head++) {
+            hl_item *item;
+            hl_status status = report_heat(self, image, text, head, result, &item, error);
+            if (status != HL_OK) return status;
             if (self->shared_scale) result->number(item, "low", (double)low);
             if (self->shared_scale) result->number(item, "high", (double)high);
         }
     }
-    return status;
+    return HL_OK;
 }
 
 static hl_status segment(const segmentation *self, const hl_value *images, hl_result *result,
@@ -153,9 +137,9 @@ static hl_status segment_topics(const hl_ask *ask, const hl_value *const *values
         .heads = values[HEADS],
         .opacity = values[OPACITY]->real,
         .subtract_mean = values[BASELINE]->integer == BASELINE_MEAN_OF_TEXTS,
-        .shared_scale = values[SCALE]->integer == SCALE_SHARED,
+        .shared_scale = values[SCALE]->integer == HEATS_SCALE_SHARED,
         .mask = values[MASK]->boolean,
-        .cells = (size_t)ask->model->grid_rows * ask->model->grid_cols,
+        .cells = heats_cells(ask->model),
     };
     self.heats = host->allocate(host, self.texts->count * self.heads->count, self.cells * sizeof *self.heats);
     if (!self.heats) return hl_no_memory(error, "the heats of an image");
