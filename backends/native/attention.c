@@ -1,8 +1,6 @@
 /* Attention: each thread takes one (image, head) pair after the other. */
 #include "native.h"
 
-#include <stdatomic.h>
-
 /* A head with fewer numbers in its keys is left to the fine kernel. */
 enum { FEW = 512 };
 
@@ -13,7 +11,6 @@ typedef struct attention_job {
     matrix q, k, v, out, probabilities;
     size_t q_rows, k_rows, key_width, value_width;
     size_t pairs, pieces;
-    atomic_bool failed; /* no memory */
 } attention_job;
 
 /* The first element that belongs to image b and head h. */
@@ -53,15 +50,12 @@ static void attend_pair(const attention_job *job, size_t pair, void *scratch) {
     }
 }
 
-static void attend_piece(void *argument, size_t index) {
-    attention_job *job = argument;
+static hl_status attend_piece(void *argument, size_t index, hl_error *error) {
+    const attention_job *job = argument;
     const attention_kernel *kernel = job->kernel;
     void *scratch =
         lend(&job->backend->memory, kernel->scratch_bytes(job->k_rows, job->key_width, job->value_width));
-    if (!scratch) {
-        atomic_store(&job->failed, true);
-        return;
-    }
+    if (!scratch) return hl_no_memory(error, "attention");
     if (kernel->begin) kernel->begin();
     size_t end = piece_edge(job->pairs, job->pieces, index + 1);
     for (size_t pair = piece_edge(job->pairs, job->pieces, index); pair < end; ++pair) {
@@ -69,6 +63,7 @@ static void attend_piece(void *argument, size_t index) {
     }
     if (kernel->end) kernel->end();
     give_back(&job->backend->memory, scratch);
+    return HL_OK;
 }
 
 /* q (batch * q_rows, heads * key_width), k (batch * k_rows, heads * key_width), v (batch * k_rows, heads *
@@ -89,6 +84,5 @@ hl_status run_attention(hl_backend *backend, const hl_attention *operation, hl_e
     job.kernel = few ? backend->kernels.fine_attention : backend->kernels.attention;
     job.pairs = operation->batch * operation->heads;
     job.pieces = pieces_of(backend, job.pairs, job.q_rows * job.k_rows * (job.key_width + job.value_width));
-    backend->host->parallel(backend->host, job.pieces, attend_piece, &job);
-    return atomic_load(&job.failed) ? hl_no_memory(error, "attention") : HL_OK;
+    return hl_parallel(backend->host, job.pieces, attend_piece, &job, error);
 }

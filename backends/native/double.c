@@ -2,7 +2,6 @@
  * layout. A sum runs along the depth in blocks of fixed length, so it is the same however the work is cut. */
 #include "native.h"
 
-#include <stdatomic.h>
 #include <string.h>
 
 /* Blocks: the depth of panels, of which one stays in the first cache; rows and outputs that are packed at
@@ -21,7 +20,6 @@ typedef struct double_job {
     size_t rows, columns, depth, stride;
     double *c;
     size_t pieces;
-    atomic_bool failed; /* no memory */
 } double_job;
 
 /* Part of a factor, `width` lines at a time: packed, or where it lies. */
@@ -120,8 +118,8 @@ static size_t padded(size_t count, size_t unit) {
     return groups_of(count, unit) * unit;
 }
 
-static void multiply_piece(void *argument, size_t index) {
-    double_job *job = argument;
+static hl_status multiply_piece(void *argument, size_t index, hl_error *error) {
+    const double_job *job = argument;
     const double_kernel *kernel = job->backend->kernels.doubles;
     double_piece p = {.job = job, .rows = job->rows, .columns = job->columns};
     size_t *first = job->rows < job->columns ? &p.first_column : &p.first_row;
@@ -133,16 +131,14 @@ static void multiply_piece(void *argument, size_t index) {
     size_t column_numbers = padded(smaller(BLOCK_COLUMNS, p.columns), kernel->columns) * depth;
     size_t numbers = row_numbers + column_numbers + kernel->rows * kernel->columns;
     p.row_panels = lend(&job->backend->memory, numbers * sizeof(double));
-    if (!p.row_panels) {
-        atomic_store(&job->failed, true);
-        return;
-    }
+    if (!p.row_panels) return hl_no_memory(error, "a product in double precision");
     p.column_panels = p.row_panels + row_numbers;
     p.edge = p.column_panels + column_numbers;
     for (size_t column = 0; column < p.columns; column += BLOCK_COLUMNS) {
         multiply_columns(&p, column, smaller(BLOCK_COLUMNS, p.columns - column));
     }
     give_back(&job->backend->memory, p.row_panels);
+    return HL_OK;
 }
 
 static factor factor_of(const double *at, size_t stride, bool lines_are_rows) {
@@ -164,6 +160,5 @@ hl_status run_product_f64(hl_backend *backend, bool transpose_a, bool transpose_
     for (size_t r = 0; r < m && k == 0; ++r) memset(c + r * ldc, 0, n * sizeof *c);
     size_t longer = m < n ? n : m, other = m < n ? m : n;
     job.pieces = pieces_of(backend, longer, other * k);
-    if (k > 0) backend->host->parallel(backend->host, job.pieces, multiply_piece, &job);
-    return atomic_load(&job.failed) ? hl_no_memory(error, "a product in double precision") : HL_OK;
+    return k > 0 ? hl_parallel(backend->host, job.pieces, multiply_piece, &job, error) : HL_OK;
 }

@@ -4,7 +4,6 @@
 
 #include "native.h"
 
-#include <stdatomic.h>
 #include <stdint.h>
 
 /* Where the rows of a product lie in a matrix: group after group, `step` rows apart, each from row `first`.
