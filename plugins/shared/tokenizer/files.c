@@ -1,8 +1,6 @@
 /* Which of a folder's files the tokenizer is read from. */
 #include "byte-pairs/words.h"
 #include "parsing.h"
-#include <limits.h>
-#include <unistd.h>
 
 /* The first that is there is read. */
 typedef struct choice {
@@ -19,18 +17,6 @@ static const choice for_transformers[] = {
     {"spiece.model", NULL, SOURCE_WRAPPED},    {"tokenizer.json", NULL, SOURCE_JSON},
     {"vocab.json", "merges.txt", SOURCE_CLIP}, {"tokenizer.model", NULL, SOURCE_SENTENCE},
     {"vocab.txt", NULL, SOURCE_BERT},          {NULL, NULL, SOURCE_NONE}};
-
-static char *path_of(const char *folder, const char *file) {
-    char *path = NULL;
-    return asprintf(&path, "%s/%s", folder, file) < 0 ? NULL : path;
-}
-
-/* Takes no memory, so that the choice never depends on it. */
-static bool is_there(const char *folder, const char *file) {
-    char path[PATH_MAX];
-    int length = snprintf(path, sizeof path, "%s/%s", folder, file);
-    return length > 0 && (size_t)length < sizeof path && access(path, F_OK) == 0;
-}
 
 static void free_merges(void *vocabulary) {
     merges_free(vocabulary);
@@ -54,36 +40,61 @@ static hl_status read_merges(const hl_host *host, const char *folder, const toke
     return HL_OK;
 }
 
-static hl_status read_file(const hl_host *host, const char *folder, const choice *chosen, pipeline *out,
-                           hl_error *error) {
-    char *path = path_of(folder, chosen->file),
-         *other = chosen->other ? path_of(folder, chosen->other) : NULL;
-    hl_status status = hl_no_memory(error, "a path");
-    if (path && (other || !chosen->other)) {
-        switch (chosen->source) {
-        case SOURCE_CLIP:
-            status = pipeline_read_clip(host, path, other, out, error);
-            break;
-        case SOURCE_SENTENCE:
-        case SOURCE_WRAPPED:
-            status = pipeline_read_sentence(host, path, chosen->source == SOURCE_WRAPPED, out, error);
-            break;
-        case SOURCE_BERT:
-            status = pipeline_read_bert(host, path, out, error);
-            break;
-        default:
-            status = pipeline_read_json(host, path, out, error);
-        }
+/* A file of the folder, in memory. */
+typedef struct held_file {
+    char *path, *bytes;
+    size_t count;
+} held_file;
+
+/* Nothing where `name` is NULL. Free it also after a failure. */
+static hl_status hold(const hl_host *host, const char *folder, const char *name, held_file *out,
+                      hl_error *error) {
+    *out = (held_file){.path = NULL};
+    if (!name) return HL_OK;
+    if (asprintf(&out->path, "%s/%s", folder, name) < 0) {
+        out->path = NULL;
+        return hl_no_memory(error, "a path");
     }
-    free(path);
-    free(other);
+    return host->read_file(host, out->path, MOST_BYTES, &out->bytes, &out->count, error);
+}
+
+static void free_held(held_file *file) {
+    free(file->path);
+    free(file->bytes);
+}
+
+static hl_status parse(token_source source, const held_file *file, const held_file *other, pipeline *out,
+                       hl_error *error) {
+    const char *path = file->path, *bytes = file->bytes;
+    switch (source) {
+    case SOURCE_CLIP:
+        return pipeline_parse_clip(path, bytes, file->count, other->path, other->bytes, other->count, out,
+                                   error);
+    case SOURCE_SENTENCE:
+    case SOURCE_WRAPPED:
+        return pipeline_parse_sentence(path, bytes, file->count, source == SOURCE_WRAPPED, out, error);
+    case SOURCE_BERT:
+        return pipeline_parse_bert(path, bytes, file->count, out, error);
+    default:
+        return pipeline_parse_json(path, bytes, file->count, out, error);
+    }
+}
+
+static hl_status read_files(const hl_host *host, const char *folder, const choice *chosen, pipeline *out,
+                            hl_error *error) {
+    held_file file, other = {.path = NULL};
+    hl_status status = hold(host, folder, chosen->file, &file, error);
+    if (status == HL_OK) status = hold(host, folder, chosen->other, &other, error);
+    if (status == HL_OK) status = parse(chosen->source, &file, &other, out, error);
+    free_held(&file);
+    free_held(&other);
     return status;
 }
 
 /* Hugging Face's folders of CLIP may hold no more than the merges. */
 static bool has_only_merges(const char *folder) {
-    return is_there(folder, "merges.txt") && !is_there(folder, "vocab.json") &&
-           !is_there(folder, "tokenizer.json");
+    return config_is_there(folder, "merges.txt") && !config_is_there(folder, "vocab.json") &&
+           !config_is_there(folder, "tokenizer.json");
 }
 
 static choice choose(const char *folder, const tokenizer_rules *rules) {
@@ -92,7 +103,8 @@ static choice choose(const char *folder, const tokenizer_rules *rules) {
         return (choice){NULL, NULL, SOURCE_MERGES};
     }
     const choice *c = transformers ? for_transformers : for_open_clip;
-    while (c->file && (!is_there(folder, c->file) || (c->other && !is_there(folder, c->other)))) ++c;
+    while (c->file && (!config_is_there(folder, c->file) || (c->other && !config_is_there(folder, c->other))))
+        ++c;
     return *c;
 }
 
@@ -125,7 +137,7 @@ static hl_status read_chosen(const hl_host *host, const char *folder, const toke
                              const choice *chosen, pipeline *out, hl_error *error) {
     if (chosen->source == SOURCE_NONE) return refuse_folder(folder, error);
     if (chosen->source == SOURCE_MERGES) return read_merges(host, folder, rules, out, error);
-    return read_file(host, folder, chosen, out, error);
+    return read_files(host, folder, chosen, out, error);
 }
 
 hl_status pipeline_read(const hl_host *host, const char *folder, const tokenizer_rules *rules, pipeline *out,

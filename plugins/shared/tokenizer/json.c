@@ -499,13 +499,3 @@ hl_status pipeline_parse_json(const char *name, const char *text, size_t length,
     cJSON_Delete(json);
     return status;
 }
-
-hl_status pipeline_read_json(const hl_host *host, const char *path, pipeline *out, hl_error *error) {
-    char *text;
-    size_t length;
-    hl_status status = host->read_file(host, path, MOST_BYTES, &text, &length, error);
-    if (status) return status;
-    status = pipeline_parse_json(path, text, length, out, error);
-    free(text);
-    return status;
-}

@@ -92,16 +92,6 @@ hl_status pipeline_parse_bert(const char *name, const char *text, size_t length,
     return status;
 }
 
-hl_status pipeline_read_bert(const hl_host *host, const char *path, pipeline *out, hl_error *error) {
-    char *text;
-    size_t length;
-    hl_status status = host->read_file(host, path, MOST_BYTES, &text, &length, error);
-    if (status) return status;
-    status = pipeline_parse_bert(path, text, length, out, error);
-    free(text);
-    return status;
-}
-
 /* ---- vocab.json and merges.txt ---- */
 
 static hl_status add_merges(const char *name, const char *text, size_t length, byte_pairs *pairs,
@@ -165,18 +155,4 @@ hl_status pipeline_parse_clip(const char *name, const char *json, size_t length,
     cJSON_Delete(vocabulary);
     if (status == HL_OK) status = check_text(merges_name, merges, merges_length, error);
     return status ? status : add_merges(merges_name, merges, merges_length, out->vocabulary, error);
-}
-
-hl_status pipeline_read_clip(const hl_host *host, const char *vocabulary, const char *merges, pipeline *out,
-                             hl_error *error) {
-    char *json = NULL, *text = NULL;
-    size_t json_length, length;
-    hl_status status = host->read_file(host, vocabulary, MOST_BYTES, &json, &json_length, error);
-    if (status == HL_OK) status = host->read_file(host, merges, MOST_BYTES, &text, &length, error);
-    if (status == HL_OK) {
-        status = pipeline_parse_clip(vocabulary, json, json_length, merges, text, length, out, error);
-    }
-    free(json);
-    free(text);
-    return status;
 }

@@ -42,19 +42,21 @@ bool json_from_base64(const char *text, buffer *out);
 hl_status json_pieces(const json_file *file, const char *where, const cJSON *vocabulary, string_table *pieces,
                       int32_t **ids, hl_error *error);
 
+/* ---- texts of files; each leaves `out` to pipeline_free ---- */
+
 /* tokenizer.json, of which text[length] is NUL. */
 hl_status pipeline_parse_json(const char *name, const char *text, size_t length, pipeline *out,
                               hl_error *error);
 
-/* vocab.txt */
+/* vocab.txt: BERT's pieces, one a line. */
 hl_status pipeline_parse_bert(const char *name, const char *text, size_t length, pipeline *out,
                               hl_error *error);
 
-/* vocab.json, of which json[length] is NUL, and merges.txt */
+/* vocab.json, of which json[length] is NUL, and merges.txt: what transformers makes of them for CLIP. */
 hl_status pipeline_parse_clip(const char *name, const char *json, size_t length, const char *merges_name,
                               const char *merges, size_t merges_length, pipeline *out, hl_error *error);
 
-/* spiece.model; see pipeline_read_sentence. */
+/* spiece.model, tokenizer.model; `wrapped`: as transformers' SiglipTokenizer uses it. */
 hl_status pipeline_parse_sentence(const char *name, const void *bytes, size_t count, bool wrapped,
                                   pipeline *out, hl_error *error);
 

@@ -52,20 +52,4 @@ void pipeline_free(pipeline *p);
 hl_status pipeline_read(const hl_host *host, const char *folder, const tokenizer_rules *rules, pipeline *out,
                         hl_error *error);
 
-/* ---- the files it is made of; each leaves `out` to pipeline_free ---- */
-
-/* tokenizer.json */
-hl_status pipeline_read_json(const hl_host *host, const char *path, pipeline *out, hl_error *error);
-
-/* vocab.json and merges.txt: what transformers makes of them for CLIP. */
-hl_status pipeline_read_clip(const hl_host *host, const char *vocabulary, const char *merges, pipeline *out,
-                             hl_error *error);
-
-/* vocab.txt: BERT's pieces, one a line. */
-hl_status pipeline_read_bert(const hl_host *host, const char *path, pipeline *out, hl_error *error);
-
-/* spiece.model, tokenizer.model; `wrapped`: as transformers' SiglipTokenizer uses it. */
-hl_status pipeline_read_sentence(const hl_host *host, const char *path, bool wrapped, pipeline *out,
-                                 hl_error *error);
-
 #endif

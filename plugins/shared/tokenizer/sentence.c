@@ -42,14 +42,3 @@ hl_status pipeline_parse_sentence(const char *name, const void *bytes, size_t co
     out->cleaning = TEXT_LOWER; /* of whoever asks for no other: SigLIP in transformers, both versions */
     return wrapped ? wrap(name, model, out, error) : HL_OK;
 }
-
-hl_status pipeline_read_sentence(const hl_host *host, const char *path, bool wrapped, pipeline *out,
-                                 hl_error *error) {
-    char *bytes;
-    size_t count;
-    hl_status status = host->read_file(host, path, MOST_BYTES, &bytes, &count, error);
-    if (status) return status;
-    status = pipeline_parse_sentence(path, bytes, count, wrapped, out, error);
-    free(bytes);
-    return status;
-}
