@@ -103,8 +103,10 @@ VECTOR_INLINED vector products_of(vector sums, float row_scale, const weight_hea
     return v_whole(whole) * (v_spread(row_scale) * v_load(weight->scales + first));
 }
 
-VECTOR_INLINED void tile(size_t rows, const row_head *row, const weight_head *weight, size_t depth, bool add,
+VECTOR_INLINED void tile(size_t rows, const void *row_panel, const void *weight_panel, size_t depth, bool add,
                          float *out) {
+    const row_head *row = row_panel;
+    const weight_head *weight = weight_panel;
     vector sums[ROWS][2];
 #pragma GCC unroll 16
     for (size_t r = 0; r < rows; ++r) sums[r][0] = sums[r][1] = v_spread(0);
@@ -119,12 +121,4 @@ VECTOR_INLINED void tile(size_t rows, const row_head *row, const weight_head *we
             v_store(to, product);
         }
     }
-}
-
-VECTOR_CODE static void multiply(const void *row_panel, const void *weight_panel, size_t depth, size_t count,
-                                 bool add, float *out) {
-    if (count > ROWS / 2)
-        tile(ROWS, row_panel, weight_panel, depth, add, out);
-    else
-        tile(ROWS / 2, row_panel, weight_panel, depth, add, out);
 }

@@ -90,6 +90,18 @@ VECTOR_INLINED void multiply_panels(size_t rows, const float *x, const float *w,
     }
 }
 
+/* What becomes of the panels of `rows` rows, by the kind of their numbers. */
+VECTOR_INLINED void tile(size_t rows, const void *row_panel, const void *weight_panel, size_t depth, bool add,
+                         float *out);
+
+VECTOR_CODE static void multiply(const void *row_panel, const void *weight_panel, size_t depth, size_t count,
+                                 bool add, float *out) {
+    if (count > ROWS / 2)
+        tile(ROWS, row_panel, weight_panel, depth, add, out);
+    else
+        tile(ROWS / 2, row_panel, weight_panel, depth, add, out);
+}
+
 /* What all their tables have in common. */
 #define VECTOR_KERNEL(NAME, PRECISION, DEPTH, TOLERANCE)                                                     \
     .name = NAME, .precision = PRECISION, .runs_on = runs_on, .rows = ROWS, .columns = COLUMNS,              \

@@ -20,7 +20,7 @@ VECTOR_CODE static void pack_weight(const float *weight, size_t stride, size_t c
     weave_weight(weight, stride, count, depth, NULL, panel);
 }
 
-VECTOR_INLINED void tile(size_t rows, const float *x, const float *w, size_t depth, bool add, float *out) {
+VECTOR_INLINED void tile(size_t rows, const void *x, const void *w, size_t depth, bool add, float *out) {
     vector sums[ROWS][2];
 #pragma GCC unroll 16
     for (size_t r = 0; r < rows; ++r) {
@@ -33,12 +33,4 @@ VECTOR_INLINED void tile(size_t rows, const float *x, const float *w, size_t dep
         v_store(out + r * COLUMNS, sums[r][0]);
         v_store(out + r * COLUMNS + LANES, sums[r][1]);
     }
-}
-
-VECTOR_CODE static void multiply(const void *row_panel, const void *weight_panel, size_t depth, size_t count,
-                                 bool add, float *out) {
-    if (count > ROWS / 2)
-        tile(ROWS, row_panel, weight_panel, depth, add, out);
-    else
-        tile(ROWS / 2, row_panel, weight_panel, depth, add, out);
 }
