@@ -14,8 +14,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
     const pair_table *pairs = merges_pairs(table);
     for (size_t i = 0; i < pairs->slot_count; ++i) {
         const pair *known = &pairs->pairs[i];
-        if (!known->used) continue;
-        const merge *found = pair_table_find(pairs, (uint32_t)(known->key >> 32), (uint32_t)known->key);
+        if (known->key == 0) continue;
+        uint64_t both = known->key - 1;
+        const merge *found = pair_table_find(pairs, (uint32_t)(both >> 32), (uint32_t)both);
         if (found != &known->merge || merges_id(table, found->result) < 2 * MERGES_BYTES) __builtin_trap();
     }
     merges_free(table);
