@@ -131,7 +131,28 @@ static void compare_kinds(bench_tower *self, measurement *row) {
     row->decomposed = true;
 }
 
-/* Kinds of passes come in turn, so that a machine that is slower for a while is so for all of them. */
+static hl_status count_pass(bench_tower *self, size_t batch, unsigned run, account *sum, hl_error *error) {
+    account before = account_now(self);
+    hl_status status = time_pass(self, batch, PASS_CODES, run, error);
+    account after = account_now(self);
+    sum->flops += after.flops - before.flops;
+    for (size_t i = 0; i < BENCH_OPERATIONS; ++i) sum->seconds[i] += after.seconds[i] - before.seconds[i];
+    return status;
+}
+
+/* Kinds of passes come in turn, each as often first as last, so that a machine that is slower for a while, or
+ * after some work of one kind, is so for all of them. */
+static hl_status time_round(bench_tower *self, size_t kinds, size_t batch, unsigned run, account *sum,
+                            hl_error *error) {
+    hl_status status = HL_OK;
+    for (size_t i = 0; i < kinds && status == HL_OK; ++i) {
+        pass_kind kind = (pass_kind)((i + run) % kinds);
+        status = kind == PASS_CODES ? count_pass(self, batch, run, sum, error)
+                                    : time_pass(self, batch, kind, run, error);
+    }
+    return status;
+}
+
 hl_status bench_tower_measure(bench_tower *self, bool decomposition, measurement *row, hl_error *error) {
     size_t kinds = decomposition ? PASS_KINDS : 1;
     account sum = {0};
@@ -141,14 +162,7 @@ hl_status bench_tower_measure(bench_tower *self, bool decomposition, measurement
     }
     for (unsigned run = 0; run < self->runs && status == HL_OK; ++run) {
         look_at_peaks(self);
-        account before = account_now(self);
-        status = time_pass(self, row->batch, PASS_CODES, run, error);
-        account after = account_now(self);
-        sum.flops += after.flops - before.flops;
-        for (size_t i = 0; i < BENCH_OPERATIONS; ++i) sum.seconds[i] += after.seconds[i] - before.seconds[i];
-        for (size_t kind = 1; kind < kinds && status == HL_OK; ++kind) {
-            status = time_pass(self, row->batch, (pass_kind)kind, run, error);
-        }
+        status = time_round(self, kinds, row->batch, run, &sum, error);
         call_progress("timing", "pass", run + 1, self->runs);
     }
     if (status != HL_OK) return status;
