@@ -89,6 +89,34 @@ static void test_forced(void **state) {
         assert_int_equal(chosen.product->precision, cases[i].wanted);
     }
 }
+
+/* What only plain C does is told to whoever has a processor that can do better at another precision. */
+static void test_better(void **state) {
+    (void)state;
+    static const struct {
+        const processor *machine;
+        precision wanted;
+        const char *better; /* NULL: nothing is told */
+    } cases[] = {
+        {&plain, PRECISION_BF16X3, NULL},
+        {&haswell, 0, NULL},
+        {&haswell, PRECISION_BF16X3, "avx2"},
+        {&haswell, PRECISION_INT8, NULL},
+        {&ice_lake, PRECISION_BF16X6, "avx512"},
+        {&zen4, PRECISION_BF16X3, "avx512"},
+        {&hidden_tiles, PRECISION_BF16X3, "avx512"},
+        {&tiles, PRECISION_BF16X6, NULL},
+    };
+    for (size_t i = 0; i < COUNT(cases); ++i) {
+        kernel_set chosen;
+        hl_error error;
+        assert_int_equal(choose_kernels(cases[i].machine, "auto", cases[i].wanted, &chosen, &error), HL_OK);
+        const product_kernel *better = better_than(cases[i].machine, chosen.product);
+        assert_int_equal(better != NULL, cases[i].better != NULL);
+        if (better) assert_string_equal(better->name, cases[i].better);
+        if (better) assert_true(better->tolerance <= F32_TOLERANCE);
+    }
+}
 #endif
 
 /* What a processor lacks is refused, with what it has. */
@@ -122,6 +150,7 @@ int main(void) {
 #if defined __x86_64__
         cmocka_unit_test(test_fastest),
         cmocka_unit_test(test_forced),
+        cmocka_unit_test(test_better),
 #endif
         cmocka_unit_test(test_refused),
     };

@@ -147,3 +147,8 @@ hl_status choose_kernels(const processor *machine, const char *kernel, precision
                         .doubles = doubles_of(machine, level)};
     return HL_OK;
 }
+
+const product_kernel *better_than(const processor *machine, const product_kernel *chosen) {
+    const product_kernel *best = find_product(machine, "auto", 0);
+    return strcmp(chosen->name, "plain") == 0 && strcmp(best->name, "plain") != 0 ? best : NULL;
+}

@@ -43,4 +43,8 @@ extern const char *const kernel_words[], *const precision_words[];
 hl_status choose_kernels(const processor *machine, const char *kernel, precision wanted, kernel_set *out,
                          hl_error *error);
 
+/* Where only plain C makes `chosen` products: what this processor has instructions for, and is as exact as
+ * f32. NULL: nothing, or `chosen` is not plain. */
+const product_kernel *better_than(const processor *machine, const product_kernel *chosen);
+
 #endif
