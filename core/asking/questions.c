@@ -72,14 +72,16 @@ hl_status asker_token_codes(asker *self, const hl_image *image, uint32_t compone
 
 /* ---- heat ---- */
 
+enum { AT_ONCE = 16 }; /* components: a layer's, mostly */
+
 /* One question's memory. */
 typedef struct heating {
     asker *self;
     const hl_selection *selection;
     const hl_direction *direction;
-    size_t cells;
-    double *sums, *own;     /* of all components so far, and of one that has a weight */
-    float *query, *scratch; /* of one component: its q, and the codes of its tokens */
+    size_t cells, widest;
+    double *sums, *own;       /* of all components so far, and of AT_ONCE of them that have weights */
+    float *queries, *scratch; /* AT_ONCE queries, and the codes of a component's tokens */
 } heating;
 
 static hl_status check_heating(const asker *self, const hl_selection *selection, hl_error *error) {
@@ -95,30 +97,43 @@ static hl_status check_heating(const asker *self, const hl_selection *selection,
 
 static hl_status allocate_heating(heating *of, hl_error *error) {
     const engine *model = of->self->shared->model;
-    size_t widest = 0;
     for (size_t i = 0; i < of->selection->count; ++i) {
         size_t width = engine_code_width(engine_component(model, of->selection->components[i]));
-        if (width > widest) widest = width;
+        if (width > of->widest) of->widest = width;
     }
     of->cells = (size_t)model->info->grid_rows * model->info->grid_cols;
-    of->sums = calloc(2 * of->cells + 1, sizeof *of->sums);
+    of->sums = calloc((AT_ONCE + 1) * of->cells + 1, sizeof *of->sums);
     of->own = of->sums ? of->sums + of->cells : NULL;
-    of->query = calloc(widest + 1, sizeof *of->query);
-    of->scratch = calloc(engine_tokens(model) * widest + 1, sizeof *of->scratch);
-    return of->sums && of->query && of->scratch ? HL_OK : hl_no_memory(error, "a heat");
+    of->queries = calloc(AT_ONCE * of->widest + 1, sizeof *of->queries);
+    of->scratch = calloc(engine_tokens(model) * of->widest + 1, sizeof *of->scratch);
+    return of->sums && of->queries && of->scratch ? HL_OK : hl_no_memory(error, "a heat");
 }
 
-static hl_status add_component(heating *of, const hl_trace *trace, size_t index, hl_error *error) {
-    asked_model *shared = of->self->shared;
-    uint32_t component = of->selection->components[index];
-    const double *weights = of->selection->weights;
-    if (weights) memset(of->own, 0, of->cells * sizeof *of->own);
-    hl_status status = queries_get(shared->queries, of->direction, component, of->query, error);
-    if (status == HL_OK) {
-        status = engine_add_heats(shared->model, trace, component, of->query, 0, 1,
-                                  weights ? of->own : of->sums, of->scratch, error);
+static void add_weighted(const heating *of, size_t first, size_t count) {
+    for (size_t i = 0; i < count; ++i) {
+        double weight = of->selection->weights[first + i];
+        const double *own = of->own + i * of->cells;
+        for (size_t cell = 0; cell < of->cells; ++cell) of->sums[cell] += weight * own[cell];
     }
-    for (size_t i = 0; weights && i < of->cells; ++i) of->sums[i] += weights[index] * of->own[i];
+}
+
+/* Components [first, first + count), at most AT_ONCE. */
+static hl_status add_components(heating *of, const hl_trace *trace, size_t first, size_t count,
+                                hl_error *error) {
+    asked_model *shared = of->self->shared;
+    engine_heat heats[AT_ONCE];
+    bool weighs = of->selection->weights != NULL;
+    hl_status status = HL_OK;
+    if (weighs) memset(of->own, 0, count * of->cells * sizeof *of->own);
+    for (size_t i = 0; i < count && status == HL_OK; ++i) {
+        uint32_t component = of->selection->components[first + i];
+        float *query = of->queries + i * of->widest;
+        heats[i] = (engine_heat){component, query, weighs ? of->own + i * of->cells : of->sums};
+        status = queries_get(shared->queries, of->direction, component, query, error);
+    }
+    if (status != HL_OK) return status;
+    status = engine_add_heats(shared->model, trace, heats, count, 0, 1, of->scratch, error);
+    if (status == HL_OK && weighs) add_weighted(of, first, count);
     return status;
 }
 
@@ -129,13 +144,14 @@ hl_status asker_heat(asker *self, const hl_image *image, const hl_selection *sel
     hl_status status = check_heating(self, selection, error);
     if (status == HL_OK) status = find_trace(self, image, &trace, error);
     if (status == HL_OK) status = allocate_heating(&of, error);
-    for (size_t i = 0; i < selection->count && status == HL_OK; ++i) {
-        status = add_component(&of, trace, i, error);
+    for (size_t first = 0, now; first < selection->count && status == HL_OK; first += now) {
+        now = selection->count - first < AT_ONCE ? selection->count - first : AT_ONCE;
+        status = add_components(&of, trace, first, now, error);
     }
     for (size_t i = 0; i < of.cells && status == HL_OK; ++i) grid[i] = (float)of.sums[i];
     if (trace) self->shared->model->api.release(trace);
     free(of.sums);
-    free(of.query);
+    free(of.queries);
     free(of.scratch);
     return status;
 }

@@ -48,6 +48,10 @@ INLINE void add_dots_of_f32(const void *codes, size_t rows, size_t width, const 
 /* The dots of one row with up to so many queries, which use what is loaded of the row. */
 enum { QUERIES_AT_ONCE = 4 };
 
+INLINE float sum_of(octet_f32 of) {
+    return ((of[0] + of[4]) + (of[2] + of[6])) + ((of[1] + of[5]) + (of[3] + of[7]));
+}
+
 INLINE void dots_of_row(const float *row, size_t width, const float *queries, size_t between, size_t number,
                         double *out) {
     octet_f32 lanes[QUERIES_AT_ONCE] = {{0}};
@@ -61,37 +65,32 @@ INLINE void dots_of_row(const float *row, size_t width, const float *queries, si
         }
     }
     for (size_t i = 0; i < number; ++i) {
-        sums eight;
-        load_f32((const float *)&lanes[i], &eight);
-        out[i] = total(&eight);
+        out[i] = (double)sum_of(lanes[i]);
         for (size_t k = whole; k < width; ++k) out[i] += (double)row[k] * (double)queries[i * between + k];
     }
 }
 
-/* Rows that lie far apart no processor fetches ahead by itself. */
-enum { ROWS_AHEAD = 12 };
-
-INLINE void fetch_row(const float *row, size_t width) {
-    enum { LINE = 64 / sizeof *row };
-    for (size_t k = 0; k < width; k += LINE) __builtin_prefetch(row + k);
+INLINE void add_row_of(const asked_rows *of, size_t r, size_t first, size_t now) {
+    const float *row = of->rows + r * of->stride;
+    for (size_t c = 0; c < of->asked_count; ++c, row += of->width) {
+        const asked_columns *asked = &of->asked[c];
+        double factor = (double)asked->factors[r] * asked->scale, dots[QUERIES_AT_ONCE];
+        dots_of_row(row, of->width, asked->queries + first * of->between, of->between, now, dots);
+        for (size_t i = 0; i < now; ++i) {
+            asked->out[(first + i) * of->count + r] += factor * dots[i] + asked->each[first + i];
+        }
+    }
 }
 
-INLINE void add_weighted_dots_of(const weighted_rows *of, const float *queries, size_t between, size_t number,
-                                 const double *each, double *out) {
-    for (size_t first = 0; first < number; first += QUERIES_AT_ONCE) {
-        const float *some = queries + first * between;
-        size_t now = number - first < QUERIES_AT_ONCE ? number - first : QUERIES_AT_ONCE;
-        double *to = out + first * of->count, dots[QUERIES_AT_ONCE];
+INLINE void add_asked_of(const asked_rows *of) {
+    for (size_t first = 0; first < of->number; first += QUERIES_AT_ONCE) {
+        size_t now = of->number - first;
         for (size_t r = 0; r < of->count; ++r) {
-            const float *row = of->rows + r * of->stride;
-            if (first == 0 && r + ROWS_AHEAD < of->count) fetch_row(row + ROWS_AHEAD * of->stride, of->width);
-            double factor = (double)of->factors[r] * of->scale;
-            if (now == QUERIES_AT_ONCE) {
-                dots_of_row(row, of->width, some, between, QUERIES_AT_ONCE, dots);
+            if (now < QUERIES_AT_ONCE) {
+                add_row_of(of, r, first, now);
             } else {
-                dots_of_row(row, of->width, some, between, now, dots);
+                add_row_of(of, r, first, QUERIES_AT_ONCE); /* known beforehand: all sums in registers */
             }
-            for (size_t i = 0; i < now; ++i) to[i * of->count + r] += factor * dots[i] + each[first + i];
         }
     }
 }
@@ -140,10 +139,8 @@ INLINE void product_of(const double *y, size_t rows, size_t width, const double 
                                            double *out) {                                                    \
         add_dots_of_f32(codes, rows, width, q, out);                                                         \
     }                                                                                                        \
-    TARGET static void add_weighted_dots_##NAME(const weighted_rows *of, const float *queries,               \
-                                                size_t between, size_t number, const double *each,           \
-                                                double *out) {                                               \
-        add_weighted_dots_of(of, queries, between, number, each, out);                                       \
+    TARGET static void add_asked_##NAME(const asked_rows *of) {                                              \
+        add_asked_of(of);                                                                                    \
     }                                                                                                        \
     TARGET static void widen_f32_##NAME(const void *codes, size_t rows, size_t width, double *out,           \
                                         size_t stride) {                                                     \
@@ -160,8 +157,8 @@ INLINE void product_of(const double *y, size_t rows, size_t width, const double 
 
 #define TABLE_OF(NAME)                                                                                       \
     {                                                                                                        \
-        add_dots_f16_##NAME, add_dots_f32_##NAME, add_weighted_dots_##NAME, widen_f16_##NAME,                \
-            widen_f32_##NAME, dots_##NAME, product_##NAME                                                    \
+        add_dots_f16_##NAME, add_dots_f32_##NAME, add_asked_##NAME, widen_f16_##NAME, widen_f32_##NAME,      \
+            dots_##NAME, product_##NAME                                                                      \
     }
 
 /* ---- for any processor ---- */

@@ -9,22 +9,30 @@
 /* Rows of f64 have a multiple of so many numbers, zero padded. */
 enum { KERNEL_LANES = 8 };
 
-/* Rows of f32 that lie `stride` numbers apart, each with a factor of its own. */
-typedef struct weighted_rows {
-    const float *rows, *factors;
-    size_t count, width, stride;
-    double scale;
-} weighted_rows;
+/* What is asked of `width` columns of some rows: for each of `number` queries, out[i * count + r] +=
+ * factors[r] * scale * (columns of row r . query i) + each[i]. */
+typedef struct asked_columns {
+    const float *factors, *queries; /* one query `between` numbers after the other */
+    const double *each;
+    double scale, *out;
+} asked_columns;
+
+/* Rows of f32, `stride` numbers apart, whose first `asked_count` * `width` columns are asked. */
+typedef struct asked_rows {
+    const float *rows;
+    size_t count, stride, width;
+    const asked_columns *asked;
+    size_t asked_count, number, between;
+} asked_rows;
 
 typedef struct kernels {
     /* out[r] += codes[r] . q; codes: rows x width, q: width. f32 is multiplied and added in f64, f16 in f32,
      * which has bits to spare for it, eight sums that are then added in f64. */
     void (*add_dots_f16)(const void *codes, size_t rows, size_t width, const float *q, double *out);
     void (*add_dots_f32)(const void *codes, size_t rows, size_t width, const float *q, double *out);
-    /* out[i * count + r] += factors[r] * scale * (rows[r * stride ...] . query i) + each[i], for every query,
-     * `between` numbers after the one before. Products and eight sums of them are f32, all else f64. */
-    void (*add_weighted_dots)(const weighted_rows *of, const float *queries, size_t between, size_t number,
-                              const double *each, double *out);
+    /* Row by row, so that memory is read in its order. Products and their sums are f32, all else f64.
+     */
+    void (*add_asked)(const asked_rows *of);
     /* out[r * stride + k] = codes[r * width + k] */
     void (*widen_f16)(const void *codes, size_t rows, size_t width, double *out, size_t stride);
     void (*widen_f32)(const void *codes, size_t rows, size_t width, double *out, size_t stride);

@@ -41,15 +41,16 @@ static hl_status take_codes(const bench_tower *self, const hl_trace *trace, floa
 static hl_status take_heat(const asking *job, size_t image, hl_error *error) {
     const bench_tower *self = job->tower;
     const engine *model = self->model;
+    size_t of_head = BENCH_TEXTS * job->cells, numbers = of_head * model->head_count;
     float *tokens = self->tokens + image * job->tokens * self->widest;
-    double *grid = self->grids + image * BENCH_TEXTS * job->cells;
-    hl_status status = HL_OK;
-    for (uint32_t h = 0; h < model->head_count && status == HL_OK; ++h) {
-        memset(grid, 0, BENCH_TEXTS * job->cells * sizeof *grid);
-        status = engine_add_heats(model, self->traces[image], model->heads[h], self->queries, self->widest,
-                                  BENCH_TEXTS, grid, tokens, error);
+    double *grids = self->grids + image * numbers;
+    engine_heat *heats = self->heats + image * model->head_count;
+    memset(grids, 0, numbers * sizeof *grids);
+    for (uint32_t h = 0; h < model->head_count; ++h) {
+        heats[h] = (engine_heat){model->heads[h], self->queries, grids + h * of_head};
     }
-    return status;
+    return engine_add_heats(model, self->traces[image], heats, model->head_count, self->widest, BENCH_TEXTS,
+                            tokens, error);
 }
 
 static hl_status ask_image(void *argument, size_t image, hl_error *error) {
@@ -197,8 +198,10 @@ static hl_status make_buffers(bench_tower *self, hl_error *error) {
     self->traces = memory->allocate(memory, batch, sizeof *self->traces);
     self->codes = memory->allocate(memory, batch, self->widest * sizeof *self->codes);
     self->tokens = memory->allocate(memory, batch * tokens, self->widest * sizeof *self->tokens);
-    self->grids = memory->allocate(memory, batch * BENCH_TEXTS, cells * sizeof *self->grids);
-    bool whole = self->pixels && self->queries && self->traces && self->codes && self->tokens && self->grids;
+    self->heats = memory->allocate(memory, batch * model->head_count, sizeof *self->heats);
+    self->grids = memory->allocate(memory, batch * model->head_count, BENCH_TEXTS * cells * sizeof(double));
+    bool whole = self->pixels && self->queries && self->traces && self->codes && self->tokens &&
+                 self->heats && self->grids;
     for (size_t kind = 0; kind < PASS_KINDS; ++kind) {
         self->seconds[kind] = memory->allocate(memory, self->runs, sizeof *self->seconds[kind]);
         whole = whole && self->seconds[kind];
@@ -231,9 +234,9 @@ void bench_tower_close(bench_tower *self) {
     engine_close(self->model);
     if (self->host) {
         const hl_host *memory = &self->host->interface;
-        void *const buffers[] = {self->pixels,     self->queries,    self->traces,
-                                 self->codes,      self->tokens,     self->grids,
-                                 self->seconds[0], self->seconds[1], self->seconds[2]};
+        void *const buffers[] = {self->pixels,     self->queries,   self->traces, self->codes,
+                                 self->tokens,     self->heats,     self->grids,  self->seconds[0],
+                                 self->seconds[1], self->seconds[2]};
         for (size_t i = 0; i < sizeof buffers / sizeof *buffers; ++i) memory->release(memory, buffers[i]);
     }
     host_close(self->host);

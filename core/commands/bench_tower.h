@@ -25,6 +25,7 @@ typedef struct bench_tower {
     /* Of each image of a batch: its trace, and what is asked of it. */
     hl_trace **traces;
     float *codes, *tokens;
+    engine_heat *heats;
     double *grids;
     double *seconds[3]; /* of each run, by kind of pass */
 } bench_tower;

@@ -376,8 +376,9 @@ static hl_status write_heat(decompose *self, const hl_trace *trace, hl_error *er
     hl_status status = HL_OK;
     for (size_t i = 0; i < self->text_count * heads && status == HL_OK; ++i) {
         memset(self->grid, 0, self->cells * sizeof *self->grid);
-        status = engine_add_heats(self->model, trace, self->model->heads[i % heads],
-                                  self->queries + i * self->code_width, 0, 1, self->grid, scratch, error);
+        const engine_heat one = {self->model->heads[i % heads], self->queries + i * self->code_width,
+                                 self->grid};
+        status = engine_add_heats(self->model, trace, &one, 1, 0, 1, scratch, error);
         for (size_t j = 0; j < self->cells; ++j) self->buffer[j] = (float)self->grid[j];
         if (status == HL_OK) status = write(self, &self->heat, self->buffer, self->cells, error);
     }

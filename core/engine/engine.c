@@ -1,7 +1,6 @@
 /* See engine.h. The formulas are those of the method: c = y B, q = B t, heat = y_token . q. */
 #include "core/engine/engine.h"
 
-#include "core/atlas/kernels.h"
 #include "core/engine/backend_choice.h"
 #include "core/engine/model_info.h"
 #include "core/host/compute.h"
@@ -528,49 +527,4 @@ hl_status engine_expand(engine *self, uint32_t component, const float *codes, si
     hl_status status = engine_basis(self, row->basis, &job.basis, error);
     if (status == HL_OK) self->interface->parallel(self->interface, rows, expand_row, &job);
     return status;
-}
-
-/* Where the model hands out its parts as they lie, no code is written for a token. */
-static hl_status add_heats_of_parts(const engine *self, const hl_trace *trace, uint32_t component,
-                                    const float *queries, size_t stride, size_t count, double *grids,
-                                    float *even, hl_error *error) {
-    enum { HEATS_AT_ONCE = 16 };
-    const hl_component *row = engine_component(self, component);
-    size_t prefix = self->info->prefix_tokens, cells = engine_tokens(self) - prefix;
-    hl_token_parts parts = {.size = sizeof parts};
-    hl_status status =
-        GUARD(self->model_plugin, error, self->api.token_parts(trace, component, &parts, even, error));
-    if (status != HL_OK) return status;
-    const weighted_rows rows = {.rows = parts.values + prefix * parts.stride,
-                                .factors = parts.attention + prefix,
-                                .count = cells,
-                                .width = row->width,
-                                .stride = parts.stride,
-                                .scale = parts.scale};
-    for (size_t first = 0; first < count; first += HEATS_AT_ONCE) {
-        size_t now = count - first < HEATS_AT_ONCE ? count - first : HEATS_AT_ONCE;
-        const float *some = queries + first * stride;
-        double each[HEATS_AT_ONCE] = {0};
-        for (size_t i = 0; i < now; ++i) each[i] = dot(even, some + i * stride, engine_code_width(row));
-        kernels_best()->add_weighted_dots(&rows, some, stride, now, each, grids + first * cells);
-    }
-    return HL_OK;
-}
-
-hl_status engine_add_heats(const engine *self, const hl_trace *trace, uint32_t component,
-                           const float *queries, size_t stride, size_t count, double *grids, float *scratch,
-                           hl_error *error) {
-    size_t width = engine_code_width(engine_component(self, component));
-    if (self->api.token_parts) {
-        return add_heats_of_parts(self, trace, component, queries, stride, count, grids, scratch, error);
-    }
-    hl_status status =
-        GUARD(self->model_plugin, error, self->api.token_codes(trace, component, scratch, error));
-    if (status != HL_OK) return status;
-    size_t cells = engine_tokens(self) - self->info->prefix_tokens;
-    const float *codes = scratch + self->info->prefix_tokens * width;
-    for (size_t i = 0; i < count; ++i) {
-        kernels_best()->add_dots_f32(codes, cells, width, queries + i * stride, grids + i * cells);
-    }
-    return HL_OK;
 }

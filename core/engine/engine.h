@@ -170,10 +170,20 @@ size_t engine_query_start(const engine *self, uint32_t basis);
 hl_status engine_expand(engine *self, uint32_t component, const float *codes, size_t rows, float *out,
                         hl_error *error);
 
-/* Adds the heat of every grid token to `grids`, count x cells: its code times each of the `count` queries,
- * which are `stride` numbers apart. scratch: tokens x code width. */
-hl_status engine_add_heats(const engine *self, const hl_trace *trace, uint32_t component,
-                           const float *queries, size_t stride, size_t count, double *grids, float *scratch,
-                           hl_error *error);
+/* What is asked of a component: its queries, and where the heats go, which are added: one grid of cells
+ * behind the other. */
+typedef struct engine_heat {
+    uint32_t component;
+    const float *queries;
+    double *grids;
+} engine_heat;
+
+enum { MOST_HEAT_VECTORS = 16 };
+
+/* The heat of every grid token, its part of the code times each of `number` queries, at most
+ * MOST_HEAT_VECTORS, which are `stride` numbers apart. Components of a layer are best asked one behind the
+ * other. scratch: tokens x the widest code. */
+hl_status engine_add_heats(const engine *self, const hl_trace *trace, const engine_heat *heats,
+                           size_t heat_count, size_t stride, size_t number, float *scratch, hl_error *error);
 
 #endif
