@@ -48,8 +48,11 @@ INLINE void add_dots_of_f32(const void *codes, size_t rows, size_t width, const 
 /* The dots of one row with up to so many queries, which use what is loaded of the row. */
 enum { QUERIES_AT_ONCE = 4 };
 
+/* In halves: what a processor can do with a vector, and C says of no more than its elements. */
 INLINE float sum_of(octet_f32 of) {
-    return ((of[0] + of[4]) + (of[2] + of[6])) + ((of[1] + of[5]) + (of[3] + of[7]));
+    quad_f32 low = {of[0], of[1], of[2], of[3]}, high = {of[4], of[5], of[6], of[7]}, four = low + high;
+    quad_f32 swapped = {four[2], four[3], four[0], four[1]}, two = four + swapped;
+    return two[0] + two[1];
 }
 
 INLINE void dots_of_row(const float *row, size_t width, const float *queries, size_t between, size_t number,
