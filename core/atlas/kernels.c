@@ -49,7 +49,8 @@ INLINE void add_dots_of_f32(const void *codes, size_t rows, size_t width, const 
 enum { QUERIES_AT_ONCE = 4 };
 
 /* In halves: what a processor can do with a vector, and C says of no more than its elements. */
-INLINE float sum_of(octet_f32 of) {
+INLINE float sum_of(const octet_f32 *lanes) {
+    const octet_f32 of = *lanes;
     quad_f32 low = {of[0], of[1], of[2], of[3]}, high = {of[4], of[5], of[6], of[7]}, four = low + high;
     quad_f32 swapped = {four[2], four[3], four[0], four[1]}, two = four + swapped;
     return two[0] + two[1];
@@ -68,7 +69,7 @@ INLINE void dots_of_row(const float *row, size_t width, const float *queries, si
         }
     }
     for (size_t i = 0; i < number; ++i) {
-        out[i] = (double)sum_of(lanes[i]);
+        out[i] = (double)sum_of(&lanes[i]);
         for (size_t k = whole; k < width; ++k) out[i] += (double)row[k] * (double)queries[i * between + k];
     }
 }
