@@ -462,19 +462,13 @@ hl_status engine_basis(engine *self, uint32_t basis, const float **out, hl_error
     return status;
 }
 
-static double dot(const float *a, const float *b, size_t count) {
-    double sum = 0;
-    for (size_t i = 0; i < count; ++i) sum += (double)a[i] * (double)b[i];
-    return sum;
-}
-
 static hl_status query_basis(engine *self, uint32_t number, size_t rows, const float *direction, float *out,
                              hl_error *error) {
     const float *basis;
     hl_status status = engine_basis(self, number, &basis, error);
     if (status != HL_OK) return status;
     size_t width = self->info->embed_dim;
-    for (size_t i = 0; i < rows; ++i) out[i] = (float)dot(basis + i * width, direction, width);
+    for (size_t i = 0; i < rows; ++i) out[i] = (float)engine_dot(basis + i * width, direction, width);
     return HL_OK;
 }
 

@@ -155,6 +155,13 @@ void engine_count_images(const engine *self, size_t images);
 /* A basis, owned by the engine. */
 hl_status engine_basis(engine *self, uint32_t basis, const float **out, hl_error *error);
 
+/* a . b, summed in f64. */
+static inline double engine_dot(const float *a, const float *b, size_t count) {
+    double sum = 0;
+    for (size_t i = 0; i < count; ++i) sum += (double)a[i] * (double)b[i];
+    return sum;
+}
+
 /* q = B t: width + scalar_count numbers. */
 hl_status engine_query(engine *self, uint32_t component, const float *direction, float *out, hl_error *error);
 

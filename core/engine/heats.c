@@ -35,10 +35,7 @@ static hl_status take_part(shown_parts *all, const engine_heat *heat, float *eve
                              self->api.token_parts(all->trace, heat->component, parts, even, error));
     if (status != HL_OK) return status;
     for (size_t i = 0; i < all->number; ++i) {
-        const float *query = heat->queries + i * all->stride;
-        double sum = 0;
-        for (size_t k = 0; k < engine_code_width(row); ++k) sum += (double)even[k] * (double)query[k];
-        all->each[place][i] = sum;
+        all->each[place][i] = engine_dot(even, heat->queries + i * all->stride, engine_code_width(row));
     }
     all->widths[place] = row->width;
     all->asked[place] = (asked_columns){.factors = parts->attention + prefix,

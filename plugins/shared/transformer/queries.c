@@ -67,13 +67,21 @@ static hl_status multiply_matrix(const image_tower *self, const tensor_spec *mat
     return HL_OK;
 }
 
+/* ln_post's two constants, shared out; returns what comes behind them. */
+static float *write_constants(const query_job *job, double shares, float *out) {
+    const double *constants = job->projected + job->self->shape->layers.width;
+    *out++ = (float)(-constants[0] / shares);
+    *out++ = (float)(constants[1] / shares);
+    return out;
+}
+
 /* `bias`: b_O . g, with its layer scale. */
 static void write_head(const query_job *job, const layer_room *room, size_t head, double bias, float *out) {
     const tower_shape *shape = &job->self->shape->layers;
     size_t own = head_width(shape), first = head * own;
     const float *gain = room->vectors.gain + first, *shift = room->vectors.shift + first;
-    const double *sums = room->sums + first, *constants = job->projected + shape->width;
-    double mean = 0, added = 0, shares = summands(job->self) * (double)shape->heads;
+    const double *sums = room->sums + first;
+    double mean = 0, added = 0;
     for (size_t k = 0; k < own; ++k) {
         double gained = (double)gain[k] * sums[k];
         *out++ = (float)gained;
@@ -82,8 +90,7 @@ static void write_head(const query_job *job, const layer_room *room, size_t head
     }
     if (has_inner_norms(shape)) *out++ = (float)-mean;
     *out++ = (float)(bias / (double)shape->heads + added);
-    *out++ = (float)(-constants[0] / shares);
-    *out = (float)(constants[1] / shares);
+    write_constants(job, summands(job->self) * (double)shape->heads, out);
 }
 
 static hl_status query_heads(const query_job *job, size_t layer, layer_room *room, hl_error *error) {
@@ -116,10 +123,8 @@ static hl_status query_layer(void *argument, size_t layer, hl_error *error) {
 static void query_others(const query_job *job, const float *vector, float *out) {
     const image_tower *self = job->self;
     size_t width = self->shape->layers.width;
-    const double *constants = job->projected + width;
     for (size_t i = 0; i < width; ++i) *out++ = (float)job->projected[i];
-    *out++ = (float)(-constants[0] / summands(self));
-    *out++ = (float)(constants[1] / summands(self));
+    out = write_constants(job, summands(self), out);
     double rest = 0;
     if (!self->projection_bias) return;
     for (size_t j = 0; j < self->shape->embed_dim; ++j) {
